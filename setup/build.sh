@@ -1,0 +1,51 @@
+# From sources to dist/: TypeScript stripped to JavaScript, the launcher, the native helpers, and the build's name. Sourced.
+#
+# dist/build-id is a hash over all that client and server are made of: an agent of another build is never asked.
+
+ensure_build() {
+  inputs=$(build_inputs)
+  if stamped build "$inputs" && [ -e dist/build-id ]; then return 0; fi
+  say 'building'
+  rm -f .cache/build.stamp
+  quietly tsc node_modules/.bin/tsc -p tsconfig.build.json
+  remove_stale_modules
+  copy_data_files
+  mkdir -p dist/bin dist/native
+  cp bin/* dist/bin/
+  chmod 755 dist/bin/*
+  name_build
+  quietly launcher sh client/launcher/build.sh "$root/dist/bin/wardcc"
+  quietly native sh server/native/build.sh "$root/dist/native"
+  stamp build "$inputs"
+}
+
+sources='protocol policy toolchain certs client server ctl'
+
+build_inputs() {
+  # shellcheck disable=SC2086 # a list of directories
+  fingerprint $sources bin setup/build.sh tsconfig.json tsconfig.build.json .cache/modules.stamp
+}
+
+# A module whose source is gone must not stay importable, nor count in the build's name.
+remove_stale_modules() {
+  find dist -name '*.js' | while IFS= read -r file; do
+    source=${file#dist/}
+    [ -e "${source%.js}.ts" ] || rm -f -- "$file"
+  done
+}
+
+# What tsc leaves behind: schemas, examples and tables that the programs read.
+copy_data_files() {
+  # shellcheck disable=SC2086
+  find $sources \( -name '*.json' -o -name '*.jsonc' \) -type f | while IFS= read -r file; do
+    mkdir -p "dist/$(dirname -- "$file")"
+    cp -- "$file" "dist/$file"
+  done
+}
+
+name_build() {
+  {
+    find dist -name '*.js' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
+    find client/launcher server/native -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
+  } | sha256sum | cut -c1-32 >dist/build-id
+}

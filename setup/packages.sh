@@ -1,0 +1,53 @@
+# System packages, from the machine's own apt sources. Daemons that come along are kept from starting. Sourced.
+
+# What building and running takes.
+base_packages='bubblewrap build-essential git libkrb5-dev make python3'
+# What the tests and the bench hold wardcc against: each oracle is the real thing.
+test_packages='ccache clang cmake distcc krb5-admin-server krb5-kdc krb5-user ninja-build openssh-client openssh-server
+  openssl procps redis-server'
+
+ensure_packages() {
+  wanted=$base_packages
+  [ "$1" = base ] || wanted="$wanted $test_packages"
+  missing=
+  for package in $wanted; do
+    package_installed "$package" || missing="$missing $package"
+  done
+  [ -n "$missing" ] || return 0
+  if [ "$(id -u)" -ne 0 ]; then
+    say 'some Debian packages are missing; as root, run:'
+    printf '  apt-get install --no-install-recommends%s\n' "$missing" >&2
+    exit 1
+  fi
+  say "installing Debian packages:$missing"
+  (
+    keep_daemons_from_starting
+    export DEBIAN_FRONTEND=noninteractive
+    quietly apt-update apt-get -o DPkg::Lock::Timeout=300 update
+    # shellcheck disable=SC2086 # a list of package names
+    quietly apt-install apt-get -y -o DPkg::Lock::Timeout=300 install --no-install-recommends $missing
+  )
+}
+
+package_installed() {
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# Debian asks policy-rc.d before a package's script starts a daemon: 101 means no. The machine's own file comes back as it was.
+keep_daemons_from_starting() {
+  policy=/usr/sbin/policy-rc.d
+  saved=$policy.before-wardcc
+  if [ -e "$policy" ] || [ -L "$policy" ]; then
+    [ -e "$saved" ] || [ -L "$saved" ] || mv "$policy" "$saved"
+  fi
+  trap restore_policy EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+}
+
+restore_policy() {
+  rm -f "$policy"
+  if [ -e "$saved" ] || [ -L "$saved" ]; then mv "$saved" "$policy"; fi
+}

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Runs inside a private mount namespace, as root: shows the checkout at a reachable place, joins the cgroup, becomes the user and
+# runs ava there. test-as-user.sh USER CGROUP PLACE HOME [TEST FILES]
+set -eu
+root=$PWD
+. setup/cgroup.sh
+user=$1 cgroup=$2 place=$3 home=$4
+shift 4
+
+mount --bind -- "$root" "$place"
+mount -o remount,bind,ro -- "$place"
+delegated=
+if join_cgroup "$cgroup" "$user"; then delegated=/$cgroup; fi
+cd -- "$place"
+exec setpriv --reuid "$user" --regid "$user" --init-groups --inh-caps=-all -- \
+  env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME="$home" USER="$user" LOGNAME="$user" ${CI:+CI="$CI"} \
+  WARDCC_TEST_CGROUP="$delegated" node_modules/.bin/node node_modules/.bin/ava --tap "$@"

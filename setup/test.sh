@@ -1,0 +1,57 @@
+#!/bin/sh
+# The tests, as TAP. An ordinary user just runs them. Root runs them as the system user wardcc-dev, in a mount namespace that
+# shows the checkout at a place this user can reach, in a cgroup that is handed to it; then come the tests that need root.
+# Arguments are test files. The last line is `N passed, N failed`.
+set -eu
+root=$(cd -- "$(dirname -- "$0")/.." && pwd -P)
+cd -- "$root"
+. setup/lib.sh
+. setup/cgroup.sh
+
+user=wardcc-dev
+name=wardcc-test.$$
+results=$(mktemp -d "${TMPDIR:-/tmp}/wardcc-test.XXXXXX")
+stage=/run/wardcc-dev/test.$$
+status=0
+
+clean_up() {
+  remove_cgroup "$name"
+  rm -rf -- "$results"
+  rmdir -- "$stage/the checkout" "$stage" 2>/dev/null || :
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# tap PART COMMAND...: shows the TAP, keeps it for counting, and remembers the exit status, which a pipe would lose.
+tap() {
+  part=$1
+  shift
+  { "$@" </dev/null || echo "$?" >"$results/$part.status"; } | tee "$results/$part.tap"
+  [ ! -e "$results/$part.status" ] || status=1
+}
+
+as_user() {
+  id "$user" >/dev/null 2>&1 ||
+    useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$user"
+  mkdir -p "$stage/the checkout" "$results/home"
+  chown "$user:" "$results/home"
+  chmod 711 "$results"
+  delegate_cgroup "$name" "$user" || say 'no cgroup can be handed out here: tests that need one will fail'
+  unshare --mount --propagation private sh setup/test-as-user.sh "$user" "$name" "$stage/the checkout" "$results/home" "$@"
+}
+
+if [ "$(id -u)" -eq 0 ]; then
+  tap user as_user "$@"
+  if [ $# -eq 0 ]; then tap system env WARDCC_TEST_PART=system "$node" node_modules/.bin/ava --tap; fi
+else
+  tap user "$node" node_modules/.bin/ava --tap "$@"
+fi
+
+passed=$(cat "$results"/*.tap | grep '^ok ' | grep -vcE '# (SKIP|TODO)' || :)
+failed=$(cat "$results"/*.tap | grep -c '^not ok ' || :)
+# A crash that no test reports must not look like success.
+if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
+[ "$failed" -eq 0 ] || status=1
+printf '\n%s passed, %s failed\n' "$passed" "$failed"
+exit "$status"
