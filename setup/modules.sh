@@ -17,23 +17,25 @@ ensure_kerberos() {
   sources=$(fingerprint node_modules/kerberos/src node_modules/kerberos/binding.gyp)
   if stamped kerberos "$sources" && [ -e "$binary" ]; then return 0; fi
   say 'building the Kerberos module'
-  place=$(mktemp -d /tmp/wardcc-kerberos.XXXXXX)
-  mkdir "$place/node_modules"
-  cp -R node_modules/kerberos node_modules/node-addon-api "$place/node_modules/"
-  ln -s "$(node_home)" "$place/node"
-  ln -s "$root/node_modules" "$place/tools"
-  quietly kerberos build_kerberos "$place"
-  mkdir -p node_modules/kerberos/build/Release
-  cp "$place/node_modules/kerberos/build/Release/kerberos.node" "$binary"
-  rm -rf "$place"
+  (
+    place=$(mktemp -d /tmp/wardcc-kerberos.XXXXXX)
+    trap 'rm -rf -- "$place"' EXIT
+    mkdir "$place/node_modules" "$place/tools"
+    cp -R node_modules/kerberos node_modules/node-addon-api "$place/node_modules/"
+    ln -s "$(node_home)" "$place/node"
+    ln -s "$root/node_modules" "$place/tools/node_modules"
+    quietly kerberos build_kerberos "$place"
+    mkdir -p node_modules/kerberos/build/Release
+    cp "$place/node_modules/kerberos/build/Release/kerberos.node" "$binary"
+  )
   stamp kerberos "$sources"
 }
 
-build_kerberos() {
-  cd -- "$1/node_modules/kerberos" &&
-    PATH="$1/node/bin:$PATH" npm_config_nodedir="$1/node" npm_config_build_from_source=true \
-      "$1/node/bin/node" --preserve-symlinks --preserve-symlinks-main "$1/tools/node-gyp/bin/node-gyp.js" rebuild
-}
+build_kerberos() (
+  cd -- "$1/node_modules/kerberos"
+  PATH="$1/node/bin:$PATH" npm_config_nodedir="$1/node" npm_config_build_from_source=true \
+    "$1/node/bin/node" --preserve-symlinks --preserve-symlinks-main "$1/tools/node_modules/node-gyp/bin/node-gyp.js" rebuild
+)
 
 # Where Node 26 lies, with its headers under include/node.
 node_home() { dirname -- "$(dirname -- "$(readlink -f -- "$node")")"; }
