@@ -1,0 +1,34 @@
+// Resource limits of another process: those of a job are set on its sandbox while it waits, so that nothing has to run inside to set them.
+
+#include "addon.h"
+
+#include <cerrno>
+#include <sys/resource.h>
+
+static const struct {
+  const char* name;
+  __rlimit_resource resource;
+} kResources[] = {
+    {"cpu", RLIMIT_CPU},   {"core", RLIMIT_CORE},     {"fsize", RLIMIT_FSIZE}, {"nofile", RLIMIT_NOFILE},
+    {"nproc", RLIMIT_NPROC}, {"as", RLIMIT_AS}, {"data", RLIMIT_DATA},   {"stack", RLIMIT_STACK},
+};
+
+// setLimit(pid, name, soft, hard); throws ESRCH, EPERM...
+static Napi::Value SetLimit(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (info.Length() != 4 || !info[0].IsNumber() || !info[1].IsString() || !info[2].IsNumber() || !info[3].IsNumber()) {
+    Napi::TypeError::New(env, "setLimit(pid: number, name: string, soft: number, hard: number)").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  const std::string name = info[1].As<Napi::String>();
+  for (const auto& known : kResources) {
+    if (name != known.name) continue;
+    const rlimit limit{static_cast<rlim_t>(info[2].As<Napi::Number>().Int64Value()), static_cast<rlim_t>(info[3].As<Napi::Number>().Int64Value())};
+    if (prlimit(info[0].As<Napi::Number>().Int32Value(), known.resource, &limit, nullptr) != 0) ThrowErrno(env, "prlimit", errno);
+    return env.Undefined();
+  }
+  Napi::TypeError::New(env, "setLimit: unknown resource " + name).ThrowAsJavaScriptException();
+  return env.Undefined();
+}
+
+void AddLimits(Napi::Env env, Napi::Object exports) { exports.Set("setLimit", Napi::Function::New(env, SetLimit)); }
