@@ -88,6 +88,7 @@ const table = {
   'certs-refused': entry('client', 'never', 1, 'The certificate authority refused to do what was asked.', 'Read the message: it names the file or the argument.'),
   'input-missing': entry('client', 'never', 116, 'An input file vanished or changed while the job was prepared.', 'Run the build again.'),
   'output-refused': entry('client', 'another-server', 116, 'The server answered with an output that was not asked for.', 'Tell the administrator: this server does not behave.'),
+  'dev-failed': entry('client', 'never', 1, 'The throwaway farm could not be brought up.', 'Read the message; wardctl dev down --dir D ends what was started.'),
   'usage': entry('client', 'never', 1, 'The command line makes no sense.', 'See --help.'),
 } as const satisfies Record<string, ErrorEntry>;
 
