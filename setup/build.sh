@@ -10,13 +10,20 @@ ensure_build() {
   quietly tsc node_modules/.bin/tsc -p tsconfig.build.json
   remove_stale_modules
   copy_data_files
-  mkdir -p dist/bin dist/native
+  mkdir -p dist/bin
   cp bin/* dist/bin/
   chmod 755 dist/bin/*
   name_build
+  ensure_native
   quietly launcher sh client/launcher/build.sh "$root/dist/bin/wardcc"
-  quietly native sh server/native/build.sh "$root/dist/native"
   stamp build "$inputs"
+}
+
+ensure_native() {
+  parts=$(fingerprint server/native .cache/modules.stamp)
+  if stamped native "$parts" && [ -e dist/native/wardcc.node ]; then return 0; fi
+  quietly native sh server/native/build.sh "$root/dist/native"
+  stamp native "$parts"
 }
 
 sources='protocol policy toolchain certs client server ctl'

@@ -69,4 +69,5 @@ prepare() {
   ensure_modules
   ensure_kerberos
   ensure_build
+  [ "$1" = base ] || ensure_sources
 }

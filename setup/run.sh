@@ -11,6 +11,7 @@ cd -- "$root"
 . setup/packages.sh
 . setup/modules.sh
 . setup/build.sh
+. setup/sources.sh
 
 verb=${1:-}
 [ $# -eq 0 ] || shift

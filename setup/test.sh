@@ -31,9 +31,15 @@ tap() {
   [ ! -e "$results/$part.status" ] || status=1
 }
 
+# sshd runs what it is asked for through the account's shell, so it has one; it has no password.
+ensure_user() {
+  if ! id "$user" >/dev/null 2>&1; then
+    useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /bin/sh "$user"
+  fi
+}
+
 as_user() {
-  id "$user" >/dev/null 2>&1 ||
-    useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$user"
+  ensure_user
   mkdir -p "$stage/the checkout" "$results/home"
   chown "$user:" "$results/home"
   chmod 711 "$results"
