@@ -32,3 +32,14 @@ export const oids = Object.freeze({
   hmacWithSha256: '1.2.840.113549.2.9',
   aes256Cbc: '2.16.840.1.101.3.4.1.42',
 });
+
+/** Hash of each signature algorithm that is read here; null where the algorithm has its own. */
+export const signatureHashes: Readonly<Record<string, string | null>> = Object.freeze(Object.assign(Object.create(null) as object, {
+  [oids.ecdsaWithSha256]: 'sha256',
+  [oids.ecdsaWithSha384]: 'sha384',
+  [oids.ecdsaWithSha512]: 'sha512',
+  [oids.sha256WithRsa]: 'sha256',
+  [oids.sha384WithRsa]: 'sha384',
+  [oids.sha512WithRsa]: 'sha512',
+  [oids.ed25519]: null,
+}));

@@ -8,13 +8,7 @@
 import { createPublicKey, verify, type KeyObject } from 'node:crypto';
 import { WardError } from '../protocol/errors.ts';
 import { content, decode, encode, fromPem, items, readOid } from './der.ts';
-import { oids } from './oids.ts';
-
-const hashes: Readonly<Record<string, string | null>> = Object.freeze({
-  [oids.ecdsaWithSha256]: 'sha256', [oids.ecdsaWithSha384]: 'sha384', [oids.ecdsaWithSha512]: 'sha512',
-  [oids.sha256WithRsa]: 'sha256', [oids.sha384WithRsa]: 'sha384', [oids.sha512WithRsa]: 'sha512',
-  [oids.ed25519]: null,
-});
+import { signatureHashes } from './oids.ts';
 
 const curves: readonly string[] = ['prime256v1', 'secp384r1', 'secp521r1'];
 
@@ -43,7 +37,7 @@ export const requestKey = (pem: string): Buffer => {
     if (body === undefined || keyInfo === undefined) throw new Error('DER: a certification request has a body with a key');
     info = encode(body);
     spki = encode(keyInfo);
-    hash = hashes[readOid(items(algorithm)[0])];
+    hash = signatureHashes[readOid(items(algorithm)[0])];
     signature = content(bitString).subarray(1);
     key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
   } catch (cause) {

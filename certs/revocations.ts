@@ -1,0 +1,108 @@
+/**
+ * Revocation lists, read for sessions that are already open: OpenSSL looked at the list when they began, and when the file
+ * changes each certificate is looked up again. A list counts only with the signature of its CA.
+ *
+ * @module
+ */
+
+import { verify, type KeyObject, type X509Certificate } from 'node:crypto';
+import forge from 'node-forge';
+import { WardError } from '../protocol/errors.ts';
+import { content, decode, encode, fromPem, isUniversal, items, readOid, type Der } from './der.ts';
+import { signatureHashes } from './oids.ts';
+import { clientRefusal } from './verdict.ts';
+
+const { asn1 } = forge;
+
+interface RevocationList {
+  readonly issuer: string;
+  readonly thisUpdate: number;
+  readonly nextUpdate: number;
+  readonly serials: ReadonlySet<string>;
+  readonly signedBy: (key: KeyObject) => boolean;
+}
+
+const readTime = (node: Der | undefined): number => {
+  const text = content(node).toString('latin1');
+  if (isUniversal(node, asn1.Type.UTCTIME)) return asn1.utcTimeToDate(text).getTime();
+  if (isUniversal(node, asn1.Type.GENERALIZEDTIME)) return asn1.generalizedTimeToDate(text).getTime();
+  throw new Error('DER: a time was expected');
+};
+
+const isTime = (node: Der | undefined): boolean => isUniversal(node, asn1.Type.UTCTIME) || isUniversal(node, asn1.Type.GENERALIZEDTIME);
+
+const normalSerial = (hex: string): string => hex.toLowerCase().replace(/^0+(?=.)/, '');
+
+const readList = (der: Buffer): RevocationList => {
+  const [tbs, algorithm, signature] = items(decode(der));
+  if (tbs === undefined) throw new Error('DER: a list to be signed was expected');
+  const fields = [...items(tbs)];
+  if (isUniversal(fields[0], asn1.Type.INTEGER)) fields.shift();
+  const [, issuer, thisUpdate, nextUpdate, revoked] = fields;
+  if (issuer === undefined) throw new Error('DER: an issuer was expected');
+  // RFC 5280 section 5.1.2.5 requires nextUpdate; a list without one would never go out of date.
+  if (!isTime(nextUpdate)) throw new Error('DER: a list without nextUpdate');
+  const entries = isUniversal(revoked, asn1.Type.SEQUENCE) ? items(revoked) : [];
+  const hash = signatureHashes[readOid(items(algorithm)[0])];
+  if (hash === undefined) throw new Error('DER: an unknown signature algorithm');
+  const body = encode(tbs);
+  return {
+    issuer: encode(issuer).toString('hex'),
+    thisUpdate: readTime(thisUpdate),
+    nextUpdate: readTime(nextUpdate),
+    serials: new Set(entries.map((entry) => normalSerial(content(items(entry)[0]).toString('hex')))),
+    signedBy: (key) => verify(hash, body, key, content(signature).subarray(1)),
+  };
+};
+
+/** Subject of a certificate as DER in hex: how a list names its issuer. */
+const names = (certificate: X509Certificate): { issuer: string; subject: string } => {
+  const fields = [...items(items(decode(certificate.raw))[0])];
+  if (isUniversal(fields[0], asn1.Type.INTEGER) === false) fields.shift();
+  const [, , issuer, , subject] = fields;
+  if (issuer === undefined || subject === undefined) throw new Error('DER: a certificate was expected');
+  return { issuer: encode(issuer).toString('hex'), subject: encode(subject).toString('hex') };
+};
+
+export interface Revocations {
+  /** When the first list goes out of date, in milliseconds since 1970. */
+  readonly nextUpdate: number;
+  /**
+   * Why a certificate that was accepted once is not any more: `certificate-revoked`, `crl-expired`, `crl-missing`, or
+   * `certificate-expired`. Undefined while it is good.
+   */
+  check(certificate: X509Certificate): WardError | undefined;
+}
+
+/**
+ * Reads the revocation lists in a PEM file.
+ *
+ * @param authorities the CA certificates whose lists they are
+ * @throws WardError `crl-missing`: no list, a malformed one, or one that none of the authorities signed
+ */
+export const readRevocations = (pem: string, authorities: readonly X509Certificate[]): Revocations => {
+  const lists = new Map<string, RevocationList>();
+  for (const der of fromPem(pem, 'X509 CRL')) {
+    let list: RevocationList;
+    try {
+      list = readList(der);
+    } catch (cause) {
+      throw new WardError('crl-missing', 'A revocation list is malformed.', { cause });
+    }
+    const signer = authorities.find((authority) => names(authority).subject === list.issuer && list.signedBy(authority.publicKey));
+    if (signer === undefined) throw new WardError('crl-missing', 'A revocation list is not signed by any CA that is trusted here.');
+    const known = lists.get(list.issuer);
+    if (known === undefined || known.thisUpdate < list.thisUpdate) lists.set(list.issuer, list);
+  }
+  if (lists.size === 0) throw new WardError('crl-missing', 'The file holds no revocation list.');
+  return {
+    nextUpdate: Math.min(...[...lists.values()].map((list) => list.nextUpdate)),
+    check(certificate) {
+      const list = lists.get(names(certificate).issuer);
+      if (list === undefined) return clientRefusal('UNABLE_TO_GET_CRL');
+      if (list.serials.has(normalSerial(certificate.serialNumber))) return clientRefusal('CERT_REVOKED');
+      if (list.nextUpdate <= Date.now()) return clientRefusal('CRL_HAS_EXPIRED');
+      return Date.parse(certificate.validTo) <= Date.now() ? clientRefusal('CERT_HAS_EXPIRED') : undefined;
+    },
+  };
+};
