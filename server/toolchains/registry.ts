@@ -1,0 +1,75 @@
+/**
+ * From the compilers an administrator configured to those that are offered: described, staged, and proved by a canary that
+ * ran in a real sandbox. One compiler that can't be used never keeps the others from being used.
+ *
+ * @module
+ */
+
+import { existsSync } from 'node:fs';
+import { toWardError } from '../../protocol/errors.ts';
+import { canaryDigest, canaryJobs, type CanaryJob } from '../../toolchain/canary.ts';
+import { describeToolchain } from '../../toolchain/describe.ts';
+import type { ExcludedCompiler, StagedCompiler, StageIndex } from './index-file.ts';
+import { stageToolchain, sweepStages } from './stage.ts';
+
+export interface StageOptions {
+  /** Directory of the stages; only this server uses it. */
+  readonly stages: string;
+  /** Directory where descriptions are kept between runs. */
+  readonly cacheDir?: string;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Describes and stages every configured compiler and removes stages of compilers that are gone. Names that do not exist are
+ * passed over in silence: a configuration may name more compilers than a machine has.
+ */
+export const stageCompilers = async (compilers: readonly string[], options: StageOptions): Promise<StageIndex> => {
+  const staged: StagedCompiler[] = [];
+  const excluded: ExcludedCompiler[] = [];
+  const verified = new Set<string>();
+  for (const name of new Set(compilers)) {
+    if (options.signal?.aborted === true) break;
+    if (!existsSync(name)) continue;
+    try {
+      const toolchain = await describeToolchain(name, options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir });
+      const root = await stageToolchain(toolchain, options.stages, verified);
+      const { digest, family, version, target, includeDirs, languages } = toolchain;
+      staged.push({ digest, name, family, version, target, root, includeDirs, languages });
+    } catch (error) {
+      excluded.push({ name, reason: toWardError(error).message });
+    }
+  }
+  if (options.signal?.aborted !== true) sweepStages(options.stages, new Set(staged.map(({ digest }) => digest)));
+  return { staged, excluded };
+};
+
+/** Runs one canary in a sandbox on a stage, in the working directory it names, and gives back the object. */
+export type RunInSandbox = (compiler: StagedCompiler, job: CanaryJob, cwd: string) => Promise<Buffer>;
+
+export interface ProvedCompiler extends StagedCompiler {
+  /** What clients compare with what their own compiler makes of the canary. */
+  readonly canary: string;
+}
+
+/** Working directory of the canary inside a sandbox. */
+const canaryDirectory = '/wardcc-canary';
+
+/** Lets every staged compiler compile the canary; one that fails or throws is excluded with the reason. */
+export const proveCompilers = async (
+  index: StageIndex,
+  runInSandbox: RunInSandbox,
+): Promise<{ proved: ProvedCompiler[]; excluded: ExcludedCompiler[] }> => {
+  const proved: ProvedCompiler[] = [];
+  const excluded = [...index.excluded];
+  for (const compiler of index.staged) {
+    try {
+      const objects: Buffer[] = [];
+      for (const job of canaryJobs(compiler, canaryDirectory)) objects.push(await runInSandbox(compiler, job, canaryDirectory));
+      proved.push({ ...compiler, canary: canaryDigest(objects) });
+    } catch (error) {
+      excluded.push({ name: compiler.name, reason: toWardError(error).message });
+    }
+  }
+  return { proved, excluded };
+};
