@@ -40,7 +40,7 @@ const badCrl: Verdict = {
 };
 
 /** Node's names for OpenSSL's verification results, as in `authorizationError` and `error.code`. */
-const verdicts: Readonly<Record<string, Verdict>> = Object.freeze(Object.assign(Object.create(null) as object, {
+const table: Record<string, Verdict> = {
   CERT_HAS_EXPIRED: {
     code: 'certificate-expired',
     client: 'Your certificate has expired; ask for a new one.',
@@ -93,7 +93,9 @@ const verdicts: Readonly<Record<string, Verdict>> = Object.freeze(Object.assign(
   INVALID_CA: malformed,
   PATH_LENGTH_EXCEEDED: malformed,
   CERT_CHAIN_TOO_LONG: malformed,
-}));
+};
+
+const verdicts: Readonly<Record<string, Verdict>> = Object.freeze(Object.assign(Object.create(null) as object, table));
 
 /** The server's refusal of a client, from `authorizationError`. */
 export const clientRefusal = (authorizationError: string | undefined): WardError => {
