@@ -9,8 +9,14 @@ import { existsSync } from 'node:fs';
 import { toWardError } from '../../protocol/errors.ts';
 import { canaryDigest, canaryJobs, type CanaryJob } from '../../toolchain/canary.ts';
 import { describeToolchain } from '../../toolchain/describe.ts';
-import type { ExcludedCompiler, StagedCompiler, StageIndex } from './index-file.ts';
+import type { StagedCompiler, StageIndex } from './index-file.ts';
 import { stageToolchain, sweepStages } from './stage.ts';
+
+/** A configured compiler that can't be offered, and why, in a sentence for the administrator. */
+export interface ExcludedCompiler {
+  readonly name: string;
+  readonly reason: string;
+}
 
 export interface StageOptions {
   /** Directory of the stages; only this server uses it. */
@@ -24,7 +30,7 @@ export interface StageOptions {
  * Describes and stages every configured compiler and removes stages of compilers that are gone. Names that do not exist are
  * passed over in silence: a configuration may name more compilers than a machine has.
  */
-export const stageCompilers = async (compilers: readonly string[], options: StageOptions): Promise<StageIndex> => {
+export const stageCompilers = async (compilers: readonly string[], options: StageOptions): Promise<{ staged: StageIndex; excluded: ExcludedCompiler[] }> => {
   const staged: StagedCompiler[] = [];
   const excluded: ExcludedCompiler[] = [];
   const verified = new Set<string>();
@@ -34,8 +40,8 @@ export const stageCompilers = async (compilers: readonly string[], options: Stag
     try {
       const toolchain = await describeToolchain(name, options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir });
       const root = await stageToolchain(toolchain, options.stages, verified);
-      const { digest, family, version, target, includeDirs, languages } = toolchain;
-      staged.push({ digest, name, family, version, target, root, includeDirs, languages });
+      const { digest, family, includeDirs, languages } = toolchain;
+      staged.push({ digest, name, family, languages, includeDirs, root });
     } catch (error) {
       excluded.push({ name, reason: toWardError(error).message });
     }
@@ -57,12 +63,12 @@ const canaryDirectory = '/wardcc-canary';
 
 /** Lets every staged compiler compile the canary; one that fails or throws is excluded with the reason. */
 export const proveCompilers = async (
-  index: StageIndex,
+  staged: StageIndex,
   runInSandbox: RunInSandbox,
 ): Promise<{ proved: ProvedCompiler[]; excluded: ExcludedCompiler[] }> => {
   const proved: ProvedCompiler[] = [];
-  const excluded = [...index.excluded];
-  for (const compiler of index.staged) {
+  const excluded: ExcludedCompiler[] = [];
+  for (const compiler of staged) {
     try {
       const objects: Buffer[] = [];
       for (const job of canaryJobs(compiler, canaryDirectory)) objects.push(await runInSandbox(compiler, job, canaryDirectory));
