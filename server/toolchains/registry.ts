@@ -1,13 +1,12 @@
 /**
- * From the compilers an administrator configured to those that are offered: described, staged, and proved by a canary that
- * ran in a real sandbox. One compiler that can't be used never keeps the others from being used.
+ * From the compilers an administrator configured to those that lie ready: described and staged. The front then has each
+ * prove itself with a canary. One compiler that can't be used never keeps the others from being used.
  *
  * @module
  */
 
 import { existsSync } from 'node:fs';
 import { toWardError } from '../../protocol/errors.ts';
-import { canaryDigest, canaryJobs, type CanaryJob } from '../../toolchain/canary.ts';
 import { describeToolchain } from '../../toolchain/describe.ts';
 import type { StagedCompiler, StageIndex } from './index-file.ts';
 import { stageToolchain, sweepStages } from './stage.ts';
@@ -48,34 +47,4 @@ export const stageCompilers = async (compilers: readonly string[], options: Stag
   }
   if (options.signal?.aborted !== true) sweepStages(options.stages, new Set(staged.map(({ digest }) => digest)));
   return { staged, excluded };
-};
-
-/** Runs one canary in a sandbox on a stage, in the working directory it names, and gives back the object. */
-export type RunInSandbox = (compiler: StagedCompiler, job: CanaryJob, cwd: string) => Promise<Buffer>;
-
-export interface ProvedCompiler extends StagedCompiler {
-  /** What clients compare with what their own compiler makes of the canary. */
-  readonly canary: string;
-}
-
-/** Working directory of the canary inside a sandbox. */
-const canaryDirectory = '/wardcc-canary';
-
-/** Lets every staged compiler compile the canary; one that fails or throws is excluded with the reason. */
-export const proveCompilers = async (
-  staged: StageIndex,
-  runInSandbox: RunInSandbox,
-): Promise<{ proved: ProvedCompiler[]; excluded: ExcludedCompiler[] }> => {
-  const proved: ProvedCompiler[] = [];
-  const excluded: ExcludedCompiler[] = [];
-  for (const compiler of staged) {
-    try {
-      const objects: Buffer[] = [];
-      for (const job of canaryJobs(compiler, canaryDirectory)) objects.push(await runInSandbox(compiler, job, canaryDirectory));
-      proved.push({ ...compiler, canary: canaryDigest(objects) });
-    } catch (error) {
-      excluded.push({ name: compiler.name, reason: toWardError(error).message });
-    }
-  }
-  return { proved, excluded };
 };
