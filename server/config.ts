@@ -1,0 +1,147 @@
+/**
+ * What an administrator may say in `server.jsonc`: its type, its schema, and the defaults. Relative paths are relative to
+ * the file. The file is read by the supervisor alone; each child is told only what it needs.
+ *
+ * @module
+ */
+import { cpus } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import { readJsonc } from '../policy/jsonc.ts';
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ServerConfig {
+  /** Name under which clients know this server; it stands in its certificate. */
+  readonly name: string;
+  readonly listen: readonly ListenAddress[];
+  readonly tls: { readonly cert: string; readonly key: string; readonly clientCa: string; readonly crl: string };
+  readonly policy: string;
+  /** Persistent state: store, stages, slots. Never on NFS. */
+  readonly state: string;
+  /** Sockets and the ready file; gone after a reboot. */
+  readonly run: string;
+  /** The decision log's directory. */
+  readonly log: string;
+  /** Compiles at once: one executor each. */
+  readonly slots: number;
+  /** Jobs admitted at once: those that upload, wait and compile. */
+  readonly jobs: number;
+  /** Jobs that may stand in line beyond the admitted ones before `busy` is final. */
+  readonly queue: number;
+  /** Absolute paths of the compilers to offer; absent ones are passed over. */
+  readonly toolchains: readonly string[];
+  readonly isolation: 'strict' | 'strict-rlimit';
+  /** cgroup directories delegated to this server, by controller (v1) or `unified` (v2); found by itself when absent. */
+  readonly cgroup: Readonly<Record<string, string>> | undefined;
+  readonly durability: 'process' | 'power';
+  readonly store: { readonly maxBytes: number };
+  readonly slotBytes: number;
+  readonly connections: { readonly total: number; readonly perAddress: number };
+  /** Accounts of the children when the supervisor starts as root. */
+  readonly users: { readonly front: string; readonly keeper: string; readonly slots: readonly string[] } | undefined;
+}
+
+const path = { type: 'string', minLength: 1, maxLength: 4096 } as const;
+const count = (maximum: number) => ({ type: 'integer', minimum: 1, maximum }) as const;
+
+export const serverConfigSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['tls', 'policy', 'state', 'run', 'log'],
+  properties: {
+    $schema: { type: 'string' },
+    name: { type: 'string', minLength: 1, maxLength: 253 },
+    listen: {
+      type: 'array',
+      minItems: 1,
+      maxItems: 64,
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['host'],
+        properties: { host: { type: 'string', minLength: 1, maxLength: 253 }, port: { type: 'integer', minimum: 0, maximum: 65535 } },
+      },
+    },
+    tls: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['cert', 'key', 'clientCa', 'crl'],
+      properties: { cert: path, key: path, clientCa: path, crl: path },
+    },
+    policy: path,
+    state: path,
+    run: path,
+    log: path,
+    slots: count(1024),
+    jobs: count(8192),
+    queue: { type: 'integer', minimum: 0, maximum: 65536 },
+    toolchains: { type: 'array', maxItems: 256, items: path },
+    isolation: { enum: ['strict', 'strict-rlimit'] },
+    cgroup: { type: 'object', maxProperties: 8, required: [], additionalProperties: path },
+    durability: { enum: ['process', 'power'] },
+    store: {
+      type: 'object',
+      additionalProperties: false,
+      required: [],
+      properties: { maxBytes: { type: 'integer', minimum: 1 << 20, maximum: 2 ** 50 } },
+    },
+    slotBytes: { type: 'integer', minimum: 1 << 20, maximum: 2 ** 40 },
+    connections: {
+      type: 'object',
+      additionalProperties: false,
+      required: [],
+      properties: { total: count(65536), perAddress: count(65536) },
+    },
+    users: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['front', 'keeper', 'slots'],
+      properties: {
+        front: { type: 'string', pattern: '^[a-z_][a-z0-9_-]{0,31}$' },
+        keeper: { type: 'string', pattern: '^[a-z_][a-z0-9_-]{0,31}$' },
+        slots: { type: 'array', minItems: 1, maxItems: 1024, items: { type: 'string', pattern: '^[a-z_][a-z0-9_-]{0,31}$' } },
+      },
+    },
+  },
+} as const;
+
+const defaultToolchains = ['gcc', 'g++', 'cc', 'c++', 'clang', 'clang++'].map((name) => `/usr/bin/${name}`);
+const gibibyte = 2 ** 30;
+
+/**
+ * Reads and completes a server configuration.
+ *
+ * @throws WardError `config-invalid` with the position.
+ */
+export async function loadServerConfig(file: string): Promise<ServerConfig> {
+  const raw = await readJsonc<Partial<Omit<ServerConfig, 'tls' | 'store' | 'connections'>> & Pick<ServerConfig, 'tls'> & {
+    store?: Partial<ServerConfig['store']>;
+    connections?: Partial<ServerConfig['connections']>;
+  }>(file, serverConfigSchema);
+  const base = dirname(resolve(file));
+  const at = (name: string | undefined): string => resolve(base, name ?? '');
+  const slots = raw.slots ?? cpus().length;
+  return {
+    name: raw.name ?? 'localhost',
+    listen: (raw.listen ?? [{ host: '::', port: 7632 }]).map(({ host, port }) => ({ host, port: port ?? 7632 })),
+    tls: { cert: at(raw.tls.cert), key: at(raw.tls.key), clientCa: at(raw.tls.clientCa), crl: at(raw.tls.crl) },
+    policy: at(raw.policy),
+    state: at(raw.state),
+    run: at(raw.run),
+    log: at(raw.log),
+    slots,
+    jobs: raw.jobs ?? 2 * slots,
+    queue: raw.queue ?? 16 * slots,
+    toolchains: raw.toolchains ?? defaultToolchains,
+    isolation: raw.isolation ?? 'strict',
+    cgroup: raw.cgroup,
+    durability: raw.durability ?? 'process',
+    store: { maxBytes: raw.store?.maxBytes ?? 8 * gibibyte },
+    slotBytes: raw.slotBytes ?? gibibyte,
+    connections: { total: raw.connections?.total ?? 1024, perAddress: raw.connections?.perAddress ?? 128 },
+    users: raw.users,
+  };
+}

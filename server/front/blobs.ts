@@ -1,0 +1,42 @@
+/**
+ * Contents that a session sends. Attacker-controlled: nothing is believed until its hash agrees, and a blob is only taken
+ * into the domains in which this person has work.
+ *
+ * @module
+ */
+import type { IncomingBlob } from '../../protocol/channel.ts';
+import { toWardError, WardError } from '../../protocol/errors.ts';
+import type { Store } from '../store/store.ts';
+import type { Uploads } from '../store/uploads.ts';
+import type { Session } from './session.ts';
+
+/** Takes one blob in and wakes whoever waits for it. */
+export function receiveBlob(blob: IncomingBlob, session: Session, store: Store, uploads: Uploads): void {
+  const digest = blob.digest.toString('hex');
+  // What was asked for goes where it was asked for; what comes unasked belongs to the latest job.
+  const domain = uploads.domainAwaiting(session.domains, digest, session) ?? session.latestDomain;
+  if (domain === undefined) return blob.reset(new WardError('protocol-violation', 'Contents came before any job.'));
+  const settle = (): void => uploads.settle(domain, digest);
+  const fail = (thrown: unknown): void => {
+    receiver?.abort();
+    blob.reset(toWardError(thrown));
+    settle();
+  };
+  let receiver: ReturnType<Store['receive']> | undefined;
+  let writing: Promise<void> = Promise.resolve();
+  try {
+    receiver = store.receive(domain, digest, blob.size);
+  } catch (error) {
+    return fail(error);
+  }
+  const { write, finish, abort } = receiver;
+  blob.onData((chunk) => {
+    writing = writing.then(() => write(chunk)).then(() => blob.consumed(chunk.length));
+    writing.catch(fail);
+  });
+  blob.onEnd(() => writing.then(finish).then(settle, fail));
+  blob.onReset(() => {
+    abort();
+    settle();
+  });
+}

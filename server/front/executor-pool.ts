@@ -1,0 +1,134 @@
+/**
+ * The front's side of the executors: one a slot, each with one job at a time. A job waits for a slot in a fair line; the
+ * executor gets the list of inputs and names of places, never a body.
+ *
+ * @module
+ */
+import { unlink } from 'node:fs';
+import { join } from 'node:path';
+import { isErrorCode, WardError } from '../../protocol/errors.ts';
+import type { IpcPeer } from '../ipc/peer.ts';
+import type { ExecutorJob, Executors, Outcome } from '../jobs/services.ts';
+import { FairLine, type Customer } from '../queue/fair-line.ts';
+import type { Store } from '../store/store.ts';
+
+interface Slot {
+  readonly peer: IpcPeer;
+  readonly number: number;
+}
+
+export class ExecutorPool implements Executors {
+  readonly #line: FairLine;
+  readonly #store: Store;
+  readonly #resultRoot: string;
+  readonly #free: Slot[] = [];
+  readonly #all = new Set<Slot>();
+  /** Holders of a place in line for whom no executor is connected at the moment: one was lost and is being started again. */
+  readonly #awaiting: ((slot: Slot) => void)[] = [];
+  #serial = 0;
+
+  constructor(slots: number, store: Store, resultRoot: string) {
+    // Admission bounds how many can wait here.
+    this.#line = new FairLine(slots, Infinity);
+    this.#store = store;
+    this.#resultRoot = resultRoot;
+  }
+
+  /** Compiles that run at this moment. */
+  get running(): number {
+    return this.#line.taken;
+  }
+
+  get connected(): number {
+    return this.#all.size;
+  }
+
+  /** An executor connected and is idle. */
+  add(number: number, peer: IpcPeer): void {
+    const slot: Slot = { number, peer };
+    this.#all.add(slot);
+    void peer.closed.then(() => {
+      this.#all.delete(slot);
+      const index = this.#free.indexOf(slot);
+      if (index >= 0) this.#free.splice(index, 1);
+    });
+    this.#giveBack(slot);
+  }
+
+  async run(job: ExecutorJob, customer: Customer, signal: AbortSignal): Promise<Outcome> {
+    const release = await this.#line.enter(customer, signal);
+    let slot: Slot | undefined;
+    try {
+      slot = await this.#takeSlot(signal);
+      return await this.#runOn(slot, job, signal);
+    } finally {
+      if (slot !== undefined) this.#giveBack(slot);
+      release();
+    }
+  }
+
+  #takeSlot(signal: AbortSignal): Promise<Slot> {
+    const slot = this.#free.pop();
+    if (slot !== undefined) return Promise.resolve(slot);
+    return new Promise((resolve, reject) => {
+      this.#awaiting.push(resolve);
+      signal.addEventListener('abort', () => {
+        const index = this.#awaiting.indexOf(resolve);
+        if (index >= 0) this.#awaiting.splice(index, 1);
+        reject(signal.reason);
+      }, { once: true });
+    });
+  }
+
+  #giveBack(slot: Slot): void {
+    if (!this.#all.has(slot)) return;
+    const next = this.#awaiting.shift();
+    if (next === undefined) this.#free.push(slot);
+    else next(slot);
+  }
+
+  async #runOn(slot: Slot, { probe, decision, toolchain, tree }: ExecutorJob, signal: AbortSignal): Promise<Outcome> {
+    const job = String(++this.#serial);
+    const kill = (): void => slot.peer.notify({ type: 'kill', job });
+    if (signal.aborted) throw signal.reason;
+    signal.addEventListener('abort', kill, { once: true });
+    const resultDir = join(this.#resultRoot, String(slot.number));
+    try {
+      const { json: done } = await slot.peer.request(
+        {
+          type: 'run',
+          job,
+          toolchainRoot: toolchain.root,
+          includeMounts: toolchain.includeDirs,
+          argv: probe.argv,
+          env: probe.env,
+          cwd: probe.cwd,
+          pwd: probe.pwd,
+          umask: probe.umask,
+          outputs: probe.outputs,
+          limits: decision.limits,
+          storeDir: this.#store.directoryOf(decision.domain),
+          resultDir,
+        },
+        tree,
+      );
+      const files = [done.stdout, done.stderr, ...done.outputs] as { path: string }[];
+      const discard = (): void => {
+        for (const { path } of files) unlink(path, () => {});
+      };
+      if (typeof done.verdict === 'string') {
+        discard();
+        throw new WardError(isErrorCode(done.verdict) ? done.verdict : 'internal', typeof done.sentence === 'string' ? done.sentence : undefined);
+      }
+      return { status: done.status, usage: done.usage, stdout: done.stdout, stderr: done.stderr, outputs: done.outputs, discard };
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      if (error instanceof WardError && error.code === 'session-lost') {
+        throw new WardError('sandbox-failed', 'The executor of this job died.', { cause: error });
+      }
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', kill);
+    }
+  }
+}

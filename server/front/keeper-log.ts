@@ -1,0 +1,66 @@
+/**
+ * The front's pen: everything it decides goes to the keeper and comes back written before anybody is answered. Without a
+ * keeper nothing is decided.
+ *
+ * @module
+ */
+import type { Decision, DecisionRequest } from '../../policy/types.ts';
+import { WardError } from '../../protocol/errors.ts';
+import type { Probe } from '../../protocol/messages.ts';
+import { connectEvent, decisionEvent, endEvent } from './events.ts';
+import type { IpcPeer } from '../ipc/peer.ts';
+import type { DecisionLog, JobEnd, JobSession } from '../jobs/services.ts';
+import type { Identity } from './session.ts';
+
+const noKeeper = (): WardError => new WardError('log-unavailable', 'The keeper of the decision log is not there, so nothing can be decided.');
+
+export class KeeperLog implements DecisionLog {
+  /** Resolves when the keeper has joined. */
+  readonly connected: Promise<void>;
+  #peer: IpcPeer | undefined;
+  #markConnected: () => void;
+
+  constructor() {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.connected = promise;
+    this.#markConnected = resolve;
+  }
+
+  connect(peer: IpcPeer): void {
+    this.#peer = peer;
+    void peer.closed.then(() => {
+      if (this.#peer === peer) this.#peer = undefined;
+    });
+    this.#markConnected();
+  }
+
+  async decided(request: DecisionRequest, decision: Decision, session: JobSession, probe: Probe): Promise<number> {
+    return this.#append(decisionEvent(request, decision, session, probe));
+  }
+
+  /** Who was let in, or refused by name. */
+  async sessionDecided(identity: Identity, address: string, committer: string | undefined, decision: Decision | WardError): Promise<number> {
+    return this.#append(connectEvent(identity, address, committer, decision));
+  }
+
+  ended(seq: number, end: JobEnd): void {
+    // The decision stands whether or not its end can be written; the keeper's state shows in the next decision.
+    this.#append(endEvent(seq, end)).catch(() => {});
+  }
+
+  /** A peer that never got as far as a name: counted per address, apart from the log, so that it cannot stop the log. */
+  refusedEarly(address: string, why: string): void {
+    this.#peer?.request({ type: 'refused', address, why }).catch(() => {});
+  }
+
+  async #append(event: object): Promise<number> {
+    if (this.#peer === undefined) throw noKeeper();
+    try {
+      const { json } = await this.#peer.request({ type: 'append', event });
+      return json.seq;
+    } catch (error) {
+      if (error instanceof WardError && error.code === 'session-lost') throw noKeeper();
+      throw error;
+    }
+  }
+}

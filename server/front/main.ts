@@ -1,0 +1,135 @@
+/**
+ * The front: the only process that listens. It never starts another process and never touches a compiler; the TLS key is
+ * all the secret it has. What it decides it first has written by the keeper.
+ *
+ * Life: children connect on the unix socket → the executors prove each toolchain with a canary → the network is opened →
+ * the supervisor is told `ready`. When the supervisor goes away, the front ends.
+ *
+ * @module
+ */
+import { createServer } from 'node:net';
+import type { WebSocket } from 'ws';
+import type { TLSSocket } from 'node:tls';
+import { toWardError, WardError } from '../../protocol/errors.ts';
+import type { Probe } from '../../protocol/messages.ts';
+import type { ServerConfig } from '../config.ts';
+import { acceptChild, ChildTokens, readConfigurationLine, whenParentGone, type AcceptedChild } from '../ipc/child.ts';
+import { runJob } from '../jobs/job.ts';
+import type { JobServices } from '../jobs/services.ts';
+import { Deadlines } from '../queue/deadlines.ts';
+import { FairLine } from '../queue/fair-line.ts';
+import { Store } from '../store/store.ts';
+import { Uploads } from '../store/uploads.ts';
+import type { StageIndex } from '../toolchains/index-file.ts';
+import { ClientAuthorities } from './authenticate-cert.ts';
+import { receiveBlob } from './blobs.ts';
+import { ExecutorPool } from './executor-pool.ts';
+import { KeeperLog } from './keeper-log.ts';
+import { Listener } from './listener.ts';
+import { openSession } from './open-session.ts';
+import { PolicyHolder } from './policy-holder.ts';
+import { proveToolchains } from './prove-toolchains.ts';
+import { Sessions } from './sessions.ts';
+import { Watcher } from './watcher.ts';
+
+interface Configuration {
+  readonly config: ServerConfig;
+  readonly socketPath: string;
+  readonly supervisorToken: string;
+  readonly toolchains: StageIndex;
+  readonly results: string;
+  readonly isolation: 'strict' | 'strict-rlimit';
+}
+
+async function main(): Promise<void> {
+  process.title = 'wardccd: front';
+  const { config, socketPath, supervisorToken, toolchains: staged, results, isolation }: Configuration = await readConfigurationLine();
+  whenParentGone(() => process.exit(0));
+
+  const store = new Store({ directory: `${config.state}/store`, maxBytes: config.store.maxBytes });
+  const uploads = new Uploads();
+  const sessions = new Sessions();
+  const log = new KeeperLog();
+  const pool = new ExecutorPool(config.slots, store, results);
+  const policy = await PolicyHolder.load(config.policy);
+  const authorities = new ClientAuthorities(config.tls);
+
+  const supervisor = await listenForChildren(socketPath, supervisorToken, (child) => {
+    if (child.role === 'keeper') log.connect(child.peer);
+    else pool.add(Number(child.role.slice('executor '.length)), child.peer);
+  });
+  await log.connected;
+  const toolchains = await proveToolchains(staged, pool, store);
+
+  const services: JobServices = {
+    serverName: config.name,
+    deadlines: new Deadlines(),
+    admission: new FairLine(config.jobs, config.queue),
+    store,
+    uploads,
+    executors: pool,
+    log,
+    decide: (session, what) => policy.decide(session, what),
+    toolchain: (digest) => toolchains.get(digest),
+    speed: () => 1,
+  };
+  const welcome = { server: config.name, isolation, slots: config.jobs, toolchains: [...toolchains.values()].map(({ digest, canary, name }) => ({ digest, canary, name })) };
+
+  const listener = new Listener(config, {
+    connection: (socket, tls, address) => void serve(socket, tls, address),
+    refused: (address, why) => log.refusedEarly(address, why),
+  });
+  const serve = async (socket: WebSocket, tls: TLSSocket, address: string): Promise<void> => {
+    try {
+      const session = await openSession({ socket, tls, address, policy, authorities, log, welcome });
+      sessions.add(session);
+      session.whenEnded(() => uploads.abandon(session));
+      session.channel.onBlob((blob) => receiveBlob(blob, session, store, uploads));
+      session.channel.onStream((stream, first) => {
+        if (first.type === 'probe') void runJob(stream, first as Probe, session, services);
+        else stream.reset(new WardError('protocol-violation', `A stream cannot begin with ${first.type}.`));
+      });
+    } catch (thrown) {
+      log.refusedEarly(address, toWardError(thrown).code);
+    }
+  };
+
+  const watcher = new Watcher(config, policy, {
+    changed: () => sessions.judgeAll((session) => policy.judge(session)),
+    tls: () => {
+      authorities.reload();
+      listener.reloadTls();
+    },
+    trouble: (error) => process.stderr.write(`wardccd: ${error.at === undefined ? '' : `${error.at}: `}${error.message} The last good state stays in force.\n`),
+  });
+  watcher.start();
+  const listen = await listener.listen();
+  supervisor.peer.notify({ type: 'ready', listen });
+}
+
+/** Opens the unix socket and resolves when the supervisor itself has joined; it then announces everybody else. */
+function listenForChildren(socketPath: string, supervisorToken: string, joined: (child: AcceptedChild) => void): Promise<AcceptedChild> {
+  const tokens = new ChildTokens();
+  tokens.expect('supervisor', supervisorToken);
+  return new Promise((resolve, reject) => {
+    const server = createServer(async (socket) => {
+      const child = await acceptChild(socket, tokens);
+      if (child === undefined) return;
+      if (child.role !== 'supervisor') return joined(child);
+      child.peer.onRequest(async (request: { type: string; role: string; token: string }) => {
+        if (request.type !== 'expect') throw new WardError('protocol-violation', `The supervisor may not ask for ${request.type}.`);
+        tokens.expect(request.role, request.token);
+        return { json: {} };
+      });
+      resolve(child);
+    });
+    server.once('error', reject);
+    server.listen({ path: socketPath });
+  });
+}
+
+await main().catch((thrown: unknown) => {
+  const error = toWardError(thrown);
+  process.stderr.write(`wardccd: front: ${error.at === undefined ? '' : `${error.at}: `}${error.message}\n  ${error.next}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,55 @@
+/**
+ * From an open WebSocket to a session: handshake, identity, committer, the policy's word on connecting, the log, `welcome`.
+ * A refusal that has a name in it is logged and told to the client with its code; then the connection closes.
+ *
+ * @module
+ */
+import type { TLSSocket } from 'node:tls';
+import type { WebSocket } from 'ws';
+import type { OfferedToolchain, Isolation } from '../../protocol/messages.ts';
+import { serverHandshake, type Mechanism, type ServerAuthenticator } from '../../protocol/handshake.ts';
+import { tlsExporter, webSocketTransport } from '../../protocol/transport.ts';
+import { toWardError, WardError } from '../../protocol/errors.ts';
+import { certAuthenticator, type ClientAuthorities } from './authenticate-cert.ts';
+import type { KeeperLog } from './keeper-log.ts';
+import type { PolicyHolder } from './policy-holder.ts';
+import { Session, type Identity } from './session.ts';
+
+export interface Opening {
+  readonly socket: WebSocket;
+  readonly tls: TLSSocket;
+  readonly address: string;
+  readonly policy: PolicyHolder;
+  readonly authorities: ClientAuthorities;
+  readonly log: KeeperLog;
+  readonly welcome: { readonly server: string; readonly isolation: Isolation; readonly slots: number; readonly toolchains: OfferedToolchain[] };
+}
+
+/** @throws WardError what the client was told. */
+export async function openSession({ socket, tls, address, policy, authorities, log, welcome }: Opening): Promise<Session> {
+  const permitted = new Map<Mechanism, ServerAuthenticator>();
+  if (policy.permits('cert')) permitted.set('cert', certAuthenticator(tls, policy, authorities));
+  const accepted = await serverHandshake(webSocketTransport(socket), { authenticators: permitted, exporter: tlsExporter(tls) });
+  const identity = accepted.identity as Identity;
+  const { channel } = accepted;
+  try {
+    const { committer, decision } = policy.decideConnection(identity);
+    await log.sessionDecided(identity, address, committer, decision);
+    if (decision.verdict === 'deny') throw new WardError(decision.code ?? 'policy-denied', decision.sentence, { rule: decision.rule, at: decision.position });
+    channel.notify({
+      type: 'welcome',
+      ...welcome,
+      principal: identity.principal,
+      committer,
+      mechanism: identity.mechanism,
+      expires: identity.expires,
+      policy: { serial: policy.current.serial, digest: policy.current.digest },
+    });
+    return new Session(identity, committer, address, channel);
+  } catch (thrown) {
+    const error = toWardError(thrown);
+    if (error.code === 'identity-unknown') await log.sessionDecided(identity, address, undefined, error).catch(() => {});
+    channel.close(error);
+    throw error;
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * Before a compiler is advertised it compiles a fixed source in a real sandbox, as a job of its own. Clients compile the same
+ * source and only send jobs to a compiler whose object was the same.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { defaultLimits, type Decision } from '../../policy/types.ts';
+import { WardError } from '../../protocol/errors.ts';
+import type { Probe } from '../../protocol/messages.ts';
+import { encodeTree } from '../../protocol/tree.ts';
+import { canaryDigest, canaryJobs, type CanaryJob } from '../../toolchain/canary.ts';
+import type { Executors, StagedToolchain } from '../jobs/services.ts';
+import type { Store } from '../store/store.ts';
+import type { StagedCompiler } from '../toolchains/index-file.ts';
+
+/** Where the canary is compiled, inside the sandbox. */
+const cwd = '/canary';
+/** Content of the server's own; no client's results ever lie here. */
+const domain = '\0canary';
+const customer = { principal: '\0canary', weight: 1 };
+const patienceMs = 60_000;
+
+const decision: Decision = {
+  verdict: 'allow', rule: 'canary', position: '', sentence: '', limits: defaultLimits, quota: { jobs: 1, queued: 1 }, weight: 1, domain, cache: 'none',
+};
+
+/** The compilers that made a canary, by digest. One that could not is left out, with a word on stderr. */
+export async function proveToolchains(staged: readonly StagedCompiler[], executors: Executors, store: Store): Promise<Map<string, StagedToolchain>> {
+  const proved = new Map<string, StagedToolchain>();
+  await Promise.all(staged.map(async (compiler) => {
+    try {
+      const jobs = canaryJobs(compiler, cwd);
+      const objects = await Promise.all(jobs.map((job) => compile(compiler, job, executors, store)));
+      const { digest, name, family, root, includeDirs } = compiler;
+      proved.set(digest, { digest, name, family, root, includeDirs, canary: canaryDigest(objects) });
+    } catch (error) {
+      process.stderr.write(`wardccd: ${compiler.name} is not offered: ${(error as Error).message}\n`);
+    }
+  }));
+  return proved;
+}
+
+async function compile(compiler: StagedCompiler, job: CanaryJob, executors: Executors, store: Store): Promise<Buffer> {
+  const content = Buffer.from(job.content);
+  const digest = createHash('sha256').update(content).digest();
+  if (!store.has(domain, digest.toString('hex'))) {
+    const receiver = store.receive(domain, digest.toString('hex'), content.length);
+    await receiver.write(content);
+    await receiver.finish();
+  }
+  const tree = encodeTree([
+    { kind: 'directory', path: cwd },
+    { kind: 'file', path: `${cwd}/${job.source}`, digest, size: content.length, group: 0 },
+  ]);
+  const probe: Probe = {
+    type: 'probe', id: 'canary', project: 'canary', toolchain: compiler.digest, compiler: compiler.name, language: job.language, argv: job.argv, env: { ...job.env },
+    cwd, umask: 0o022, outputs: [`${cwd}/${job.object}`], tree: createHash('sha256').update(tree).digest('hex'), treeBytes: tree.length, inputBytes: content.length,
+  };
+  const toolchain: StagedToolchain = { ...compiler, canary: '' };
+  const outcome = await executors.run({ probe, decision, toolchain, tree }, customer, AbortSignal.timeout(patienceMs));
+  try {
+    const [object] = outcome.outputs;
+    if (outcome.status.code !== 0 || object === undefined) {
+      throw new WardError('toolchain-unknown', `it cannot compile the canary: ${(await readFile(outcome.stderr.path, 'utf8')).split('\n')[0]}`);
+    }
+    return await readFile(object.path);
+  } finally {
+    outcome.discard();
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * A live session: one authenticated person on one connection. It begins with `welcome`, lives as long as the credential and
+ * the right behind it, and takes every job down with it when it ends.
+ *
+ * @module
+ */
+import type { Channel } from '../../protocol/channel.ts';
+import { WardError } from '../../protocol/errors.ts';
+import type { Mechanism } from '../../protocol/handshake.ts';
+import type { JobSession } from '../jobs/services.ts';
+
+/** What authentication established, before the policy was asked. */
+export interface Identity {
+  /** As printed: `cert:alice@corp.example`. */
+  readonly principal: string;
+  readonly mechanism: Mechanism;
+  /** When the credential ends, in milliseconds since 1970; 0 when it has no end of its own. */
+  readonly expires: number;
+  /** Names the credential in the log: a certificate's SHA-256, a ticket's service name. Never a secret. */
+  readonly fingerprint: string;
+  /** The credential, asked again: may have been revoked since. Returns the reason, or undefined while it is good. */
+  stillValid(): WardError | undefined;
+}
+
+export class Session implements JobSession {
+  readonly identity: Identity;
+  readonly committer: string;
+  readonly address: string;
+  readonly channel: Channel;
+  /** Cache domains of this session's jobs. */
+  readonly domains = new Set<string>();
+  latestDomain: string | undefined;
+  readonly #callbacks = new Set<(reason: WardError) => void>();
+  #ended: WardError | undefined;
+
+  constructor(identity: Identity, committer: string, address: string, channel: Channel) {
+    this.identity = identity;
+    this.committer = committer;
+    this.address = address;
+    this.channel = channel;
+    void channel.closed.then((error) => this.#end(error ?? new WardError('session-lost')));
+  }
+
+  get principal(): string {
+    return this.identity.principal;
+  }
+
+  get mechanism(): Mechanism {
+    return this.identity.mechanism;
+  }
+
+  get fingerprint(): string {
+    return this.identity.fingerprint;
+  }
+
+  get ended(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  whenEnded(callback: (reason: WardError) => void): () => void {
+    if (this.#ended !== undefined) callback(this.#ended);
+    else this.#callbacks.add(callback);
+    return () => this.#callbacks.delete(callback);
+  }
+
+  enterDomain(domain: string): void {
+    this.domains.add(domain);
+    this.latestDomain = domain;
+  }
+
+  /** Cuts the session off: its jobs die first, then the client is told why, then the connection closes. */
+  end(reason: WardError): void {
+    this.#end(reason);
+    this.channel.close(reason);
+  }
+
+  #end(reason: WardError): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = reason;
+    for (const callback of this.#callbacks) callback(reason);
+    this.#callbacks.clear();
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * Steps 1 and 2 of a job: may this person run this command here? Decided by the policy and the options table, and in the
+ * log before anybody hears the answer.
+ *
+ * @module
+ */
+import { checkArgv } from '../../policy/options/check.ts';
+import type { Decision, OptionFinding } from '../../policy/types.ts';
+import { WardError } from '../../protocol/errors.ts';
+import type { Probe } from '../../protocol/messages.ts';
+import { checkJobPaths } from './check-paths.ts';
+import type { JobServices, JobSession, StagedToolchain } from './services.ts';
+
+export interface Authorized {
+  readonly decision: Decision;
+  readonly toolchain: StagedToolchain;
+  /** The decision's number in the log. */
+  readonly seq: number;
+}
+
+/** @throws WardError the refusal: `policy-denied`, `option-refused`, `path-refused`, `toolchain-unknown`, `log-unavailable` … */
+export async function authorizeJob(probe: Probe, session: JobSession, services: JobServices): Promise<Authorized> {
+  const toolchain = services.toolchain(probe.toolchain);
+  const { request, decision } = services.decide(session, {
+    action: 'compile',
+    project: probe.project,
+    toolchain: probe.toolchain,
+    language: probe.language,
+    optionFindings: commandFindings(probe, toolchain),
+  });
+  const seq = await services.log.decided(request, decision, session, probe);
+  if (decision.verdict === 'deny') {
+    throw new WardError(decision.code ?? 'policy-denied', decision.sentence, { rule: decision.rule, at: decision.position });
+  }
+  if (toolchain === undefined) {
+    throw new WardError('toolchain-unknown', `This server does not have the compiler ${probe.compiler} with digest ${probe.toolchain.slice(0, 16)}….`);
+  }
+  return { decision, toolchain, seq };
+}
+
+/** What no rule can permit in a command line. A command for a compiler that is not here is judged as gcc's. */
+function commandFindings(probe: Probe, toolchain: StagedToolchain | undefined): OptionFinding[] {
+  const options = checkArgv(probe.argv, toolchain?.family ?? 'gcc');
+  const paths = checkJobPaths(probe, toolchain?.includeDirs ?? []);
+  return [...(options.ok ? [] : [options.finding]), ...paths];
+}

@@ -1,0 +1,43 @@
+/**
+ * Which paths a job may name at all, before anything is laid out: the same rule that the client applies, enforced here.
+ *
+ * @module
+ */
+import { dirname } from 'node:path';
+import { checkClientPath } from '../../policy/paths.ts';
+import type { OptionFinding } from '../../policy/types.ts';
+import { WardError } from '../../protocol/errors.ts';
+import type { Probe } from '../../protocol/messages.ts';
+import type { TreeEntry } from '../../protocol/tree.ts';
+
+/** Working directory and outputs: what is wrong with them. */
+export function checkJobPaths(probe: Probe, includeDirs: readonly string[]): OptionFinding[] {
+  const findings: OptionFinding[] = [];
+  const refuse = (path: string, reason: string): void => {
+    findings.push({ code: 'path-refused', option: path, message: `The path ${JSON.stringify(path)} is refused: ${reason}.` });
+  };
+  for (const path of [probe.cwd, ...(probe.pwd === undefined ? [] : [probe.pwd]), ...probe.outputs]) {
+    const reason = checkClientPath(path, includeDirs);
+    if (reason !== undefined) refuse(path, reason);
+  }
+  for (const output of probe.outputs) {
+    if (includeDirs.some((directory) => output.startsWith(`${directory}/`))) refuse(output, 'outputs may not lie among the headers of the compiler');
+  }
+  return findings;
+}
+
+/** Every path of the tree, and that outputs go to directories of the tree. @throws WardError `path-refused`, `tree-invalid` */
+export function checkTreePaths(entries: readonly TreeEntry[], probe: Probe, includeDirs: readonly string[]): void {
+  const directories = new Set<string>();
+  for (const entry of entries) {
+    if (entry.kind === 'directory') directories.add(entry.path);
+    // Directories above a permitted one are listed too: they carry nothing, so only what has content is checked.
+    else {
+      const reason = checkClientPath(entry.path, includeDirs);
+      if (reason !== undefined) throw new WardError('path-refused', `The input ${JSON.stringify(entry.path)} is refused: ${reason}.`);
+    }
+  }
+  for (const output of probe.outputs) {
+    if (!directories.has(dirname(output))) throw new WardError('tree-invalid', `The tree has no directory for the output ${JSON.stringify(output)}.`);
+  }
+}

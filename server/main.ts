@@ -1,0 +1,38 @@
+/**
+ * `wardccd`: the server's one command line.
+ *
+ *     wardccd --config FILE      run the server in the foreground
+ *     wardccd doctor             prove each property of this machine by a probe
+ *     wardccd ssh-subsystem      the bridge that sshd starts
+ *
+ * @module
+ */
+import { parseArgs } from 'node:util';
+import { toWardError } from '../protocol/errors.ts';
+
+const usage = `usage: wardccd --config FILE
+       wardccd doctor [--config FILE] [--json]
+`;
+
+async function main(args: readonly string[]): Promise<number> {
+  if (args[0] === 'doctor') return (await import('./doctor/main.ts')).runDoctor(args.slice(1));
+  const { values } = parseArgs({ args: [...args], options: { config: { type: 'string', short: 'c' }, help: { type: 'boolean', short: 'h' } }, strict: true });
+  if (values.help) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  if (values.config === undefined) {
+    process.stderr.write(usage);
+    return 1;
+  }
+  const [{ loadServerConfig }, { supervise }] = await Promise.all([import('./config.ts'), import('./supervisor/supervisor.ts')]);
+  return supervise(await loadServerConfig(values.config));
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (thrown) {
+  const error = toWardError(thrown);
+  process.stderr.write(`wardccd: ${error.message}\n${error.at === undefined ? '' : `  at ${error.at}\n`}  ${error.next}\n`);
+  process.exitCode = 1;
+}

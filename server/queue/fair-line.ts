@@ -1,0 +1,104 @@
+/**
+ * A number of places, and a bounded line in front of them. A freed place goes to the waiter whose principal holds the
+ * least for its weight, the longest waiting first among equals: under overload each principal gets a weighted fair share.
+ *
+ * @module
+ */
+import { WardError } from '../../protocol/errors.ts';
+
+export interface Customer {
+  /** Whose share this counts against. */
+  readonly principal: string;
+  /** Share relative to others; at least 1. */
+  readonly weight: number;
+}
+
+/** Gives the place back; calling it again does nothing. */
+export type Release = () => void;
+
+interface Waiter extends Customer {
+  readonly grant: (release: Release) => void;
+}
+
+export class FairLine {
+  readonly #places: number;
+  readonly #capacity: number;
+  readonly #held = new Map<string, number>();
+  readonly #waiting: Waiter[] = [];
+  #taken = 0;
+
+  /** @param places held at once  @param capacity how many may stand in line beyond that */
+  constructor(places: number, capacity: number) {
+    this.#places = places;
+    this.#capacity = capacity;
+  }
+
+  get taken(): number {
+    return this.#taken;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /**
+   * Takes a place, or stands in line for one.
+   *
+   * @param onWait told once, with the position in line, when there is no place at the moment
+   * @throws WardError `busy` when the line is full, `cancelled` when the signal ends the wait
+   */
+  async enter(customer: Customer, signal: AbortSignal, onWait?: (position: number) => void): Promise<Release> {
+    if (signal.aborted) throw new WardError('cancelled');
+    if (this.#taken < this.#places && this.#waiting.length === 0) return this.#take(customer);
+    if (this.#waiting.length >= this.#capacity) {
+      throw new WardError('busy', `All ${this.#places} places are taken and ${this.#waiting.length} jobs stand in line.`);
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<Release>();
+    const waiter: Waiter = { principal: customer.principal, weight: customer.weight, grant: resolve };
+    const leave = (): void => {
+      const index = this.#waiting.indexOf(waiter);
+      if (index >= 0) this.#waiting.splice(index, 1);
+      reject(new WardError('cancelled'));
+    };
+    this.#waiting.push(waiter);
+    signal.addEventListener('abort', leave, { once: true });
+    onWait?.(this.#waiting.length);
+    try {
+      const release = await promise;
+      if (!signal.aborted) return release;
+      release();
+      throw new WardError('cancelled');
+    } finally {
+      signal.removeEventListener('abort', leave);
+    }
+  }
+
+  #take(customer: Customer): Release {
+    this.#taken++;
+    this.#held.set(customer.principal, (this.#held.get(customer.principal) ?? 0) + 1);
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      this.#taken--;
+      const left = (this.#held.get(customer.principal) ?? 1) - 1;
+      if (left === 0) this.#held.delete(customer.principal);
+      else this.#held.set(customer.principal, left);
+      this.#next();
+    };
+  }
+
+  #next(): void {
+    let best = -1;
+    let bestShare = Infinity;
+    for (const [index, waiter] of this.#waiting.entries()) {
+      const share = (this.#held.get(waiter.principal) ?? 0) / waiter.weight;
+      if (share < bestShare) {
+        best = index;
+        bestShare = share;
+      }
+    }
+    const [winner] = best < 0 ? [] : this.#waiting.splice(best, 1);
+    winner?.grant(this.#take(winner));
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * The content store: input files by the SHA-256 of their content, one directory a cache domain, so that one domain's
+ * folder never answers for another. Written by the front alone; executors read it. A file appears under its name only
+ * after its content was hashed and agreed, and is never changed afterwards (mode 0444).
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { close, mkdirSync, open, readdirSync, rename, rmSync, statSync, unlink, write } from 'node:fs';
+import { join } from 'node:path';
+import { WardError } from '../../protocol/errors.ts';
+
+interface Entry {
+  readonly size: number;
+  usedAt: number;
+}
+
+export interface StoreOptions {
+  readonly directory: string;
+  /** Bytes kept at most; the least recently used go first. */
+  readonly maxBytes: number;
+  /** Milliseconds for which a used entry is safe from eviction: longer than any job may live. */
+  readonly pinMs?: number;
+  readonly now?: () => number;
+}
+
+/** A blob on its way in: bytes are written and hashed as they come. */
+export interface Receiver {
+  /** Resolves when the bytes are with the kernel, so that the sender's credit may be given back. */
+  write(chunk: Buffer): Promise<void>;
+  /** Checks length and digest and puts the file in place. Throws `blob-corrupt` when they disagree. */
+  finish(): Promise<void>;
+  abort(): void;
+}
+
+const domainFolder = (domain: string): string => createHash('sha256').update(domain).digest('hex').slice(0, 32);
+
+const toWardError = (error: NodeJS.ErrnoException): WardError =>
+  error.code === 'ENOSPC' || error.code === 'EDQUOT'
+    ? new WardError('disk-full', 'The content store of this server is full.', { cause: error })
+    : new WardError('internal', `The content store failed: ${error.code ?? error.message}.`, { cause: error });
+
+export class Store {
+  /** `folder/digest` → entry, in order of last use. */
+  readonly #entries = new Map<string, Entry>();
+  readonly #folders = new Map<string, string>();
+  readonly #options: Required<StoreOptions>;
+  #bytes = 0;
+  #serial = 0;
+
+  constructor(options: StoreOptions) {
+    this.#options = { pinMs: 30 * 60_000, now: Date.now, ...options };
+    mkdirSync(this.#options.directory, { recursive: true, mode: 0o750 });
+    // What was on its way in when the last front died is worth nothing.
+    rmSync(this.#incoming, { recursive: true, force: true });
+    mkdirSync(this.#incoming, { mode: 0o700 });
+    this.#load();
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get #incoming(): string {
+    return join(this.#options.directory, 'incoming');
+  }
+
+  /** The directory in which a domain's files lie, as executors are told it. */
+  directoryOf(domain: string): string {
+    return join(this.#options.directory, this.#folder(domain));
+  }
+
+  /** Where a digest lies below `directoryOf(domain)`. */
+  static fileName(digest: string): string {
+    return `${digest.slice(0, 2)}/${digest}`;
+  }
+
+  /** Is the content here, for this domain? Marks it as used. */
+  has(domain: string, digest: string): boolean {
+    const key = `${this.#folder(domain)}/${digest}`;
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return false;
+    entry.usedAt = this.#options.now();
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
+    return true;
+  }
+
+  /** Begins to receive a blob of a stated size. @throws WardError `disk-full` when everything kept is still in use. */
+  receive(domain: string, digest: string, size: number): Receiver {
+    this.#makeRoom(size);
+    const temporary = join(this.#incoming, String(++this.#serial));
+    const folder = this.#folder(domain);
+    const hash = createHash('sha256');
+    let received = 0;
+    let file: Promise<number> | undefined;
+    const opened = (): Promise<number> =>
+      (file ??= new Promise((resolve, reject) => open(temporary, 'wx', 0o444, (error, fd) => (error ? reject(toWardError(error)) : resolve(fd)))));
+    const closed = async (): Promise<void> => {
+      const fd = await opened();
+      await new Promise<void>((resolve, reject) => close(fd, (error) => (error ? reject(toWardError(error)) : resolve())));
+    };
+    return {
+      write: async (chunk) => {
+        received += chunk.length;
+        if (received > size) throw new WardError('blob-corrupt', `The blob ${digest} is longer than announced.`);
+        hash.update(chunk);
+        await writeFully(await opened(), chunk);
+      },
+      finish: async () => {
+        await closed();
+        if (received !== size || hash.digest('hex') !== digest) {
+          unlink(temporary, () => {});
+          throw new WardError('blob-corrupt', `The content that came for ${digest} has another digest.`);
+        }
+        const path = join(this.#options.directory, folder, Store.fileName(digest));
+        await new Promise<void>((resolve, reject) => rename(temporary, path, (error) => (error ? reject(toWardError(error)) : resolve())));
+        this.#add(`${folder}/${digest}`, size);
+      },
+      abort: () => {
+        if (file !== undefined) void closed().catch(() => {}).then(() => unlink(temporary, () => {}));
+      },
+    };
+  }
+
+  #folder(domain: string): string {
+    let folder = this.#folders.get(domain);
+    if (folder === undefined) {
+      folder = domainFolder(domain);
+      this.#folders.set(domain, folder);
+      this.#createFolder(folder);
+    }
+    return folder;
+  }
+
+  /** Once a domain: all 256 directories, so that no blob has to ask for its own. */
+  #createFolder(folder: string): void {
+    for (let byte = 0; byte < 256; byte++) {
+      mkdirSync(join(this.#options.directory, folder, byte.toString(16).padStart(2, '0')), { recursive: true, mode: 0o750 });
+    }
+  }
+
+  #add(key: string, size: number): void {
+    if (this.#entries.has(key)) return;
+    this.#entries.set(key, { size, usedAt: this.#options.now() });
+    this.#bytes += size;
+  }
+
+  #makeRoom(size: number): void {
+    const safeSince = this.#options.now() - this.#options.pinMs;
+    for (const [key, entry] of this.#entries) {
+      if (this.#bytes + size <= this.#options.maxBytes) return;
+      if (entry.usedAt > safeSince) break;
+      this.#entries.delete(key);
+      this.#bytes -= entry.size;
+      unlink(this.#pathOfKey(key), () => {});
+    }
+    if (this.#bytes + size > this.#options.maxBytes) {
+      throw new WardError('disk-full', 'The content store of this server is full, and everything in it is in use.');
+    }
+  }
+
+  #pathOfKey(key: string): string {
+    const [folder = '', digest = ''] = key.split('/');
+    return join(this.#options.directory, folder, Store.fileName(digest));
+  }
+
+  /** At start: what earlier runs kept. Contents are checked again when an executor lays them out. */
+  #load(): void {
+    const found: { key: string; size: number; usedAt: number }[] = [];
+    for (const folder of readdirSync(this.#options.directory).filter((name) => /^[0-9a-f]{32}$/.test(name))) {
+      for (const part of readdirSync(join(this.#options.directory, folder))) {
+        for (const digest of readdirSync(join(this.#options.directory, folder, part))) {
+          if (!/^[0-9a-f]{64}$/.test(digest)) continue;
+          const { size, atimeMs } = statSync(join(this.#options.directory, folder, part, digest));
+          found.push({ key: `${folder}/${digest}`, size, usedAt: atimeMs });
+        }
+      }
+    }
+    for (const { key, size, usedAt } of found.sort((a, b) => a.usedAt - b.usedAt)) {
+      this.#entries.set(key, { size, usedAt });
+      this.#bytes += size;
+    }
+  }
+}
+
+function writeFully(fd: number, chunk: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const next = (offset: number): void =>
+      write(fd, chunk, offset, chunk.length - offset, null, (error, written) => {
+        if (error) reject(toWardError(error));
+        else if (offset + written < chunk.length) next(offset + written);
+        else resolve();
+      });
+    next(0);
+  });
+}

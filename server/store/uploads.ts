@@ -1,0 +1,52 @@
+/**
+ * Single flight: of all jobs that wait for one blob, one asks its client for it and the others wait. When the one that
+ * asked goes away, whoever still waits asks in its place.
+ *
+ * @module
+ */
+
+interface Flight {
+  readonly owner: object;
+  readonly settled: Promise<void>;
+  readonly settle: () => void;
+}
+
+export class Uploads {
+  readonly #flights = new Map<string, Flight>();
+
+  /** Takes it upon `owner` (a session) to bring a blob; false when somebody else already does. */
+  claim(domain: string, digest: string, owner: object): boolean {
+    const key = `${domain}\0${digest}`;
+    if (this.#flights.has(key)) return false;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#flights.set(key, { owner, settled: promise, settle: resolve });
+    return true;
+  }
+
+  /** Which of these domains waits for this blob from this owner? */
+  domainAwaiting(domains: Iterable<string>, digest: string, owner: object): string | undefined {
+    for (const domain of domains) if (this.#flights.get(`${domain}\0${digest}`)?.owner === owner) return domain;
+    return undefined;
+  }
+
+  /** Resolves when the flight has ended, well or not; at once when there is none. */
+  settled(domain: string, digest: string): Promise<void> {
+    return this.#flights.get(`${domain}\0${digest}`)?.settled ?? Promise.resolve();
+  }
+
+  /** The blob is here, or will not come from this flight. */
+  settle(domain: string, digest: string): void {
+    const key = `${domain}\0${digest}`;
+    this.#flights.get(key)?.settle();
+    this.#flights.delete(key);
+  }
+
+  /** A session ended: everything it had promised is free for others. */
+  abandon(owner: object): void {
+    for (const [key, flight] of this.#flights) {
+      if (flight.owner !== owner) continue;
+      this.#flights.delete(key);
+      flight.settle();
+    }
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * One child process of the supervisor: started by absolute path, with an environment of three names, its configuration as
+ * one line on standard input. Standard input stays open: its end tells the child that the supervisor is gone.
+ *
+ * @module
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+
+export interface ChildOptions {
+  readonly name: string;
+  /** Module to run with node. */
+  readonly module: string;
+  readonly configuration: object;
+  /** A program that becomes the node process: enters a cgroup, drops privileges. Its own arguments come first. */
+  readonly through?: readonly string[];
+  readonly uid?: number;
+  readonly gid?: number;
+  /** Flags for node. */
+  readonly nodeFlags?: readonly string[];
+}
+
+/** All that a child may see of the environment. */
+const environment: NodeJS.ProcessEnv = { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8', HOME: '/nonexistent' };
+
+export class Child {
+  readonly name: string;
+  /** Resolves with a description of how it ended. Never rejects. */
+  readonly ended: Promise<string>;
+  readonly #process: ChildProcess;
+
+  constructor(options: ChildOptions) {
+    const { name, module, configuration, through = [], nodeFlags = [] } = options;
+    const command = [...through, process.execPath, '--disable-sigusr1', ...nodeFlags, module];
+    this.name = name;
+    this.#process = spawn(command[0] as string, command.slice(1), {
+      cwd: '/',
+      env: environment,
+      stdio: ['pipe', 'ignore', 'inherit'],
+      ...(options.uid === undefined ? {} : { uid: options.uid }),
+      ...(options.gid === undefined ? {} : { gid: options.gid }),
+    });
+    this.ended = new Promise((resolve) => {
+      this.#process.once('error', (error) => resolve(error.message));
+      this.#process.once('exit', (code, signal) => resolve(signal === null ? `exit status ${code}` : `signal ${signal}`));
+    });
+    this.#process.stdin?.on('error', () => {});
+    this.#process.stdin?.write(`${JSON.stringify(configuration)}\n`);
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  /** Asks it to end by closing its standard input, and makes sure after a grace of `graceMs`. */
+  async stop(graceMs: number): Promise<void> {
+    this.#process.stdin?.end();
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), graceMs);
+    await this.ended;
+    clearTimeout(timer);
+  }
+}

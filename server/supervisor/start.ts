@@ -1,0 +1,133 @@
+/**
+ * Starts the processes of one server in the order in which they need each other: front, keeper, executors. Tokens are made
+ * here and used once; the supervisor joins the front itself to announce who is to be let in.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { WardError } from '../../protocol/errors.ts';
+import type { ListenAddress, ServerConfig } from '../config.ts';
+import { connectAsChild } from '../ipc/child.ts';
+import type { IpcPeer } from '../ipc/peer.ts';
+import type { StageIndex } from '../toolchains/index-file.ts';
+import { Child } from './child.ts';
+import type { PreparedIsolation } from './isolate.ts';
+import { serverModule } from './modules.ts';
+
+const connectTries = 100;
+const connectPauseMs = 50;
+const readyMs = 60_000;
+const graceMs = 3_000;
+const executorPauseMs = 200;
+
+export interface RunningServer {
+  readonly listening: readonly ListenAddress[];
+  /** Resolves, with what happened, when front or keeper is gone. */
+  readonly failed: Promise<string>;
+  stop(): Promise<void>;
+}
+
+const token = (): string => randomBytes(32).toString('base64url');
+
+/** @throws WardError when a process ends before the server accepts connections. */
+export async function startServer(config: ServerConfig, isolation: PreparedIsolation, toolchains: StageIndex): Promise<RunningServer> {
+  const socketPath = join(config.run, 'front.sock');
+  const results = join(config.state, 'results');
+  rmSync(socketPath, { force: true });
+  rmSync(results, { recursive: true, force: true });
+  mkdirSync(results, { mode: 0o700 });
+
+  const supervisorToken = token();
+  const front = new Child({
+    name: 'front',
+    module: serverModule('front/main'),
+    configuration: { config, socketPath, supervisorToken, toolchains, results, isolation: isolation.profile },
+  });
+  let stopping = false;
+  const children = new Set<Child>([front]);
+  const stop = async (): Promise<void> => {
+    stopping = true;
+    await Promise.all([...children].map((child) => child.stop(graceMs)));
+  };
+  const gone = (child: Child): Promise<string> => child.ended.then((how) => `the ${child.name} ended (${how})`);
+
+  const peer = await connectToFront(front, socketPath, supervisorToken);
+  const admit = async (role: string): Promise<string> => {
+    const secret = token();
+    await peer.request({ type: 'expect', role, token: secret });
+    return secret;
+  };
+
+  const keeper = new Child({
+    name: 'keeper',
+    module: serverModule('keeper/main'),
+    configuration: { socketPath, role: 'keeper', token: await admit('keeper'), directory: config.log, state: join(config.state, 'keeper'), durability: config.durability },
+  });
+  children.add(keeper);
+
+  const keepExecutor = async (slot: number): Promise<void> => {
+    while (!stopping) {
+      const role = `executor ${slot}`;
+      const slotDir = join(config.state, 'slots', String(slot));
+      const resultDir = join(results, String(slot));
+      mkdirSync(slotDir, { recursive: true, mode: 0o700 });
+      mkdirSync(resultDir, { recursive: true, mode: 0o700 });
+      const executor = new Child({
+        name: role,
+        module: serverModule('executor/main'),
+        configuration: { socketPath, role, token: await admit(role), slot, slotDir, isolation: isolation.forSlot(slot) },
+        through: isolation.slotCommand(slot, slotDir),
+        nodeFlags: ['--max-semi-space-size=2', '--max-old-space-size=64'],
+      });
+      children.add(executor);
+      await executor.ended;
+      children.delete(executor);
+      isolation.sweepSlot(slot);
+      await pause(executorPauseMs);
+    }
+  };
+  for (let slot = 0; slot < config.slots; slot++) void keepExecutor(slot).catch(() => {});
+
+  const failed = Promise.race([gone(front), gone(keeper)]);
+  try {
+    return { listening: await whenListening(peer, failed), failed, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function connectToFront(front: Child, socketPath: string, secret: string): Promise<IpcPeer> {
+  let ended: string | undefined;
+  void front.ended.then((how) => { ended = how; });
+  for (let tries = 0; ; tries++) {
+    try {
+      return await connectAsChild({ socketPath, role: 'supervisor', token: secret });
+    } catch (error) {
+      if (ended !== undefined || tries === connectTries) {
+        await front.stop(0);
+        throw new WardError('internal', `The front did not start (${ended ?? 'no answer'}); its own words stand above.`, { cause: error });
+      }
+      await pause(connectPauseMs);
+    }
+  }
+}
+
+/** The front says `ready` once log, executors and toolchains are proved and it accepts connections. */
+function whenListening(peer: IpcPeer, failed: Promise<string>): Promise<readonly ListenAddress[]> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new WardError('internal', 'The server did not become ready within a minute.')), readyMs);
+    peer.onNotify((message: { type: string; listen: ListenAddress[] }) => {
+      if (message.type !== 'ready') return;
+      clearTimeout(timer);
+      resolve(message.listen);
+    });
+    void failed.then((why) => {
+      clearTimeout(timer);
+      reject(new WardError('internal', `${why}; its own words stand above.`));
+    });
+  });
+}

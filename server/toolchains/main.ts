@@ -1,0 +1,27 @@
+/**
+ * The stager: a process that lives only while the server starts. It asks each configured compiler what it is made of, lays
+ * it out under its digest, and writes the list. It runs compilers (to ask them where their parts are), so it is no part of
+ * the supervisor.
+ *
+ * @module
+ */
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readConfigurationLine, whenParentGone } from '../ipc/child.ts';
+import { stageCompilers } from './registry.ts';
+
+interface Configuration {
+  readonly compilers: readonly string[];
+  readonly directory: string;
+  /** Where the list is written. */
+  readonly index: string;
+}
+
+const { compilers, directory, index }: Configuration = await readConfigurationLine();
+whenParentGone(() => process.exit(1));
+mkdirSync(directory, { recursive: true, mode: 0o755 });
+const { staged, excluded } = await stageCompilers(compilers, { stages: join(directory, 'stages'), cacheDir: join(directory, 'descriptions') });
+for (const { name, reason } of excluded) process.stderr.write(`wardccd: ${name} is not offered: ${reason}\n`);
+writeFileSync(`${index}.new`, JSON.stringify(staged));
+renameSync(`${index}.new`, index);
+process.exit(0);
