@@ -1,0 +1,128 @@
+/**
+ * The JSON messages of a session and what they mean. Schemas with bounds on everything are in schemas.ts; a message that
+ * reaches a consumer has passed them. Digests are SHA-256 in lower-case hexadecimal, times milliseconds.
+ *
+ * @module
+ */
+import type { Mechanism } from './hello.ts';
+
+export type Isolation = 'strict' | 'strict-rlimit';
+
+/** A compiler that a server offers, by content. */
+export interface OfferedToolchain {
+  digest: string;
+  /** SHA-256 of the object the canary source compiles to: client and server must agree. */
+  canary: string;
+  /** Invoked path on the server, such as /usr/bin/gcc. */
+  name: string;
+}
+
+/** Server → client on stream 0, the first keyed message. */
+export interface Welcome {
+  type: 'welcome';
+  server: string;
+  principal: string;
+  committer: string;
+  mechanism: Mechanism;
+  /** When the session ends (ms since the epoch); 0 = no end of its own. */
+  expires: number;
+  policy: { serial: number; digest: string };
+  isolation: Isolation;
+  slots: number;
+  toolchains: OfferedToolchain[];
+}
+
+/** Server → client on stream 0: load, or that the server is about to end the session. */
+export interface Notice {
+  type: 'notice';
+  event: 'load' | 'stopping' | 'toolchains';
+  /** Slots that are free now. */
+  free?: number;
+  /** Jobs that wait for a slot. */
+  waiting?: number;
+  message?: string;
+  /** With event `toolchains`: the whole new list. */
+  toolchains?: OfferedToolchain[];
+}
+
+export type Language =
+  | 'c' | 'c++' | 'objective-c' | 'objective-c++' | 'assembler' | 'assembler-with-cpp'
+  | 'cpp-output' | 'c++-cpp-output' | 'objective-c-cpp-output' | 'objective-c++-cpp-output' | 'c-header' | 'c++-header';
+
+/** Client → server, the first message of a job: everything but the file list and contents. */
+export interface Probe {
+  type: 'probe';
+  /** The client's name for the job, for logs. */
+  id: string;
+  project: string;
+  /** Digest of the toolchain. */
+  toolchain: string;
+  /** Path of the compiler as the toolchain names it. */
+  compiler: string;
+  language: Language;
+  /** argv[0] included. */
+  argv: string[];
+  env: Record<string, string>;
+  cwd: string;
+  /** $PWD where it names the same directory by another path. */
+  pwd?: string;
+  umask: number;
+  /** Absolute paths the client will take, in order; the first is the object. */
+  outputs: string[];
+  /** SHA-256 of the encoded tree. */
+  tree: string;
+  treeBytes: number;
+  inputBytes: number;
+}
+
+/** Client → server: run it here. Followed by exactly `treeBytes` bytes of encoded tree. */
+export interface Start {
+  type: 'start';
+}
+
+/** Server → client: a slot is reserved for `leaseMs`. */
+export interface Offer {
+  type: 'offer';
+  leaseMs: number;
+  /** Measured speed, 1 = a plain core of the farm. */
+  speed: number;
+}
+
+/** Server → client: no slot; the place in the line. */
+export interface Busy {
+  type: 'busy';
+  position: number;
+}
+
+/** Server → client: contents the server lacks; `more` = another `missing` follows. */
+export interface Missing {
+  type: 'missing';
+  digests: string[];
+  more: boolean;
+}
+
+export interface ResultOutput {
+  /** Index into `probe.outputs`. */
+  index: number;
+  size: number;
+  digest: string;
+  mode: number;
+}
+
+/** Server → client: the compiler has run. Followed by stdout ‖ stderr ‖ outputs in this order, then END. */
+export interface Result {
+  type: 'result';
+  status: { code: number; signal: number };
+  /** Bytes of standard output. */
+  stdout: number;
+  /** Bytes of standard error. */
+  stderr: number;
+  outputs: ResultOutput[];
+  usage: { wallMs: number; userMs: number; systemMs: number; maxRssKb: number };
+  server: string;
+}
+
+export type ClientMessage = Probe | Start;
+export type ServerMessage = Offer | Busy | Missing | Result;
+export type ServerNotice = Welcome | Notice;
+export type Message = ClientMessage | ServerMessage | ServerNotice;
