@@ -1,0 +1,88 @@
+/**
+ * Where this user's agent listens: the same computation as `client/launcher/place.c`.
+ *
+ * The directory is opened once, checked, and used through its descriptor: nobody can put another one in its place afterwards,
+ * and a long path is no problem to the socket.
+ *
+ * @module
+ */
+import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { WardError } from '../../protocol/errors.ts';
+
+export interface MeetingPlace {
+  /** The runtime directory, for messages. */
+  readonly directory: string;
+  /** Descriptor of the directory; it stays open. */
+  readonly descriptor: number;
+  /** 16 hex digits: build, configuration and file system. */
+  readonly name: string;
+  /** Path of a file beside the socket, through the descriptor. */
+  file(suffix: 'sock' | 'status' | 'lock' | 'log' | 'new'): string;
+}
+
+/** Name of this build, as the launcher has it compiled in. */
+export const buildId = (): string => {
+  try {
+    return readFileSync(fileURLToPath(new URL('../../build-id', import.meta.url)), 'utf8').trim();
+  } catch {
+    return 'development';
+  }
+};
+
+/** Mount namespace and root directory: two processes with the same see the same files. */
+export const namespaceIdentity = (): string => {
+  const root = statSync('/', { bigint: true });
+  return `${readlinkSync('/proc/self/ns/mnt')}|${root.dev}:${root.ino}`;
+};
+
+/** `$WARDCC_CONFIG` as an absolute path, or ''. */
+export const configurationPath = (env: NodeJS.ProcessEnv): string => {
+  const path = env['WARDCC_CONFIG'] ?? '';
+  return path === '' || path.startsWith('/') ? path : `${process.cwd()}/${path}`;
+};
+
+/** FNV-1a over the bytes, 64 bits, as 16 hex digits. */
+export const fnv1a64 = (text: string): string => {
+  let state = 0xcbf29ce484222325n;
+  for (const byte of Buffer.from(text)) state = BigInt.asUintN(64, (state ^ BigInt(byte)) * 0x100000001b3n);
+  return state.toString(16).padStart(16, '0');
+};
+
+const chooseDirectory = (env: NodeJS.ProcessEnv, uid: number): string => {
+  const chosen = env['WARDCC_RUNTIME_DIR'];
+  if (chosen !== undefined && chosen !== '') {
+    if (!chosen.startsWith('/')) throw new WardError('config-invalid', 'WARDCC_RUNTIME_DIR is not an absolute path.');
+    return chosen;
+  }
+  const session = lstatSync(`/run/user/${uid}`, { throwIfNoEntry: false });
+  return session?.isDirectory() === true && session.uid === uid ? `/run/user/${uid}/wardcc` : `/tmp/wardcc-${uid}`;
+};
+
+/** Makes the directory if it is absent. @throws WardError `config-invalid` if it can't be trusted */
+export const openMeetingPlace = (env: NodeJS.ProcessEnv, build: string): MeetingPlace => {
+  const uid = process.geteuid!();
+  const directory = chooseDirectory(env, uid);
+  const refuse = (sentence: string, cause?: unknown): WardError =>
+    new WardError('config-invalid', `The runtime directory ${directory} ${sentence}.`, { cause });
+  let descriptor: number;
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw refuse('cannot be made', error);
+  }
+  try {
+    descriptor = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  } catch (error) {
+    throw refuse('is a link or no directory, or cannot be opened', error);
+  }
+  const status = fstatSync(descriptor);
+  const complaint = status.uid !== uid ? 'belongs to somebody else' : (status.mode & 0o077) !== 0 ? 'is open to others: its mode must be 0700' : undefined;
+  if (complaint !== undefined) {
+    closeSync(descriptor);
+    throw refuse(complaint);
+  }
+  const name = fnv1a64(`${build}\0${configurationPath(env)}\0${namespaceIdentity()}`);
+  return { directory: resolve(directory), descriptor, name, file: (suffix) => `/proc/self/fd/${descriptor}/agent-${name}.${suffix}` };
+};
