@@ -1,0 +1,45 @@
+/**
+ * The addon `wardcc.node`: system calls that Node does not have. Built by `server/native/build.sh` into `dist/native`.
+ *
+ * @module
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { WardError } from '../../protocol/errors.ts';
+
+export interface PeerCredentials {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export type LimitName = 'cpu' | 'core' | 'fsize' | 'nofile' | 'nproc' | 'as' | 'data' | 'stack';
+
+export interface Native {
+  /** Who connected to this unix socket, from the kernel. Throws what `getsockopt` answered. */
+  peerCredentials(fd: number): PeerCredentials;
+  /** `prlimit` on another process of the same user. Throws what the kernel answered. */
+  setLimit(pid: number, name: LimitName, soft: number, hard: number): void;
+  /**
+   * The state of many files in one call, `statFields.count` numbers each, in the order of `paths`. A path that cannot be examined
+   * has mode 0 and the negative errno as its size.
+   */
+  statList(paths: readonly string[], follow: boolean): BigInt64Array;
+}
+
+/** Places of the fields in the answer of `statList`; times are nanoseconds since the epoch. */
+export const statFields = Object.freeze({ device: 0, inode: 1, size: 2, mtime: 3, ctime: 4, mode: 5, count: 6 });
+
+/** Directory of the built addon and helper: beside the compiled JavaScript, or in `dist` when the sources run directly. */
+export const nativeDirectory = (): string => {
+  const candidates = ['../../native/', '../../dist/native/'].map((place) => fileURLToPath(new URL(place, import.meta.url)));
+  const found = candidates.find((directory) => existsSync(`${directory}wardcc-slot`));
+  if (found === undefined) throw new WardError('config-invalid', `The native parts are not built: no wardcc-slot in ${candidates.join(' or ')}. Run npm run build.`);
+  return found;
+};
+
+let loaded: Native | undefined;
+
+/** Loads the addon once. @throws WardError `config-invalid` when it is not built. */
+export const native = (): Native => (loaded ??= createRequire(import.meta.url)(`${nativeDirectory()}wardcc.node`) as Native);
