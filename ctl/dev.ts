@@ -1,0 +1,46 @@
+/**
+ * `wardctl dev`: a throwaway farm for trying things out and for tests.
+ *
+ * @module
+ */
+import { Command, InvalidArgumentError } from 'commander';
+import { bringDown } from './dev/down.ts';
+import { shellQuote } from './dev/files.ts';
+import { bringUp } from './dev/up.ts';
+
+const whole = (text: string): number => {
+  if (!/^[1-9][0-9]{0,2}$/.test(text)) throw new InvalidArgumentError('a whole number from 1 to 999 is expected.');
+  return Number(text);
+};
+
+const print = (text: string): void => {
+  process.stdout.write(`${text}\n`);
+};
+
+const up = (): Command => new Command('up')
+  .description('bring up a farm on loopback that lives in one directory')
+  .requiredOption('--dir <dir>', 'directory of the farm; made when it is missing')
+  .option('--servers <n>', 'servers', whole, 1)
+  .option('--jobs <n>', 'slots that each server offers', whole)
+  .option('--cores <n>', 'compiles at once on each server (default: the cores of this machine)', whole)
+  .action(async ({ dir, servers, jobs, cores }: { dir: string; servers: number; jobs?: number; cores?: number }) => {
+    const farm = await bringUp({ dir, servers, jobs, cores });
+    if (farm.isolation === 'strict-rlimit') {
+      process.stderr.write('CAUTION: no cgroup can be used here, so memory is limited for each process and not for a whole job (isolation strict-rlimit).\n  Root can bring up a farm with full limits; so can a session with a delegated cgroup.\n');
+    }
+    print(`${servers === 1 ? 'One server accepts' : `${servers} servers accept`} on ${farm.ports.map((port) => `127.0.0.1:${port}`).join(', ')}; ${farm.cores} compiles at once${servers === 1 ? '' : ' on each'}.`);
+    print(`  . ${shellQuote(farm.layout.environment)}`);
+    print('  make -j4 CC="wardcc gcc"');
+    print(`  wardctl dev down --dir ${shellQuote(dir)}`);
+  });
+
+const down = (): Command => new Command('down')
+  .description('end a farm: servers, agents, mounts and cgroups; its directory stays')
+  .requiredOption('--dir <dir>', 'directory of the farm')
+  .action(async ({ dir }: { dir: string }) => {
+    const ended = await bringDown(dir);
+    print(ended === undefined ? `${dir} holds no farm.` : ended === 0 ? 'Nothing ran any more.' : 'The farm is down.');
+  });
+
+/** The `dev` command, to be added to `wardctl`. Errors are thrown as WardError. */
+export const devCommand = (): Command => new Command('dev').description('a throwaway farm on loopback').addCommand(up()).addCommand(down());

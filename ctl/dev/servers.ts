@@ -1,0 +1,82 @@
+/**
+ * Starts the servers of a throwaway farm, detached from this command, and waits until they accept connections.
+ *
+ * @module
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, openSync, closeSync } from 'node:fs';
+import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Authority } from '../../certs/authority.ts';
+import { WardError } from '../../protocol/errors.ts';
+import { serverText, type ServerPlan } from './files.ts';
+import { programs, type FarmLayout } from './layout.ts';
+import { isRunning, recordProcess, type ProcessRecord } from './processes.ts';
+import { stagedCommand, stagedPath, type Account } from './stage.ts';
+
+const outputFile = 'output.txt';
+/** Staging three compilers and proving each takes some seconds on a slow disk. */
+const readyMs = 120_000;
+
+/** Writes what a server needs: certificate, configuration, and directories it may write to. */
+export const prepareServer = async (layout: FarmLayout, plan: ServerPlan, authority: Authority, owner: Account | undefined): Promise<void> => {
+  const directory = layout.server(plan.number);
+  const own = async (path: string): Promise<void> => {
+    if (owner !== undefined) await chown(path, owner.uid, owner.gid);
+  };
+  await mkdir(directory, { recursive: true, mode: 0o755 });
+  for (const name of ['state', 'run']) {
+    await mkdir(join(directory, name), { recursive: true, mode: 0o700 });
+    await own(join(directory, name));
+  }
+  await rm(join(directory, 'run', 'ready'), { force: true });
+  await mkdir(layout.log, { recursive: true, mode: 0o700 });
+  await own(layout.log);
+  if (!existsSync(join(directory, 'key.pem'))) {
+    const issued = await authority.issueServer(['localhost', '127.0.0.1']);
+    await writeFile(join(directory, 'cert.pem'), issued.chainPem, { mode: 0o644 });
+    await writeFile(join(directory, 'key.pem'), issued.keyPem, { mode: 0o600 });
+    await own(join(directory, 'key.pem'));
+  }
+  await writeFile(join(directory, 'server.jsonc'), serverText(plan), { mode: 0o644 });
+};
+
+/** Starts one server. Its words go to a file beside its configuration; nothing of this command's stdio stays open in it. */
+export const startServer = (layout: FarmLayout, plan: ServerPlan, owner: Account | undefined): ProcessRecord => {
+  const directory = layout.server(plan.number);
+  const configuration = join(directory, 'server.jsonc');
+  const command =
+    owner === undefined
+      ? [join(programs, 'wardccd'), '--config', configuration]
+      : stagedCommand(layout, 'wardccd', ['--config', stagedPath(layout, configuration)], plan.cgroup?.joins ?? []);
+  const output = openSync(join(directory, outputFile), 'w', 0o600);
+  try {
+    const child = spawn(command[0]!, command.slice(1), {
+      cwd: '/',
+      detached: true,
+      stdio: ['ignore', output, output],
+      env: { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C.UTF-8', HOME: '/nonexistent' },
+    });
+    child.once('error', () => undefined);
+    child.unref();
+    if (child.pid === undefined) throw new WardError('dev-failed', `${command[0]} could not be started.`);
+    return recordProcess(`server ${plan.number}`, child.pid);
+  } finally {
+    closeSync(output);
+  }
+};
+
+/** @throws WardError `dev-failed` with the server's own words when it ends, or does not accept within two minutes. */
+export const whenReady = async (layout: FarmLayout, plan: ServerPlan, server: ProcessRecord): Promise<void> => {
+  const ready = join(layout.server(plan.number), 'run', 'ready');
+  const deadline = Date.now() + readyMs;
+  while (!existsSync(ready)) {
+    const ended = !isRunning(server);
+    if (ended || Date.now() > deadline) {
+      const words = await readFile(join(layout.server(plan.number), outputFile), 'utf8').catch(() => '');
+      throw new WardError('dev-failed', `${server.role} ${ended ? 'ended' : 'did not become ready'}:\n${words.trim() || 'it said nothing'}`);
+    }
+    await pause(25);
+  }
+};

@@ -1,0 +1,109 @@
+/**
+ * `wardctl dev up`: a throwaway farm on loopback, with everything about it in one directory.
+ *
+ * @module
+ */
+import { chmodSync, existsSync } from 'node:fs';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { availableParallelism, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { WardError } from '../../protocol/errors.ts';
+import { delegateCgroup, farmCgroups, ownCgroupIsDelegated } from './cgroup.ts';
+import { bringDown } from './down.ts';
+import { readFarmRecord, writeFarmRecord, type FarmRecord } from './farm-record.ts';
+import { clientText, environmentText, policyText, type ServerPlan } from './files.ts';
+import { farmLayout, programs, type FarmLayout } from './layout.ts';
+import { certifyPeople, listCommitters, peopleOf } from './people.ts';
+import { freePorts } from './ports.ts';
+import { isRunning } from './processes.ts';
+import { prepareServer, startServer, whenReady } from './servers.ts';
+import { ensureAccount, makeStage } from './stage.ts';
+
+export interface UpOptions {
+  readonly dir: string;
+  readonly servers: number;
+  /** Slots a server offers; undefined: twice the compiles at once. */
+  readonly jobs: number | undefined;
+  /** Compiles at once on one server; undefined: the machine's cores. */
+  readonly cores: number | undefined;
+}
+
+export interface RunningFarm {
+  readonly layout: FarmLayout;
+  readonly ports: readonly number[];
+  readonly cores: number;
+  readonly isolation: 'strict' | 'strict-rlimit';
+}
+
+/**
+ * Brings a farm up and returns when its servers accept. What was begun is ended again when anything fails.
+ *
+ * @throws WardError `dev-failed`.
+ */
+export const bringUp = async (options: UpOptions): Promise<RunningFarm> => {
+  const layout = farmLayout(options.dir);
+  const earlier = await readFarmRecord(layout.record);
+  if (earlier?.processes.some(isRunning) === true) throw new WardError('dev-failed', `A farm runs in ${options.dir} already: wardctl dev down --dir ${options.dir} ends it.`);
+  if (!existsSync(join(programs, 'wardccd'))) throw new WardError('dev-failed', `${programs} has no wardccd: npm run build makes it.`);
+  try {
+    return await begin(layout, options);
+  } catch (error) {
+    await bringDown(options.dir);
+    throw error;
+  }
+};
+
+const begin = async (layout: FarmLayout, options: UpOptions): Promise<RunningFarm> => {
+  const asRoot = process.getuid?.() === 0;
+
+  // 1. Who: a CA, people with certificates, the committers among them.
+  await mkdir(layout.directory, { recursive: true, mode: 0o755 });
+  for (const directory of [layout.people, layout.runtime]) await mkdir(directory, { recursive: true, mode: 0o700 });
+  const people = peopleOf(userInfo().username);
+  const authority = await certifyPeople(layout, people);
+  await listCommitters(layout, people);
+  if (!existsSync(layout.policy)) await writeFile(layout.policy, policyText(await readFile(join(layout.ca, 'ca.pem'), 'utf8')));
+
+  // 2. Where the servers run: as root, under another account and in a cgroup that is handed to it.
+  const name = `wardcc-dev-${layout.id}`;
+  const stage = asRoot ? await makeStage(layout) : undefined;
+  let record: FarmRecord = { mechanism: 'cert', processes: [], cgroups: asRoot ? farmCgroups(name) : [], stage };
+  await writeFarmRecord(layout.record, record);
+  const owner = asRoot ? await ensureAccount() : undefined;
+  const ports = await freePorts(options.servers);
+  const plans = ports.map((port, index): ServerPlan => {
+    const cgroup = owner === undefined ? undefined : delegateCgroup(name, index + 1, owner);
+    const strict = owner === undefined ? ownCgroupIsDelegated() : cgroup !== undefined;
+    return { number: index + 1, port, jobs: options.jobs, cores: options.cores, isolation: strict ? 'strict' : 'strict-rlimit', cgroup };
+  });
+
+  // 3. What clients need.
+  await writeClients(layout, people.map(({ id }) => id), ports);
+  await linkPrograms(layout);
+
+  // 4. The servers, all at once.
+  for (const plan of plans) {
+    await prepareServer(layout, plan, authority, owner);
+    record = { ...record, processes: [...record.processes, startServer(layout, plan, owner)] };
+    await writeFarmRecord(layout.record, record);
+  }
+  await Promise.all(plans.map((plan, index) => whenReady(layout, plan, record.processes[index]!)));
+  return { layout, ports, cores: options.cores ?? availableParallelism(), isolation: plans[0]!.isolation };
+};
+
+const writeClients = async (layout: FarmLayout, people: readonly string[], ports: readonly number[]): Promise<void> => {
+  for (const id of people) await writeFile(join(layout.people, id, 'client.jsonc'), clientText(ports, '../../trust'), { mode: 0o600 });
+  const caller = clientText(ports, 'trust').replaceAll('"cert.pem"', `"people/${people[0]}/cert.pem"`).replaceAll('"key.pem"', `"people/${people[0]}/key.pem"`);
+  await writeFile(layout.client, caller, { mode: 0o600 });
+  await writeFile(layout.environment, environmentText(layout));
+  chmodSync(layout.environment, 0o644);
+};
+
+const linkPrograms = async (layout: FarmLayout): Promise<void> => {
+  await mkdir(layout.bin, { recursive: true, mode: 0o755 });
+  for (const program of ['wardcc', 'wardctl', 'wardccd']) {
+    await symlink(join(programs, program), join(layout.bin, program)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+  }
+};
