@@ -23,6 +23,7 @@ const entries: Readonly<Record<string, Entry>> = {
   why: { description: 'what became of a source file, and why', load: async () => (await import('./why.ts')).whyCommand() },
   'install-links': { description: 'make a directory of links named like compilers', load: async () => (await import('./install-links.ts')).installLinksCommand() },
   stop: { description: 'end your agent', load: async () => (await import('./stop.ts')).stopCommand() },
+  dev: { description: 'a throwaway farm on loopback', load: async () => (await import('./dev.ts')).devCommand() },
   certs: { description: 'the small certificate authority', load: async () => (await import('./certs.ts')).certsCommand() },
 };
 
