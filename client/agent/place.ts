@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WardError } from '../../protocol/errors.ts';
@@ -22,13 +22,11 @@ export interface MeetingPlace {
   file(suffix: 'sock' | 'status' | 'lock' | 'log' | 'new'): string;
 }
 
-/** Name of this build, as the launcher has it compiled in. */
+/** Name of this build, as the launcher has it compiled in: beside the compiled JavaScript, or in `dist` when the sources run directly. */
 export const buildId = (): string => {
-  try {
-    return readFileSync(fileURLToPath(new URL('../../build-id', import.meta.url)), 'utf8').trim();
-  } catch {
-    return 'development';
-  }
+  const places = ['../../build-id', '../../dist/build-id'].map((place) => fileURLToPath(new URL(place, import.meta.url)));
+  const found = places.find((place) => existsSync(place));
+  return found === undefined ? 'development' : readFileSync(found, 'utf8').trim();
 };
 
 /** Mount namespace and root directory: two processes with the same see the same files. */

@@ -1,0 +1,21 @@
+/**
+ * What wardctl's commands print: JSON for scripts, aligned columns for people.
+ *
+ * @module
+ */
+
+export const print = (text: string): void => {
+  process.stdout.write(`${text}\n`);
+};
+
+export const printJson = (value: unknown): void => print(JSON.stringify(value, undefined, 2));
+
+/** Control characters of a peer's text must not reach a terminal. */
+export const printable = (text: string): string => text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+
+/** Rows as columns, two spaces apart; the last column is not padded. */
+export const table = (rows: readonly (readonly string[])[]): string => {
+  const widths: number[] = [];
+  for (const row of rows) row.forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, cell.length)));
+  return rows.map((row) => row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column]!))).join('  ').trimEnd()).join('\n');
+};
