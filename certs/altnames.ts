@@ -7,7 +7,7 @@
 
 import { isIP } from 'node:net';
 import type { X509Certificate } from 'node:crypto';
-import { content, decode, explicit, implicit, implicitList, isContext, isUniversal, items, oid, readOid, sequence, utf8, type Der } from './der.ts';
+import { content, decode, explicit, fields, implicit, implicitList, isContext, isUniversal, items, oid, readOid, sequence, utf8, type Der } from './der.ts';
 import { oids } from './oids.ts';
 
 export type AltNameKind = 'dns' | 'ip' | 'uri' | 'email' | 'upn';
@@ -72,13 +72,13 @@ const readGeneralName = (node: Der): AltName | undefined => {
  * @throws Error when the certificate or its extension is malformed, or the extension appears twice
  */
 export const altNames = (certificate: X509Certificate): AltName[] => {
-  const tbs = items(items(decode(certificate.raw))[0]);
+  const tbs = fields(fields(decode(certificate.raw))[0]);
   const extensions = tbs.find((node) => isContext(node, 3));
   if (extensions === undefined) return [];
-  const found = items(items(extensions)[0]).filter((extension) => readOid(items(extension)[0]) === oids.subjectAltName);
+  const found = fields(items(extensions)[0]).filter((extension) => readOid(fields(extension)[0]) === oids.subjectAltName);
   if (found.length > 1) throw new Error('DER: two subject alternative name extensions');
   if (found[0] === undefined) return [];
-  const parts = items(found[0]);
+  const parts = fields(found[0]);
   const value = isUniversal(parts[1], booleanType) ? parts[2] : parts[1];
-  return items(decode(content(value))).map(readGeneralName).filter((name) => name !== undefined);
+  return fields(decode(content(value))).map(readGeneralName).filter((name) => name !== undefined);
 };

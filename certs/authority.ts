@@ -11,8 +11,9 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync } from 'nod
 import { join } from 'node:path';
 import { WardError } from '../protocol/errors.ts';
 import { signCertificate, signCrl, type RevocationReason, type Signer } from './certificate.ts';
+import { checkConstraints, type NameConstraints } from './constraints.ts';
 import { readDatabase, writeDatabase, type IssuedRecord, type RevokedRecord } from './database.ts';
-import { basicConstraintsCa, authorityKeyIdentifier, keyUsageCa, nameConstraints, subjectKeyIdentifier, type NameConstraints } from './extensions.ts';
+import { basicConstraintsCa, authorityKeyIdentifier, keyUsageCa, nameConstraints, subjectKeyIdentifier } from './extensions.ts';
 import { withLock, writeAtomically } from './files.ts';
 import { encryptedKeyPem, generateKey, openKey, plainKeyPem } from './keys.ts';
 import { serverProfile, userProfile, type Profile, type UserNames } from './profile.ts';
@@ -207,6 +208,7 @@ export const initAuthority = async (directory: string, options: AuthorityOptions
   const { name = 'wardcc CA', passphrase, dev = false, days = 3650 } = options;
   if (!dev && (passphrase === undefined || passphrase === '')) throw new WardError('certs-refused', 'The key of a CA is encrypted: give a passphrase. Only --dev goes without.');
   const permit = options.permit ?? (dev ? devConstraints : {});
+  checkConstraints(permit);
   prepareDirectory(directory);
   const { key, spki } = generateKey();
   const signer: Signer = { name, spki, key };
@@ -224,6 +226,16 @@ export const initAuthority = async (directory: string, options: AuthorityOptions
   return authority;
 };
 
+const readSettings = (path: string): { name: string; permit: NameConstraints } => {
+  try {
+    const { name, permit } = JSON.parse(readFileSync(path, 'utf8')) as { name: string; permit: NameConstraints };
+    checkConstraints(permit);
+    return { name: String(name), permit };
+  } catch (cause) {
+    throw new WardError('certs-refused', `${path} is damaged; restore it from a backup.`, { cause });
+  }
+};
+
 /**
  * Opens a CA.
  *
@@ -234,7 +246,7 @@ export const openAuthority = async (directory: string, passphrase?: string): Pro
   if (!existsSync(keyPath) || !existsSync(join(directory, 'ca.pem'))) throw new WardError('certs-refused', `${directory} holds no CA; wardctl certs init makes one.`);
   if ((lstatSync(keyPath).mode & 0o077) !== 0) throw new WardError('certs-refused', `${keyPath} is open to others: chmod 600, and think about who may have read it.`);
   const caPem = readFileSync(join(directory, 'ca.pem'), 'utf8');
-  const { name, permit } = JSON.parse(readFileSync(join(directory, 'ca.json'), 'utf8')) as { name: string; permit: NameConstraints };
+  const { name, permit } = readSettings(join(directory, 'ca.json'));
   const key = openKey(readFileSync(keyPath, 'utf8'), passphrase, keyPath);
   const spki = createPublicKey(key).export({ type: 'spki', format: 'der' });
   if (!new X509Certificate(caPem).checkPrivateKey(key)) throw new WardError('certs-refused', `${keyPath} is not the key of the certificate beside it.`);

@@ -78,6 +78,12 @@ export const items = (node: Der | undefined): Der[] => {
   return node.value;
 };
 
+/** The fields of a SEQUENCE. */
+export const fields = (node: Der | undefined): Der[] => {
+  if (!isUniversal(node, asn1.Type.SEQUENCE)) throw new Error('DER: a sequence was expected');
+  return items(node);
+};
+
 /** The bytes of a primitive value. */
 export const content = (node: Der | undefined): Buffer => {
   if (node === undefined || typeof node.value !== 'string') throw new Error('DER: a primitive value was expected');
@@ -93,6 +99,13 @@ export const isContext = (node: Der | undefined, tag: number): boolean =>
 export const readOid = (node: Der | undefined): string => {
   if (!isUniversal(node, asn1.Type.OID)) throw new Error('DER: an object identifier was expected');
   return asn1.derToOid(content(node).toString('latin1'));
+};
+
+/** The bytes of a bit string that consists of whole bytes, as signatures and keys do. */
+export const readBits = (node: Der | undefined): Buffer => {
+  const bytes = content(node);
+  if (!isUniversal(node, asn1.Type.BITSTRING) || bytes[0] !== 0) throw new Error('DER: a bit string of whole bytes was expected');
+  return bytes.subarray(1);
 };
 
 /** Wraps DER as PEM with a label. */

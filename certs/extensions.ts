@@ -6,7 +6,8 @@
 
 import { createHash } from 'node:crypto';
 import { generalNames, ipBytes, type AltName } from './altnames.ts';
-import { bits, boolean, content, decode, encode, implicit, implicitList, integer, items, octets, oid, sequence, type Der } from './der.ts';
+import type { NameConstraints } from './constraints.ts';
+import { bits, boolean, decode, encode, fields, implicit, implicitList, integer, octets, oid, readBits, sequence, type Der } from './der.ts';
 import { oids } from './oids.ts';
 
 const extension = (id: string, critical: boolean, value: Der): Der =>
@@ -30,26 +31,14 @@ export const subjectAltName = (names: readonly AltName[]): Der => extension(oids
 
 /** Key identifier: the leftmost 160 bits of the SHA-256 of the public key's bits (RFC 7093 section 2). */
 export const keyIdentifier = (spki: Buffer): Buffer => {
-  const key = content(items(decode(spki))[1]);
-  return createHash('sha256').update(key.subarray(1)).digest().subarray(0, 20);
+  const key = readBits(fields(decode(spki))[1]);
+  return createHash('sha256').update(key).digest().subarray(0, 20);
 };
 
 export const subjectKeyIdentifier = (spki: Buffer): Der => extension(oids.subjectKeyIdentifier, false, octets(keyIdentifier(spki)));
 
 export const authorityKeyIdentifier = (issuerSpki: Buffer): Der =>
   extension(oids.authorityKeyIdentifier, false, sequence(implicit(0, keyIdentifier(issuerSpki))));
-
-/** Names below which a CA may issue. An absent kind is not constrained; a present one admits nothing else. */
-export interface NameConstraints {
-  /** `corp.example` admits itself and everything below it. */
-  readonly dns?: readonly string[];
-  /** Host `build.corp.example`, or `.corp.example` for every host below it. */
-  readonly uri?: readonly string[];
-  /** Domain `corp.example`, `.corp.example` for those below it, or one whole address. */
-  readonly email?: readonly string[];
-  /** `10.0.0.0/8`, `fd00::/8`. */
-  readonly ip?: readonly string[];
-}
 
 const subnet = (cidr: string): Buffer => {
   const [address = '', length = ''] = cidr.split('/');

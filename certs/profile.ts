@@ -8,8 +8,9 @@
 import { isIP } from 'node:net';
 import { WardError } from '../protocol/errors.ts';
 import type { AltName } from './altnames.ts';
+import { checkPermitted, type NameConstraints } from './constraints.ts';
 import type { Der } from './der.ts';
-import { basicConstraintsLeaf, extKeyUsage, keyUsageLeaf, subjectAltName, type NameConstraints } from './extensions.ts';
+import { basicConstraintsLeaf, extKeyUsage, keyUsageLeaf, subjectAltName } from './extensions.ts';
 import { oids } from './oids.ts';
 
 /** SAN URI of a server: `wardcc-server:HOST`, or `wardcc-server://HOST` where the CA constrains URIs, which need a host then. */
@@ -38,24 +39,6 @@ const hostName = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0
 const userName = /^[a-z0-9](?:[a-z0-9._@+-]{0,126}[a-z0-9_])?$/i;
 const mailbox = /^[a-z0-9._+-]{1,64}@((?:[a-z0-9-]{1,63}\.)*[a-z0-9-]{1,63})$/i;
 const absoluteUri = /^[a-z][a-z0-9+.-]*:[\x21-\x7e]+$/i;
-
-const underDomain = (name: string, domain: string): boolean => {
-  const [have, want] = [name.toLowerCase(), domain.toLowerCase()];
-  return want.startsWith('.') ? have.endsWith(want) : have === want;
-};
-
-const permits = (list: readonly string[] | undefined, test: (entry: string) => boolean): boolean => list === undefined || list.some(test);
-
-const checkPermitted = (name: AltName, permitted: NameConstraints): void => {
-  const inside = {
-    dns: () => permits(permitted.dns, (entry) => underDomain(name.value, entry) || underDomain(name.value, `.${entry}`)),
-    uri: () => permits(permitted.uri, (entry) => underDomain(/^[^:]+:\/\/([^/:]+)/.exec(name.value)?.[1] ?? '', entry)),
-    email: () => permits(permitted.email, (entry) => entry.includes('@') ? entry === name.value : underDomain(name.value.split('@')[1] ?? '', entry)),
-    ip: () => true,
-    upn: () => true,
-  }[name.kind]();
-  if (!inside) refuse(`The name constraints of this CA do not permit the ${name.kind === 'dns' ? 'DNS name' : name.kind === 'uri' ? 'URI' : 'address'} ${name.value}.`);
-};
 
 const profile = (kind: Profile['kind'], name: string, names: AltName[], permitted: NameConstraints): Profile => {
   for (const entry of names) checkPermitted(entry, permitted);

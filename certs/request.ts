@@ -7,7 +7,7 @@
 
 import { createPublicKey, verify, type KeyObject } from 'node:crypto';
 import { WardError } from '../protocol/errors.ts';
-import { content, decode, encode, fromPem, items, readOid } from './der.ts';
+import { decode, encode, fields, fromPem, readBits, readOid } from './der.ts';
 import { signatureHashes } from './oids.ts';
 
 const curves: readonly string[] = ['prime256v1', 'secp384r1', 'secp521r1'];
@@ -32,13 +32,13 @@ export const requestKey = (pem: string): Buffer => {
   let signature: Buffer;
   let key: KeyObject;
   try {
-    const [body, algorithm, bitString] = items(decode(der));
-    const [, , keyInfo] = items(body);
+    const [body, algorithm, bitString] = fields(decode(der));
+    const [, , keyInfo] = fields(body);
     if (body === undefined || keyInfo === undefined) throw new Error('DER: a certification request has a body with a key');
     info = encode(body);
     spki = encode(keyInfo);
-    hash = signatureHashes[readOid(items(algorithm)[0])];
-    signature = content(bitString).subarray(1);
+    hash = signatureHashes[readOid(fields(algorithm)[0])];
+    signature = readBits(bitString);
     key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
   } catch (cause) {
     throw new WardError('certs-refused', 'The certificate signing request is malformed.', { cause });

@@ -8,7 +8,7 @@
 import { verify, type KeyObject, type X509Certificate } from 'node:crypto';
 import forge from 'node-forge';
 import { WardError } from '../protocol/errors.ts';
-import { content, decode, encode, fromPem, isUniversal, items, readOid, type Der } from './der.ts';
+import { content, decode, encode, fields, fromPem, isUniversal, readBits, readOid, type Der } from './der.ts';
 import { signatureHashes } from './oids.ts';
 import { clientRefusal } from './verdict.ts';
 
@@ -34,32 +34,32 @@ const isTime = (node: Der | undefined): boolean => isUniversal(node, asn1.Type.U
 const normalSerial = (hex: string): string => hex.toLowerCase().replace(/^0+(?=.)/, '');
 
 const readList = (der: Buffer): RevocationList => {
-  const [tbs, algorithm, signature] = items(decode(der));
+  const [tbs, algorithm, signature] = fields(decode(der));
   if (tbs === undefined) throw new Error('DER: a list to be signed was expected');
-  const fields = [...items(tbs)];
-  if (isUniversal(fields[0], asn1.Type.INTEGER)) fields.shift();
-  const [, issuer, thisUpdate, nextUpdate, revoked] = fields;
+  const parts = [...fields(tbs)];
+  if (isUniversal(parts[0], asn1.Type.INTEGER)) parts.shift();
+  const [, issuer, thisUpdate, nextUpdate, revoked] = parts;
   if (issuer === undefined) throw new Error('DER: an issuer was expected');
   // RFC 5280 section 5.1.2.5 requires nextUpdate; a list without one would never go out of date.
   if (!isTime(nextUpdate)) throw new Error('DER: a list without nextUpdate');
-  const entries = isUniversal(revoked, asn1.Type.SEQUENCE) ? items(revoked) : [];
-  const hash = signatureHashes[readOid(items(algorithm)[0])];
+  const entries = isUniversal(revoked, asn1.Type.SEQUENCE) ? fields(revoked) : [];
+  const hash = signatureHashes[readOid(fields(algorithm)[0])];
   if (hash === undefined) throw new Error('DER: an unknown signature algorithm');
   const body = encode(tbs);
   return {
     issuer: encode(issuer).toString('hex'),
     thisUpdate: readTime(thisUpdate),
     nextUpdate: readTime(nextUpdate),
-    serials: new Set(entries.map((entry) => normalSerial(content(items(entry)[0]).toString('hex')))),
-    signedBy: (key) => verify(hash, body, key, content(signature).subarray(1)),
+    serials: new Set(entries.map((entry) => normalSerial(content(fields(entry)[0]).toString('hex')))),
+    signedBy: (key) => verify(hash, body, key, readBits(signature)),
   };
 };
 
 /** Subject of a certificate as DER in hex: how a list names its issuer. */
 const names = (certificate: X509Certificate): { issuer: string; subject: string } => {
-  const fields = [...items(items(decode(certificate.raw))[0])];
-  if (isUniversal(fields[0], asn1.Type.INTEGER) === false) fields.shift();
-  const [, , issuer, , subject] = fields;
+  const parts = [...fields(fields(decode(certificate.raw))[0])];
+  if (!isUniversal(parts[0], asn1.Type.INTEGER)) parts.shift();
+  const [, , issuer, , subject] = parts;
   if (issuer === undefined || subject === undefined) throw new Error('DER: a certificate was expected');
   return { issuer: encode(issuer).toString('hex'), subject: encode(subject).toString('hex') };
 };
