@@ -26,11 +26,11 @@ ensure_native() {
   stamp native "$parts"
 }
 
-sources='protocol policy toolchain certs client server ctl'
+source_directories='protocol policy toolchain certs client server ctl'
 
 build_inputs() {
   # shellcheck disable=SC2086 # a list of directories
-  fingerprint $sources bin setup/build.sh tsconfig.json tsconfig.build.json .cache/modules.stamp
+  fingerprint $source_directories bin setup/build.sh tsconfig.json tsconfig.build.json .cache/modules.stamp
 }
 
 # A module whose source is gone must not stay importable, nor count in the build's name.
@@ -44,7 +44,7 @@ remove_stale_modules() {
 # What tsc leaves behind: schemas, examples and tables that the programs read.
 copy_data_files() {
   # shellcheck disable=SC2086
-  find $sources \( -name '*.json' -o -name '*.jsonc' \) -type f | while IFS= read -r file; do
+  find $source_directories \( -name '*.json' -o -name '*.jsonc' \) -type f | while IFS= read -r file; do
     mkdir -p "dist/$(dirname -- "$file")"
     cp -- "$file" "dist/$file"
   done

@@ -14,8 +14,8 @@ ensure_modules() {
 # headers of the very Node that will load it, and nothing is downloaded.
 ensure_kerberos() {
   binary=node_modules/kerberos/build/Release/kerberos.node
-  sources=$(fingerprint node_modules/kerberos/src node_modules/kerberos/binding.gyp)
-  if stamped kerberos "$sources" && [ -e "$binary" ]; then return 0; fi
+  kerberos_inputs=$(fingerprint node_modules/kerberos/src node_modules/kerberos/binding.gyp)
+  if stamped kerberos "$kerberos_inputs" && [ -e "$binary" ]; then return 0; fi
   say 'building the Kerberos module'
   (
     place=$(mktemp -d /tmp/wardcc-kerberos.XXXXXX)
@@ -28,7 +28,7 @@ ensure_kerberos() {
     mkdir -p node_modules/kerberos/build/Release
     cp "$place/node_modules/kerberos/build/Release/kerberos.node" "$binary"
   )
-  stamp kerberos "$sources"
+  stamp kerberos "$kerberos_inputs"
 }
 
 build_kerberos() (

@@ -9,7 +9,9 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 const root = '/sys/fs/cgroup';
-const controllers = ['memory', 'pids', 'cpu'] as const;
+/** Version 1 accounts CPU time and limits it in two hierarchies; only the account is needed. */
+const separate = ['memory', 'pids', 'cpuacct'] as const;
+const unified = ['memory', 'pids', 'cpu'] as const;
 
 export interface Delegation {
   /** As `cgroup` in server.jsonc: directory by controller, or `unified`. */
@@ -29,18 +31,18 @@ const handOver = (directory: string, owner: { uid: number; gid: number }): void 
 };
 
 /** The directories that a farm's cgroup has, outermost of each hierarchy. */
-export const farmCgroups = (name: string): string[] => (isUnified() ? [join(root, name)] : controllers.map((controller) => join(root, controller, name)));
+export const farmCgroups = (name: string): string[] => (isUnified() ? [join(root, name)] : separate.map((controller) => join(root, controller, name)));
 
 /** As root: a cgroup `NAME/server-N` for one server. Undefined where this machine does not let us. */
 export const delegateCgroup = (name: string, server: number, owner: { uid: number; gid: number }): Delegation | undefined => {
   try {
     const leaf = `server-${server}`;
     if (!isUnified()) {
-      const directories = Object.fromEntries(controllers.map((controller) => [controller, join(root, controller, name, leaf)]));
+      const directories = Object.fromEntries(separate.map((controller) => [controller, join(root, controller, name, leaf)]));
       for (const directory of Object.values(directories)) handOver(directory, owner);
       return { directories, joins: Object.values(directories).map((directory) => join(directory, 'cgroup.procs')) };
     }
-    const enable = controllers.map((controller) => `+${controller}`).join(' ');
+    const enable = unified.map((controller) => `+${controller}`).join(' ');
     mkdirSync(join(root, name), { recursive: true });
     for (const parent of [root, join(root, name)]) writeFileSync(join(parent, 'cgroup.subtree_control'), enable);
     const directory = join(root, name, leaf);
