@@ -82,7 +82,9 @@ export const listCommitters = async (layout: FarmLayout, people: readonly Person
   const git = (...args: string[]): Promise<string> => run('git', ['-C', layout.repository, '-c', 'user.name=wardcc', '-c', 'user.email=wardcc@localhost', ...args], { env });
   if (!existsSync(layout.repository)) {
     await mkdir(layout.repository);
-    await git('init', '--quiet', '--initial-branch=main');
+    await git('init', '--quiet', '--initial-branch=main', '--template=');
+    // A farm has one directory with `log` in its name: the decision log's.
+    await git('config', 'core.logAllRefUpdates', 'false');
     for (const name of new Set(people.filter(({ committer }) => committer).map((person) => person.name))) {
       await git('commit', '--quiet', '--allow-empty', `--author=${name} <${name}@localhost>`, `--message=The first commit of ${name}`);
     }
