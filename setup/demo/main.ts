@@ -8,6 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { farmLayout } from '../../ctl/dev/layout.ts';
 import { visit, visitors } from './doors.ts';
 import { leftBehind } from './left-behind.ts';
 import { buildLua, copyLua, countIdentical, objectDigests } from './lua.ts';
@@ -71,7 +72,7 @@ const demonstrate = async (place: string): Promise<boolean> => {
   } finally {
     step('5. The farm goes down.');
     const down = await run([wardctl, 'dev', 'down', '--dir', farm], { env: clean() });
-    const left = leftBehind([farm, 'wardcc-dev']);
+    const left = leftBehind([farm, farmLayout(farm).id]);
     rows.push({ what: 'left behind after dev down', found: left.length === 0 ? 'no process' : left.join('; '), good: down.status === 0 && left.length === 0 });
   }
 
