@@ -69,7 +69,7 @@ const table: Record<string, Verdict> = {
   UNABLE_TO_GET_CRL: {
     code: 'crl-missing',
     client: 'The server has no revocation list of the CA that issued your certificate; the administrator must install one.',
-    server: 'trust.crl has no revocation list of the CA that issued the certificate of the server.',
+    server: 'Either the CA that issued the certificate of the server is not trusted here, or trust.crl has no revocation list of it.',
   },
   UNABLE_TO_DECRYPT_CRL_SIGNATURE: badCrl,
   CRL_SIGNATURE_FAILURE: badCrl,
@@ -113,22 +113,38 @@ export const serverRefusal = (error: NodeJS.ErrnoException, host: string): WardE
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return new WardError('server-untrusted', `The certificate of the server is not for ${host}.`, { at: host, cause: error });
   const verdict = verdicts[code] ?? (code === 'UNSPECIFIED' ? malformed : undefined);
   if (verdict === undefined) return undefined;
-  const own = verdict.code === 'crl-expired' || verdict.code === 'crl-missing';
+  // An unknown CA ends in UNABLE_TO_GET_CRL too when its certificate was sent along, so that one says nothing about our list.
+  const own = verdict.code === 'crl-expired' || verdict === badCrl;
   return new WardError(own ? verdict.code : 'server-untrusted', verdict.server, { at: host, cause: error });
+};
+
+/** Whether a certificate, or one that was sent along with it, was signed by one of the authorities. */
+const leadsTo = (certificate: X509Certificate, authorities: readonly X509Certificate[]): boolean => {
+  let current: X509Certificate | undefined = certificate;
+  for (let depth = 0; current !== undefined && depth < 10; depth += 1) {
+    const below: X509Certificate = current;
+    if (authorities.some((authority) => below.checkIssued(authority) && below.verify(authority.publicKey))) return true;
+    current = below.issuerCertificate;
+  }
+  return false;
 };
 
 /**
  * The client certificate of a connection that was made with `requestCert: true, rejectUnauthorized: false`, once OpenSSL has
  * accepted it. The time is looked at again, because a connection may have waited since its handshake.
  *
+ * @param authorities the CA certificates that are trusted, to tell an unknown CA from a missing revocation list
  * @throws WardError `certificate-required`, or what `clientRefusal` makes of OpenSSL's verdict
  */
-export const verifiedClient = (socket: TLSSocket): X509Certificate => {
+export const verifiedClient = (socket: TLSSocket, authorities: readonly X509Certificate[]): X509Certificate => {
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) {
     throw new WardError('certificate-required', 'The server asks for a client certificate and none was sent; name cert and key in client.jsonc.');
   }
-  if (!socket.authorized) throw clientRefusal(String(socket.authorizationError));
+  if (!socket.authorized) {
+    const reason = String(socket.authorizationError);
+    throw clientRefusal(reason === 'UNABLE_TO_GET_CRL' && !leadsTo(certificate, authorities) ? 'UNABLE_TO_GET_ISSUER_CERT' : reason);
+  }
   if (Date.parse(certificate.validTo) <= Date.now()) throw clientRefusal('CERT_HAS_EXPIRED');
   return certificate;
 };
