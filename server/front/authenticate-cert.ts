@@ -48,7 +48,7 @@ export class ClientAuthorities {
 /** Authenticates the holder of the TLS client certificate of one connection. */
 export const certAuthenticator = (tls: TLSSocket, policy: PolicyHolder, authorities: ClientAuthorities): ServerAuthenticator => ({
   async accept(): Promise<Identity> {
-    const certificate = verifiedClient(tls);
+    const certificate = verifiedClient(tls, authorities.certificates);
     const { name } = peerIdentity(certificate, policy.current.anchors, authorities.certificates);
     return {
       principal: formatPrincipal(principalOf('cert', name)),

@@ -4,10 +4,11 @@
  *
  * @module
  */
+import type { LogEvent } from '../../policy/log/events.ts';
 import type { Decision, DecisionRequest } from '../../policy/types.ts';
 import { WardError } from '../../protocol/errors.ts';
 import type { Probe } from '../../protocol/messages.ts';
-import { connectEvent, decisionEvent, endEvent } from './events.ts';
+import { connectEvent, decisionEvent, endEvent, type EventContext } from './events.ts';
 import type { IpcPeer } from '../ipc/peer.ts';
 import type { DecisionLog, JobEnd, JobSession } from '../jobs/services.ts';
 import type { Identity } from './session.ts';
@@ -18,9 +19,13 @@ export class KeeperLog implements DecisionLog {
   /** Resolves when the keeper has joined. */
   readonly connected: Promise<void>;
   #peer: IpcPeer | undefined;
+  readonly #context: () => EventContext;
+  readonly #familyOf: (toolchain: string) => 'gcc' | 'clang';
   #markConnected: () => void;
 
-  constructor() {
+  constructor(context: () => EventContext, familyOf: (toolchain: string) => 'gcc' | 'clang') {
+    this.#context = context;
+    this.#familyOf = familyOf;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.connected = promise;
     this.#markConnected = resolve;
@@ -35,17 +40,22 @@ export class KeeperLog implements DecisionLog {
   }
 
   async decided(request: DecisionRequest, decision: Decision, session: JobSession, probe: Probe): Promise<number> {
-    return this.#append(decisionEvent(request, decision, session, probe));
+    return this.#append(decisionEvent(request, decision, session, probe, this.#familyOf(probe.toolchain), this.#context()));
   }
 
   /** Who was let in, or refused by name. */
   async sessionDecided(identity: Identity, address: string, committer: string | undefined, decision: Decision | WardError): Promise<number> {
-    return this.#append(connectEvent(identity, address, committer, decision));
+    return this.#append(connectEvent(identity, address, committer, decision, this.#context()));
   }
 
   ended(seq: number, end: JobEnd): void {
     // The decision stands whether or not its end can be written; the keeper's state shows in the next decision.
-    this.#append(endEvent(seq, end)).catch(() => {});
+    this.#append(endEvent(seq, end, this.#context())).catch(() => {});
+  }
+
+  /** Something about the server itself: it started, its policy changed, somebody was cut off. Nobody waits for it. */
+  note(event: Omit<LogEvent, 'server'>): void {
+    this.#append({ server: this.#context().server, ...event }).catch(() => {});
   }
 
   /** A peer that never got as far as a name: counted per address, apart from the log, so that it cannot stop the log. */

@@ -10,6 +10,7 @@
 import { createServer } from 'node:net';
 import type { WebSocket } from 'ws';
 import type { TLSSocket } from 'node:tls';
+import { cleanText } from '../../protocol/alert.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { Probe } from '../../protocol/messages.ts';
 import type { ServerConfig } from '../config.ts';
@@ -39,20 +40,25 @@ interface Configuration {
   readonly toolchains: StageIndex;
   readonly results: string;
   readonly isolation: 'strict' | 'strict-rlimit';
+  /** Hex. */
+  readonly redactionKey: string;
 }
 
 async function main(): Promise<void> {
   process.title = 'wardccd: front';
-  const { config, socketPath, supervisorToken, toolchains: staged, results, isolation }: Configuration = await readConfigurationLine();
+  const { config, socketPath, supervisorToken, toolchains: staged, results, isolation, redactionKey }: Configuration = await readConfigurationLine();
   whenParentGone(() => process.exit(0));
 
   const store = new Store({ directory: `${config.state}/store`, maxBytes: config.store.maxBytes });
   const uploads = new Uploads();
   const sessions = new Sessions();
-  const log = new KeeperLog();
   const pool = new ExecutorPool(config.slots, store, results);
   const policy = await PolicyHolder.load(config.policy);
   const authorities = new ClientAuthorities(config.tls);
+  const key = Buffer.from(redactionKey, 'hex');
+  const policyName = (): { serial: number; digest: string } => ({ serial: policy.current.serial, digest: policy.current.digest });
+  const families = new Map(staged.map(({ digest, family }) => [digest, family]));
+  const log = new KeeperLog(() => ({ server: config.name, policy: policy.current, key }), (toolchain) => families.get(toolchain) ?? 'gcc');
 
   const supervisor = await listenForChildren(socketPath, supervisorToken, (child) => {
     if (child.role === 'keeper') log.connect(child.peer);
@@ -83,7 +89,11 @@ async function main(): Promise<void> {
     try {
       const session = await openSession({ socket, tls, address, policy, authorities, log, welcome });
       sessions.add(session);
-      session.whenEnded(() => uploads.abandon(session));
+      session.whenEnded((reason) => {
+        uploads.abandon(session);
+        const event = reason.class === 'authorization' || reason.class === 'authentication' ? 'access.ended' : 'session.ended';
+        log.note({ event, principal: session.principal, address, reason: reason.code, message: cleanText(reason.message) });
+      });
       session.channel.onBlob((blob) => receiveBlob(blob, session, store, uploads));
       session.channel.onStream((stream, first) => {
         if (first.type === 'probe') void runJob(stream, first as Probe, session, services);
@@ -96,14 +106,20 @@ async function main(): Promise<void> {
 
   const watcher = new Watcher(config, policy, {
     changed: () => sessions.judgeAll((session) => policy.judge(session)),
+    policy: () => log.note({ event: 'policy.loaded', policy: policyName() }),
+    committers: () => log.note({ event: 'committers.changed', committers: policy.current.committers.revision }),
     tls: () => {
       authorities.reload();
       listener.reloadTls();
     },
-    trouble: (error) => process.stderr.write(`wardccd: ${error.at === undefined ? '' : `${error.at}: `}${error.message} The last good state stays in force.\n`),
+    trouble: (error, event) => {
+      log.note({ event, message: cleanText(error.message) });
+      process.stderr.write(`wardccd: ${error.at === undefined ? '' : `${error.at}: `}${error.message} The last good state stays in force.\n`);
+    },
   });
   watcher.start();
   const listen = await listener.listen();
+  log.note({ event: 'server.started', policy: policyName() });
   supervisor.peer.notify({ type: 'ready', listen });
 }
 

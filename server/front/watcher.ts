@@ -16,8 +16,12 @@ export interface WatcherEvents {
   changed(): void;
   /** TLS files changed. May throw: then they are not in force. */
   tls(): void;
-  /** A new file is broken. */
-  trouble(error: WardError): void;
+  /** A new policy is in force. */
+  policy(): void;
+  /** A committer source was read again. */
+  committers(): void;
+  /** A new file is broken; `event` is what the log calls that. */
+  trouble(error: WardError, event: 'policy.refused' | 'committers.failed'): void;
 }
 
 const stamp = (path: string): string => {
@@ -63,7 +67,7 @@ export class Watcher {
       try {
         if (await look()) this.#events.changed();
       } catch (error) {
-        this.#events.trouble(toWardError(error));
+        this.#events.trouble(toWardError(error), 'policy.refused');
       }
     }
     this.#timer = setTimeout(() => void this.#look(), lookMs).unref();
@@ -82,6 +86,7 @@ export class Watcher {
     if (seen === this.#policySeen) return false;
     this.#policySeen = seen;
     await this.#policy.reload();
+    this.#events.policy();
     return true;
   }
 
@@ -93,7 +98,10 @@ export class Watcher {
     const changed = seen !== this.#sourcesSeen;
     this.#sourcesSeen = seen;
     await this.#policy.reloadSources();
-    if (changed) for (const problem of this.#policy.problems) this.#events.trouble(problem);
+    if (changed) {
+      this.#events.committers();
+      for (const problem of this.#policy.problems) this.#events.trouble(problem, 'committers.failed');
+    }
     return true;
   }
 }

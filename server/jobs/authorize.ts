@@ -42,5 +42,5 @@ export async function authorizeJob(probe: Probe, session: JobSession, services: 
 function commandFindings(probe: Probe, toolchain: StagedToolchain | undefined): OptionFinding[] {
   const options = checkArgv(probe.argv, toolchain?.family ?? 'gcc');
   const paths = checkJobPaths(probe, toolchain?.includeDirs ?? []);
-  return [...(options.ok ? [] : [options.finding]), ...paths];
+  return [...(options.ok ? [] : [{ code: options.code, option: options.option, message: options.sentence }]), ...paths];
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { dirname } from 'node:path';
-import { checkClientPath } from '../../policy/paths.ts';
+import { checkClientDirectory, checkClientPath } from '../../policy/paths.ts';
 import type { OptionFinding } from '../../policy/types.ts';
 import { WardError } from '../../protocol/errors.ts';
 import type { Probe } from '../../protocol/messages.ts';
@@ -31,11 +31,9 @@ export function checkTreePaths(entries: readonly TreeEntry[], probe: Probe, incl
   const directories = new Set<string>();
   for (const entry of entries) {
     if (entry.kind === 'directory') directories.add(entry.path);
-    // Directories above a permitted one are listed too: they carry nothing, so only what has content is checked.
-    else {
-      const reason = checkClientPath(entry.path, includeDirs);
-      if (reason !== undefined) throw new WardError('path-refused', `The input ${JSON.stringify(entry.path)} is refused: ${reason}.`);
-    }
+    const check = entry.kind === 'directory' ? checkClientDirectory : checkClientPath;
+    const reason = check(entry.path, includeDirs);
+    if (reason !== undefined) throw new WardError('path-refused', `The input ${JSON.stringify(entry.path)} is refused: ${reason}.`);
   }
   for (const output of probe.outputs) {
     if (!directories.has(dirname(output))) throw new WardError('tree-invalid', `The tree has no directory for the output ${JSON.stringify(output)}.`);

@@ -6,8 +6,8 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { close, mkdirSync, open, readdirSync, rename, rmSync, statSync, unlink, write } from 'node:fs';
-import { join } from 'node:path';
+import { close, mkdir, mkdirSync, open, readdirSync, rename, rmSync, statSync, unlink, write } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { WardError } from '../../protocol/errors.ts';
 
 interface Entry {
@@ -44,6 +44,7 @@ export class Store {
   /** `folder/digest` → entry, in order of last use. */
   readonly #entries = new Map<string, Entry>();
   readonly #folders = new Map<string, string>();
+  readonly #directories = new Map<string, Promise<void>>();
   readonly #options: Required<StoreOptions>;
   #bytes = 0;
   #serial = 0;
@@ -114,6 +115,7 @@ export class Store {
           throw new WardError('blob-corrupt', `The content that came for ${digest} has another digest.`);
         }
         const path = join(this.#options.directory, folder, Store.fileName(digest));
+        await this.#ready(dirname(path));
         await new Promise<void>((resolve, reject) => rename(temporary, path, (error) => (error ? reject(toWardError(error)) : resolve())));
         this.#add(`${folder}/${digest}`, size);
       },
@@ -128,16 +130,18 @@ export class Store {
     if (folder === undefined) {
       folder = domainFolder(domain);
       this.#folders.set(domain, folder);
-      this.#createFolder(folder);
     }
     return folder;
   }
 
-  /** Once a domain: all 256 directories, so that no blob has to ask for its own. */
-  #createFolder(folder: string): void {
-    for (let byte = 0; byte < 256; byte++) {
-      mkdirSync(join(this.#options.directory, folder, byte.toString(16).padStart(2, '0')), { recursive: true, mode: 0o750 });
+  /** Directories are made when their first blob arrives, once each: 256 at once would hold up everybody. */
+  #ready(directory: string): Promise<void> {
+    let made = this.#directories.get(directory);
+    if (made === undefined) {
+      made = new Promise((resolve, reject) => mkdir(directory, { recursive: true, mode: 0o750 }, (error) => (error ? reject(toWardError(error)) : resolve())));
+      this.#directories.set(directory, made);
     }
+    return made;
   }
 
   #add(key: string, size: number): void {

@@ -8,16 +8,14 @@ import { spawn, type ChildProcess } from 'node:child_process';
 
 export interface ChildOptions {
   readonly name: string;
-  /** Module to run with node. */
-  readonly module: string;
+  readonly command: { readonly file: string; readonly args: readonly string[] };
   readonly configuration: object;
-  /** A program that becomes the node process: enters a cgroup, drops privileges. Its own arguments come first. */
-  readonly through?: readonly string[];
   readonly uid?: number;
   readonly gid?: number;
-  /** Flags for node. */
-  readonly nodeFlags?: readonly string[];
 }
+
+/** The command that runs one of the server's modules with node, without the debugger that SIGUSR1 would open. */
+export const nodeCommand = (module: string): ChildOptions['command'] => ({ file: process.execPath, args: ['--disable-sigusr1', module] });
 
 /** All that a child may see of the environment. */
 const environment: NodeJS.ProcessEnv = { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8', HOME: '/nonexistent' };
@@ -29,10 +27,9 @@ export class Child {
   readonly #process: ChildProcess;
 
   constructor(options: ChildOptions) {
-    const { name, module, configuration, through = [], nodeFlags = [] } = options;
-    const command = [...through, process.execPath, '--disable-sigusr1', ...nodeFlags, module];
+    const { name, command, configuration } = options;
     this.name = name;
-    this.#process = spawn(command[0] as string, command.slice(1), {
+    this.#process = spawn(command.file, command.args, {
       cwd: '/',
       env: environment,
       stdio: ['pipe', 'ignore', 'inherit'],

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { WardError } from '../../protocol/errors.ts';
 import type { ServerConfig } from '../config.ts';
 import type { StageIndex } from '../toolchains/index-file.ts';
-import { Child } from './child.ts';
+import { Child, nodeCommand } from './child.ts';
 import { serverModule } from './modules.ts';
 
 /** @throws WardError `toolchain-unknown` when nothing could be staged: a server without a compiler is of no use. */
@@ -16,7 +16,7 @@ export async function stageToolchains(config: ServerConfig, signal: AbortSignal)
   const directory = join(config.state, 'toolchains');
   const index = join(directory, 'index.json');
   rmSync(index, { force: true });
-  const stager = new Child({ name: 'stager', module: serverModule('toolchains/main'), configuration: { compilers: config.toolchains, directory, index } });
+  const stager = new Child({ name: 'stager', command: nodeCommand(serverModule('toolchains/main')), configuration: { compilers: config.toolchains, directory, index } });
   const stop = (): void => void stager.stop(0);
   signal.addEventListener('abort', stop, { once: true });
   const how = await stager.ended;

@@ -13,9 +13,10 @@ import type { ListenAddress, ServerConfig } from '../config.ts';
 import { connectAsChild } from '../ipc/child.ts';
 import type { IpcPeer } from '../ipc/peer.ts';
 import type { StageIndex } from '../toolchains/index-file.ts';
-import { Child } from './child.ts';
+import { Child, nodeCommand } from './child.ts';
 import type { PreparedIsolation } from './isolate.ts';
 import { serverModule } from './modules.ts';
+import { redactionKey } from './redaction-key.ts';
 
 const connectTries = 100;
 const connectPauseMs = 50;
@@ -43,8 +44,8 @@ export async function startServer(config: ServerConfig, isolation: PreparedIsola
   const supervisorToken = token();
   const front = new Child({
     name: 'front',
-    module: serverModule('front/main'),
-    configuration: { config, socketPath, supervisorToken, toolchains, results, isolation: isolation.profile },
+    command: nodeCommand(serverModule('front/main')),
+    configuration: { config, socketPath, supervisorToken, toolchains, results, isolation: isolation.profile, redactionKey: redactionKey(config.state) },
   });
   let stopping = false;
   const children = new Set<Child>([front]);
@@ -63,7 +64,7 @@ export async function startServer(config: ServerConfig, isolation: PreparedIsola
 
   const keeper = new Child({
     name: 'keeper',
-    module: serverModule('keeper/main'),
+    command: nodeCommand(serverModule('keeper/main')),
     configuration: { socketPath, role: 'keeper', token: await admit('keeper'), directory: config.log, state: join(config.state, 'keeper'), durability: config.durability },
   });
   children.add(keeper);
@@ -75,17 +76,15 @@ export async function startServer(config: ServerConfig, isolation: PreparedIsola
       const resultDir = join(results, String(slot));
       mkdirSync(slotDir, { recursive: true, mode: 0o700 });
       mkdirSync(resultDir, { recursive: true, mode: 0o700 });
+      const room = await isolation.prepareSlot(slot, slotDir);
       const executor = new Child({
         name: role,
-        module: serverModule('executor/main'),
-        configuration: { socketPath, role, token: await admit(role), slot, slotDir, isolation: isolation.forSlot(slot) },
-        through: isolation.slotCommand(slot, slotDir),
-        nodeFlags: ['--max-semi-space-size=2', '--max-old-space-size=64'],
+        command: room.command,
+        configuration: { socketPath, role, token: await admit(role), slot, slotDir, group: room.group, profile: isolation.profile },
       });
       children.add(executor);
       await executor.ended;
       children.delete(executor);
-      isolation.sweepSlot(slot);
       await pause(executorPauseMs);
     }
   };

@@ -53,7 +53,7 @@ export async function supervise(config: ServerConfig): Promise<number> {
     await pause(wait, undefined, { signal: stopping.signal }).catch(() => {});
     wait = Math.min(wait * 2, longestPauseMs);
   }
-  isolation.remove();
+  await isolation.remove();
   return 0;
 }
 

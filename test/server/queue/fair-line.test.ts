@@ -1,0 +1,91 @@
+import test from 'ava';
+import { WardError } from '../../../protocol/errors.ts';
+import { FairLine, type Release } from '../../../server/queue/fair-line.ts';
+
+const never = new AbortController().signal;
+const alice = { principal: 'cert:alice', weight: 1 };
+const bob = { principal: 'cert:bob', weight: 1 };
+
+test('a free place is given at once', async (t) => {
+  const line = new FairLine(2, 0);
+  await line.enter(alice, never);
+  await line.enter(alice, never);
+  t.is(line.taken, 2);
+});
+
+test('a full line answers busy, with how many wait', async (t) => {
+  const line = new FairLine(1, 1);
+  await line.enter(alice, never);
+  void line.enter(alice, never);
+  const error = await t.throwsAsync(() => line.enter(bob, never), { instanceOf: WardError, message: 'All 1 places are taken and 1 jobs stand in line.' });
+  t.is((error as WardError).code, 'busy');
+});
+
+test('a waiter is told its position in line', async (t) => {
+  const line = new FairLine(1, 5);
+  await line.enter(alice, never);
+  const positions: number[] = [];
+  void line.enter(alice, never, (position) => positions.push(position));
+  void line.enter(bob, never, (position) => positions.push(position));
+  t.deepEqual(positions, [1, 2]);
+});
+
+test('a freed place goes to whoever holds the least, however late they came', async (t) => {
+  const line = new FairLine(2, 10);
+  const first = await line.enter(alice, never);
+  await line.enter(alice, never);
+  const order: string[] = [];
+  void line.enter(alice, never).then(() => order.push('alice'));
+  void line.enter(bob, never).then(() => order.push('bob'));
+  first();
+  await new Promise(setImmediate);
+  t.deepEqual(order, ['bob']);
+});
+
+test('a principal of weight three holds three places for each one of another', async (t) => {
+  const line = new FairLine(4, 100);
+  const heavy = { principal: 'cert:heavy', weight: 3 };
+  const releases: Release[] = [];
+  const blockers = await Promise.all([1, 2, 3, 4].map(() => line.enter({ principal: 'cert:other', weight: 1 }, never)));
+  const held = { heavy: 0, light: 0 };
+  for (let n = 0; n < 8; n++) {
+    void line.enter(heavy, never).then((release) => { held.heavy++; releases.push(release); });
+    void line.enter(alice, never).then((release) => { held.light++; releases.push(release); });
+  }
+  for (const release of blockers) release();
+  await new Promise(setImmediate);
+  t.deepEqual(held, { heavy: 3, light: 1 });
+});
+
+test('a cancelled waiter leaves the line and takes no place', async (t) => {
+  const line = new FairLine(1, 5);
+  const release = await line.enter(alice, never);
+  const ending = new AbortController();
+  const waiting = line.enter(bob, ending.signal);
+  ending.abort();
+  const error = await t.throwsAsync(waiting, { instanceOf: WardError });
+  t.is((error as WardError).code, 'cancelled');
+  t.is(line.waiting, 0);
+  release();
+  t.is(line.taken, 0);
+});
+
+test('a place that was granted in the moment of cancellation is given back', async (t) => {
+  const line = new FairLine(1, 5);
+  const release = await line.enter(alice, never);
+  const ending = new AbortController();
+  const waiting = line.enter(bob, ending.signal);
+  release();
+  ending.abort();
+  await t.throwsAsync(waiting, { instanceOf: WardError });
+  t.is(line.taken, 0);
+});
+
+test('giving a place back twice frees one place', async (t) => {
+  const line = new FairLine(2, 0);
+  const release = await line.enter(alice, never);
+  await line.enter(bob, never);
+  release();
+  release();
+  t.is(line.taken, 1);
+});

@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { WardError } from '../../../protocol/errors.ts';
+import { Store } from '../../../server/store/store.ts';
+import { temporaryDirectory } from '../../fixtures/temporary.ts';
+
+const sha256 = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
+
+async function put(store: Store, domain: string, content: Buffer): Promise<string> {
+  const digest = sha256(content);
+  const receiver = store.receive(domain, digest, content.length);
+  await receiver.write(content);
+  await receiver.finish();
+  return digest;
+}
+
+test('what was received under its digest can be read by it, and by nobody be written', async (t) => {
+  const store = new Store({ directory: join(await temporaryDirectory(t), 'store'), maxBytes: 1e6 });
+  const digest = await put(store, 'lua', Buffer.from('int x;'));
+  t.true(store.has('lua', digest));
+  const path = join(store.directoryOf('lua'), Store.fileName(digest));
+  t.is(readFileSync(path, 'utf8'), 'int x;');
+  t.is(statSync(path).mode & 0o777, 0o444);
+});
+
+test('content of one domain is unknown in another', async (t) => {
+  const store = new Store({ directory: join(await temporaryDirectory(t), 'store'), maxBytes: 1e6 });
+  const digest = await put(store, 'lua', Buffer.from('secret'));
+  t.false(store.has('redis', digest));
+  t.not(store.directoryOf('lua'), store.directoryOf('redis'));
+});
+
+test('content with another digest is refused and leaves no file', async (t) => {
+  const store = new Store({ directory: join(await temporaryDirectory(t), 'store'), maxBytes: 1e6 });
+  const digest = sha256(Buffer.from('good'));
+  const receiver = store.receive('lua', digest, 4);
+  await receiver.write(Buffer.from('evil'));
+  const error = await t.throwsAsync(() => receiver.finish(), { instanceOf: WardError, message: `The content that came for ${digest} has another digest.` });
+  t.is((error as WardError).code, 'blob-corrupt');
+  t.false(store.has('lua', digest));
+  t.false(existsSync(join(store.directoryOf('lua'), Store.fileName(digest))));
+});
+
+test('a blob that is longer than announced is refused at once', async (t) => {
+  const store = new Store({ directory: join(await temporaryDirectory(t), 'store'), maxBytes: 1e6 });
+  const receiver = store.receive('lua', sha256(Buffer.from('abc')), 3);
+  const error = await t.throwsAsync(() => receiver.write(Buffer.from('abcd')), { instanceOf: WardError });
+  t.is((error as WardError).code, 'blob-corrupt');
+});
+
+test('the least recently used goes first, and nothing that may be in use', async (t) => {
+  let now = 0;
+  const store = new Store({ directory: join(await temporaryDirectory(t), 'store'), maxBytes: 10, pinMs: 100, now: () => now });
+  const old = await put(store, 'd', Buffer.from('aaaa'));
+  now = 50;
+  const used = await put(store, 'd', Buffer.from('bbbb'));
+  now = 120;
+  const fresh = await put(store, 'd', Buffer.from('cccc'));
+  t.false(store.has('d', old));
+  t.true(store.has('d', used));
+  t.true(store.has('d', fresh));
+  const error = t.throws(() => store.receive('d', sha256(Buffer.from('dddd')), 4), { instanceOf: WardError });
+  t.is((error as WardError).code, 'disk-full');
+});
+
+test('a store that is opened again knows what it kept, and forgets what was on its way', async (t) => {
+  const directory = join(await temporaryDirectory(t), 'store');
+  const before = new Store({ directory, maxBytes: 1e6 });
+  const digest = await put(before, 'lua', Buffer.from('kept'));
+  const half = before.receive('lua', sha256(Buffer.from('half')), 4);
+  await half.write(Buffer.from('ha'));
+  const after = new Store({ directory, maxBytes: 1e6 });
+  t.true(after.has('lua', digest));
+  t.is(after.bytes, 4);
+});
