@@ -29,12 +29,16 @@ export type ArgvCheck =
   | { readonly ok: true; readonly paths: readonly NamedPath[] }
   | { readonly ok: false; readonly code: 'option-refused'; readonly reason: OptionReason; readonly option: string; readonly index: number; readonly sentence: string };
 
+/** How much of an argument a refusal repeats. */
+const longestQuote = 200;
+
 /** Checks a whole command (argv[0] is the compiler, response files already expanded). */
 export const checkArgv = (argv: readonly string[], family: Family): ArgvCheck => {
   const reading = readArguments(argv, family);
   const misfit = firstMisfit(reading, argv);
   if (misfit !== undefined) {
-    return { ok: false, code: 'option-refused', ...misfit, sentence: `${optionReasons[misfit.reason]} (${misfit.option})` };
+    const sentence = `${optionReasons[misfit.reason]} The argument is ${JSON.stringify(misfit.option.slice(0, longestQuote))}.`;
+    return { ok: false, code: 'option-refused', ...misfit, sentence };
   }
   return { ok: true, paths: namedPaths(reading, family) };
 };

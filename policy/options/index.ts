@@ -17,3 +17,5 @@ export type { OptionMatch, UnknownOption } from './lookup.ts';
 export type { OutputFile } from './outputs.ts';
 export type { OptionReason } from './reasons.ts';
 export type { AuxiliaryFile, DependencyPart, Effect, Family, Form, OptionEntry, OutputRole, SearchChain } from './types.ts';
+export { checkEnvironment, searchDirectories, variableOf, variables } from './environment.ts';
+export type { Variable } from './environment.ts';

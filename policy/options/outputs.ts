@@ -20,15 +20,18 @@ export interface OutputFile {
 export const deriveOutputs = (reading: Reading, family: Family): OutputFile[] => {
   const source = reading.sources[0]?.path ?? '';
   const main = mainOutput(reading, source);
-  const stem = reading.destination === undefined ? withoutSuffix(baseName(source)) : withoutSuffix(reading.destination);
+  const fromSource = withoutSuffix(baseName(source));
+  const stem = reading.destination === undefined ? fromSource : withoutSuffix(reading.destination);
   const files: OutputFile[] = [main];
   const { dependencies } = reading;
   if (dependencies.wanted) {
     files.push({ role: 'depfile', path: dependencies.file ?? `${stem}.d` });
   }
   for (const { role, suffix, objectOnly } of reading.auxiliary) {
-    if (objectOnly !== true || main.role === 'object') {
-      files.push({ role, path: stem + suffix });
+    if (family === 'clang' && role === 'dwo') {
+      files.push({ role, path: (main.role === 'assembly' ? fromSource : stem) + suffix });
+    } else if (objectOnly !== true || main.role !== 'assembly') {
+      files.push({ role, path: (family === 'gcc' && baseName(stem) === '' ? stem + suffixOf(main.path) : stem) + suffix });
     }
   }
   for (const { role, path } of reading.outputs) {

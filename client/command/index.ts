@@ -1,0 +1,9 @@
+/**
+ * Understanding compiler commands.
+ *
+ * @module
+ */
+export { localReasons } from './reasons.ts';
+export { understandCommand } from './understand.ts';
+export type { LocalReason } from './reasons.ts';
+export type { Command, CommandOutput, CommandRequest, CompileCommand, LocalCommand } from './types.ts';

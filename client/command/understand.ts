@@ -1,0 +1,151 @@
+/**
+ * Understands a compiler command: stays it here, and why; or what exactly travels. The steps, in order: expand response files,
+ * identify the compiler, read the arguments by the options table, check environment, source and outputs.
+ *
+ * Always holds: a command that this module does not understand completely is local.
+ *
+ * @module
+ */
+import { checkClientPath } from '../../policy/paths.ts';
+import { deriveOutputs, firstMisfit, languageOf, readArguments, searchDirectories, variableOf } from '../../policy/options/index.ts';
+import type { Reading } from '../../policy/options/index.ts';
+import { identifyCompiler } from './compiler.ts';
+import { dependencyArguments } from './dependency-arguments.ts';
+import { diagnosticOptions } from './diagnostics.ts';
+import { localeOf } from './locale.ts';
+import { absolutePath, isRegularFile, outputPlace } from './paths.ts';
+import { isProbe } from './probe.ts';
+import { expandResponseFiles } from './response-file.ts';
+import type { CompilerIdentity } from './compiler.ts';
+import type { LocalReason } from './reasons.ts';
+import type { Command, CommandOutput, CommandRequest, CompileCommand } from './types.ts';
+
+/** Never rejects. Files are looked at, none is changed; the compiler is run at most once to learn what it is. */
+export const understandCommand = async (request: CommandRequest): Promise<Command> => {
+  const { cwd } = request;
+  let source: string | undefined;
+  let probe = false;
+  const local = (reason: LocalReason, detail?: string): Command =>
+    ({ kind: 'local', reason, probe, ...(detail === undefined ? {} : { detail }), ...(source === undefined ? {} : { source }) });
+
+  if (request.isUtf8 === false || [...request.argv, cwd, request.pwd ?? ''].some(each => each.includes('\ufffd'))) {
+    return local('non-utf8');
+  }
+  const expanded = expandResponseFiles(request.argv, cwd);
+  if ('unreadable' in expanded) {
+    return local('response-file', expanded.unreadable);
+  }
+  const argv = [request.compiler, ...expanded.argv.slice(1)];
+  const identity = await identifyCompiler(request.compiler);
+  if (typeof identity === 'string') {
+    probe = isProbe(cwd, argv);
+    return local(identity, request.compiler);
+  }
+
+  const reading = readArguments(argv, identity.family);
+  const [first] = reading.sources;
+  probe = isProbe(cwd, reading.sources.map(each => each.path));
+  source = first === undefined || first.path === '-' ? undefined : absolutePath(cwd, first.path);
+  if (probe) {
+    return local('configure-probe', first?.path);
+  }
+  const misfit = firstMisfit(reading, argv);
+  if (misfit !== undefined) {
+    const assembler = misfit.reason === 'language' && /\.s$/.test(misfit.option) ? 'assembler-source' : misfit.reason;
+    return local(assembler, misfit.option);
+  }
+  if (first === undefined || source === undefined) {
+    return local('source-absent');
+  }
+  const language = languageOf(first.path, first.language, identity.driver);
+  if (language === undefined) {
+    return local('language', first.path);
+  }
+  const reserved = [cwd, source].find(path => checkClientPath(path.replaceAll('/..', '/dir'), []) !== undefined);
+  if (reserved !== undefined) {
+    return local('path-reserved', reserved);
+  }
+  if (!isRegularFile(source)) {
+    return local('source-missing', first.path);
+  }
+
+  const environment = await readEnvironment(request, identity);
+  if ('reason' in environment) {
+    return local(environment.reason, environment.detail);
+  }
+  const outputs = findOutputs(reading, identity, cwd, source);
+  if ('reason' in outputs) {
+    return local(outputs.reason, outputs.detail);
+  }
+  const { dependencies } = reading;
+  const depfile = outputs.files.find(file => file.role === 'depfile');
+  const command: CompileCommand = {
+    kind: 'compile', family: identity.family, language, compiler: request.compiler,
+    argv: [request.compiler, ...diagnosticOptions(argv, request.env, request.terminal, identity.family), ...argv.slice(1)],
+    dependencyArguments: dependencyArguments(argv, reading),
+    cwd, ...(request.pwd === undefined ? {} : { pwd: request.pwd }),
+    source, outputs: outputs.files,
+    ...(depfile === undefined ? {} : { dependencies: { path: depfile.path, systemHeaders: !dependencies.user } }),
+    env: environment.env,
+    search: [...reading.search.map(({ chain, path }) => ({ chain, path: absolutePath(cwd, path) })), ...environment.search],
+    forcedIncludes: reading.includes.map(({ macros, path }) => ({ macros, path: absolutePath(cwd, path) })),
+    inputs: reading.inputs.map(({ path }) => absolutePath(cwd, path)),
+    defines: reading.defines,
+  };
+  return command;
+};
+
+interface Environment {
+  env: Record<string, string>;
+  search: CompileCommand['search'][number][];
+}
+
+interface Stay {
+  reason: LocalReason;
+  detail: string;
+}
+
+const readEnvironment = async (request: CommandRequest, { family }: CompilerIdentity): Promise<Environment | Stay> => {
+  const locale = await localeOf(request.env, family, request.compiler);
+  if (locale === undefined) {
+    return { reason: 'translated-messages', detail: request.env['LC_ALL'] ?? request.env['LANG'] ?? '' };
+  }
+  const found: Environment = { env: { LC_ALL: locale }, search: [] };
+  for (const [name, value] of Object.entries(request.env)) {
+    const variable = variableOf(name);
+    if (variable === undefined || name === 'LC_ALL' || !variable.families.includes(family)) {
+      continue;
+    }
+    if (variable.effect === 'local' || variable.value?.test(value) === false) {
+      return { reason: 'environment', detail: name };
+    }
+    found.env[name] = value;
+    const { chain } = variable;
+    if (chain !== undefined && value !== '') {
+      found.search.push(...searchDirectories(value).map(path => ({ chain, path: absolutePath(request.cwd, path) })));
+    }
+  }
+  return found;
+};
+
+const findOutputs = (reading: Reading, { family }: CompilerIdentity, cwd: string, source: string): { files: CommandOutput[] } | Stay => {
+  const files: CommandOutput[] = [];
+  for (const { role, path: named } of deriveOutputs(reading, family)) {
+    if (named.endsWith('/')) {
+      return { reason: 'output-special', detail: named };
+    }
+    const spelled = absolutePath(cwd, named);
+    const place = outputPlace(spelled);
+    if ('wrong' in place) {
+      return { reason: place.wrong, detail: named };
+    }
+    if (checkClientPath(place.path, []) !== undefined) {
+      return { reason: 'path-reserved', detail: named };
+    }
+    if (place.path === source || files.some(file => file.path === place.path)) {
+      return { reason: 'output-clash', detail: named };
+    }
+    files.push({ role, path: place.path, spelled });
+  }
+  return { files };
+};
