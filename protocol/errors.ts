@@ -73,6 +73,7 @@ const table = {
   'output-limit': entry('infrastructure', 'another-server', 116, 'The job wrote more than allowed.', 'Raise the limit in the policy, or compile this file locally.'),
   'compiler-crashed': entry('infrastructure', 'another-server', 116, 'The compiler was killed or crashed.', 'Compile locally to see whether it is the compiler.'),
   'sandbox-failed': entry('infrastructure', 'another-server', 116, 'The sandbox could not be set up.', 'Administrator: wardccd doctor.'),
+  'isolation-unavailable': entry('infrastructure', 'never', 116, 'This machine cannot isolate jobs well enough, so the server does not start.', 'Administrator: wardccd doctor.'),
   'disk-full': entry('infrastructure', 'another-server', 116, 'The server has no space left.', 'Administrator: free space or raise the store limit.'),
   'log-unavailable': entry('infrastructure', 'another-server', 116, 'The decision log cannot be written, so no job may run.', 'Administrator: wardccd doctor; free space for the log.'),
   'policy-unavailable': entry('infrastructure', 'another-server', 116, 'The server has no valid policy.', 'Administrator: wardctl policy check.'),

@@ -1,4 +1,4 @@
-// Resource limits of another process: those of a job are set on its sandbox while it waits, so that nothing has to run inside to set them.
+// Resource limits and usage of other processes: limits of a job are set on its sandbox while it waits, so that nothing has to run inside to set them.
 
 #include "addon.h"
 
@@ -31,4 +31,24 @@ static Napi::Value SetLimit(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
-void AddLimits(Napi::Env env, Napi::Object exports) { exports.Set("setLimit", Napi::Function::New(env, SetLimit)); }
+static double Milliseconds(const timeval& time) { return static_cast<double>(time.tv_sec) * 1000 + static_cast<double>(time.tv_usec) / 1000; }
+
+// childrenUsage() -> { userMs, systemMs, maxRssKb } of all children that were waited for.
+static Napi::Value ChildrenUsage(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  rusage used{};
+  if (getrusage(RUSAGE_CHILDREN, &used) != 0) {
+    ThrowErrno(env, "getrusage", errno);
+    return env.Undefined();
+  }
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("userMs", Napi::Number::New(env, Milliseconds(used.ru_utime)));
+  result.Set("systemMs", Napi::Number::New(env, Milliseconds(used.ru_stime)));
+  result.Set("maxRssKb", Napi::Number::New(env, static_cast<double>(used.ru_maxrss)));
+  return result;
+}
+
+void AddLimits(Napi::Env env, Napi::Object exports) {
+  exports.Set("setLimit", Napi::Function::New(env, SetLimit));
+  exports.Set("childrenUsage", Napi::Function::New(env, ChildrenUsage));
+}

@@ -14,6 +14,13 @@ export interface PeerCredentials {
   readonly gid: number;
 }
 
+export interface ChildrenUsage {
+  readonly userMs: number;
+  readonly systemMs: number;
+  /** Of the largest one. */
+  readonly maxRssKb: number;
+}
+
 export type LimitName = 'cpu' | 'core' | 'fsize' | 'nofile' | 'nproc' | 'as' | 'data' | 'stack';
 
 export interface Native {
@@ -21,6 +28,8 @@ export interface Native {
   peerCredentials(fd: number): PeerCredentials;
   /** `prlimit` on another process of the same user. Throws what the kernel answered. */
   setLimit(pid: number, name: LimitName, soft: number, hard: number): void;
+  /** What all children used that this process has waited for, since it started. */
+  childrenUsage(): ChildrenUsage;
   /**
    * The state of many files in one call, `statFields.count` numbers each, in the order of `paths`. A path that cannot be examined
    * has mode 0 and the negative errno as its size.

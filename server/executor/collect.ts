@@ -1,0 +1,112 @@
+/**
+ * Takes the outputs of a job out of its slot: those that were asked for, and only if they are regular files where they should be.
+ *
+ * Attacker-controlled: a job may have put anything in the places of its outputs. All its processes are dead by now, so nothing changes while it
+ * is read.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { closeSync, constants, fchmodSync, fstatSync, openSync, readSync, realpathSync, unlinkSync, writeSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { WardError } from '../../protocol/errors.ts';
+
+export interface Collected {
+  readonly index: number;
+  readonly path: string;
+  readonly size: number;
+  readonly digest: string;
+  readonly mode: number;
+}
+
+export interface CollectOptions {
+  /** Root of the slot's tree, without links in its path. */
+  readonly root: string;
+  /** Where each output that was asked for lies in the tree: real directory and name; undefined if its directory does not exist. */
+  readonly places: readonly (string | undefined)[];
+  /** Where the results go, and how their names begin. */
+  readonly resultPrefix: string;
+  readonly fileBytes: number;
+  readonly outputBytes: number;
+}
+
+const chunk = Buffer.allocUnsafe(256 * 1024);
+
+/**
+ * Hashes and copies the outputs. An output that is absent or no regular file is not in the answer.
+ *
+ * @throws WardError `output-limit`, `disk-full`; what was copied by then is removed
+ */
+export const collectOutputs = (options: CollectOptions): Collected[] => {
+  const collected: Collected[] = [];
+  let left = options.outputBytes;
+  try {
+    for (const [index, place] of options.places.entries()) {
+      const output = place === undefined ? undefined : collectOne(options, index, place, left);
+      if (output === undefined) continue;
+      collected.push(output);
+      left -= output.size;
+    }
+    return collected;
+  } catch (error) {
+    for (const { path } of collected) unlinkSync(path);
+    throw error;
+  }
+};
+
+const collectOne = (options: CollectOptions, index: number, place: string, left: number): Collected | undefined => {
+  const directory = options.root + dirname(place);
+  // A job may have put a link in the place of a directory on the way.
+  if (!isReal(directory)) return undefined;
+  const source = openRegular(`${directory}/${basename(place)}`);
+  if (source === undefined) return undefined;
+  try {
+    const { size, mode } = fstatSync(source);
+    if (size > options.fileBytes || size > left) throw new WardError('output-limit', `The output ${JSON.stringify(place)} has ${size} bytes, which is more than allowed.`);
+    const path = `${options.resultPrefix}-${index}`;
+    return { index, path, size, digest: copy(source, path), mode: mode & 0o777 };
+  } finally {
+    closeSync(source);
+  }
+};
+
+const isReal = (directory: string): boolean => {
+  try {
+    return realpathSync.native(directory) === directory;
+  } catch {
+    return false;
+  }
+};
+
+const openRegular = (path: string): number | undefined => {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch {
+    return undefined;
+  }
+  if (fstatSync(fd).isFile()) return fd;
+  closeSync(fd);
+  return undefined;
+};
+
+/** Copies the rest of an open file to a new one that the front can read, and gives its SHA-256. @throws WardError `disk-full` */
+export const copy = (source: number, path: string): string => {
+  const hash = createHash('sha256');
+  const target = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o644);
+  try {
+    fchmodSync(target, 0o644);
+    for (;;) {
+      const length = readSync(source, chunk, 0, chunk.length, null);
+      if (length === 0) return hash.digest('hex');
+      const bytes = chunk.subarray(0, length);
+      hash.update(bytes);
+      for (let written = 0; written < length; ) written += writeSync(target, bytes, written);
+    }
+  } catch (cause) {
+    unlinkSync(path);
+    throw (cause as NodeJS.ErrnoException).code === 'ENOSPC' ? new WardError('disk-full', undefined, { cause: cause as Error }) : cause;
+  } finally {
+    closeSync(target);
+  }
+};

@@ -1,0 +1,65 @@
+/**
+ * What an executor has for all its jobs: the two file systems that `wardcc-slot` mounted, the seccomp filter, the hold on its control group.
+ *
+ * @module
+ */
+import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import type { Limits } from '../../policy/types.ts';
+import { WardError } from '../../protocol/errors.ts';
+import type { SlotGroup } from '../sandbox/cgroup.ts';
+import { bubblewrap } from '../sandbox/isolation.ts';
+import type { Profile } from '../sandbox/limits.ts';
+import { Meter, type Counters } from '../sandbox/meter.ts';
+import { encodeFilter, filterFor } from '../sandbox/seccomp/bpf.ts';
+import { slotPlaces } from '../sandbox/slot.ts';
+import { Reaper } from './reaper.ts';
+import { InputTree } from './tree.ts';
+
+export interface SlotConfiguration {
+  /** The slot's directory, as given to `wardcc-slot`. */
+  readonly directory: string;
+  readonly profile: Profile;
+  /** Absent only with `strict-rlimit`. */
+  readonly group?: SlotGroup | undefined;
+}
+
+/** What the executor itself needs of the slot's memory and processes, beside the job. */
+const ownBytes = 128 * 2 ** 20;
+const ownProcesses = 32;
+
+export class Slot {
+  readonly profile: Profile;
+  readonly work: string;
+  readonly temporary: string;
+  readonly tree: InputTree;
+  readonly seccompFile: string;
+  readonly bubblewrap = bubblewrap;
+  readonly reaper: Reaper;
+  readonly #meter: Meter | undefined;
+
+  /** @throws WardError `sandbox-failed` when this is not a slot that `wardcc-slot` made */
+  constructor({ directory, profile, group }: SlotConfiguration) {
+    if (process.getuid!() === 0) throw new WardError('sandbox-failed', 'An executor never runs as root.');
+    if (profile === 'strict' && group === undefined) throw new WardError('sandbox-failed', 'A strict slot needs a control group.');
+    this.profile = profile;
+    const places = slotPlaces(realpathSync(directory));
+    this.work = places.work;
+    this.temporary = places.temporary;
+    mkdirSync(`${this.work}/tree`, { mode: 0o755 });
+    this.tree = new InputTree(`${this.work}/tree`);
+    this.seccompFile = `${this.work}/seccomp.bpf`;
+    writeFileSync(this.seccompFile, encodeFilter(filterFor(process.arch === 'arm64' ? 'arm64' : 'x64')), { mode: 0o400 });
+    this.reaper = new Reaper();
+    this.#meter = group === undefined ? undefined : new Meter(group);
+  }
+
+  /** Sets the group's limits for a job and gives the counters as they stand before it. Inputs lie in memory that counts as the slot's. */
+  limit(limits: Limits, inputBytes: number): Counters {
+    this.#meter?.limit({ memoryBytes: limits.memoryBytes + inputBytes + ownBytes, processes: limits.processes + ownProcesses });
+    return this.counters();
+  }
+
+  counters(): Counters {
+    return this.#meter?.read() ?? { oomKills: 0, forksRefused: 0 };
+  }
+}

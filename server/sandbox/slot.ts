@@ -1,0 +1,49 @@
+/**
+ * How a supervisor starts the executor of one slot: through `wardcc-slot`, which makes the room and drops every privilege.
+ *
+ * @module
+ */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { nativeDirectory } from '../native/load.ts';
+import { procsFiles, type SlotGroup, type SlotOwner } from './cgroup.ts';
+
+export interface SlotOptions {
+  /** The slot's own directory: exists, and its owner is the slot's user. */
+  readonly directory: string;
+  /** Size of each of the slot's two file systems: the input tree with the outputs, and the temporary directory. */
+  readonly bytes: number;
+  readonly inodes: number;
+  /** Absent only without cgroups (`strict-rlimit`). */
+  readonly group: SlotGroup | undefined;
+  /** The slot's user, which root must name and nobody else may. */
+  readonly owner?: SlotOwner | undefined;
+}
+
+/** The slot's two file systems, as the executor finds them. */
+export const slotPlaces = (directory: string): { work: string; temporary: string } => ({ work: join(directory, 'work'), temporary: join(directory, 'tmp') });
+
+const executorMain = (): string => {
+  const here = import.meta.url;
+  return fileURLToPath(new URL(`../executor/main.${here.endsWith('.ts') ? 'ts' : 'js'}`, here));
+};
+
+/** Small heaps: the time that Node takes to spawn a process grows with its resident memory. */
+const nodeOptions = ['--disable-sigusr1', '--max-old-space-size=64', '--max-semi-space-size=2'];
+
+/** Program and arguments; the configuration line goes to its standard input. `command` is what runs in the slot, by default the executor. */
+export const slotCommand = (options: SlotOptions, command: readonly string[] = [process.execPath, ...nodeOptions, executorMain()]): { file: string; args: string[] } => {
+  const { work, temporary } = slotPlaces(options.directory);
+  const { group, owner } = options;
+  return {
+    file: join(nativeDirectory(), 'wardcc-slot'),
+    args: [
+      ...(group === undefined ? [] : procsFiles(group).flatMap((file) => ['--cgroup', file])),
+      ...[work, temporary].flatMap((directory) => ['--tmpfs', directory, String(options.bytes), String(options.inodes)]),
+      ...(owner === undefined ? [] : ['--uid', String(owner.uid), '--gid', String(owner.gid)]),
+      ...['--limit', 'nofile', '4096'],
+      '--',
+      ...command,
+    ],
+  };
+};
