@@ -35,6 +35,8 @@ export const limits = Object.freeze({
   streams: 1024,
   /** Blobs that may be on the way at once in a session. */
   blobs: 64,
+  /** Bytes of one result: standard output, standard error and all outputs together. */
+  resultBytes: 512 * MiB,
   /** Bytes of one blob. */
   blobBytes: 1024 * MiB,
   /** Frames such as WINDOW, RESET and PONG that may wait to be sent: a peer that asks but never reads passes it. */

@@ -1,0 +1,56 @@
+/**
+ * The configuration of a process that lives longer than its files: read again when a file changes. A file that became wrong is not
+ * papered over by the old one: who asks gets the position of the mistake until it is corrected.
+ *
+ * @module
+ */
+import { statSync } from 'node:fs';
+import { toWardError, type WardError } from '../protocol/errors.ts';
+import { clientFiles, loadClientConfig, type ClientConfig, type ClientPlaces } from './config.ts';
+
+/** Where a farm gets its configuration from. */
+export interface ConfigSource {
+  /** @throws WardError `config-invalid` */
+  current(): ClientConfig;
+  close(): void;
+}
+
+const stamp = (path: string): string => {
+  try {
+    const { dev, ino, size, mtimeMs, ctimeMs } = statSync(path);
+    return [dev, ino, size, mtimeMs, ctimeMs].join(' ');
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? 'error';
+  }
+};
+
+/** A configuration that never changes. */
+export const fixedConfig = (config: ClientConfig): ConfigSource => ({ current: () => config, close: () => {} });
+
+/** Reads the configuration that `env` names, and again within about `everyMs` of a change. Never rejects: `current` throws instead. */
+export const watchConfig = async (
+  env: Readonly<Record<string, string | undefined>>, places?: ClientPlaces, everyMs = 1000,
+): Promise<ConfigSource> => {
+  const { user, system } = clientFiles(env, places);
+  const look = (): string => `${stamp(user)}\n${stamp(system)}`;
+  let state: { config: ClientConfig } | { error: WardError };
+  const load = async (): Promise<void> => {
+    state = await loadClientConfig(env, places).then((config) => ({ config }), (thrown: unknown) => ({ error: toWardError(thrown) }));
+  };
+  let seen = look();
+  await load();
+  const timer = setInterval(() => {
+    const now = look();
+    if (now === seen) return;
+    seen = now;
+    void load();
+  }, everyMs);
+  timer.unref();
+  return {
+    current: () => {
+      if ('error' in state) throw state.error;
+      return state.config;
+    },
+    close: () => clearInterval(timer),
+  };
+};

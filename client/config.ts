@@ -1,0 +1,150 @@
+/**
+ * The client's configuration: client.jsonc of the system and of the user, and what the environment may say for one build. The
+ * environment is stronger than the user's file and that stronger than the system's, except for what the system's file locks. Whom to
+ * trust and who to be are never taken from the environment or from a source tree.
+ *
+ * @module
+ */
+import { access } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { readJsonc } from '../policy/jsonc.ts';
+import { WardError } from '../protocol/errors.ts';
+import type { Mechanism } from '../protocol/hello.ts';
+import { defaultCertPaths, type CertPaths } from './credentials/cert.ts';
+import { parseHosts, parseHostsVariable, type Host } from './farm/hosts.ts';
+
+export type Fallback = 'never' | 'infra' | 'always';
+
+/** What client.jsonc says. Paths are relative to the file. */
+interface ClientFile {
+  $schema?: string;
+  hosts?: string[];
+  trust?: { ca?: string; crl?: string; servers?: string[] };
+  credentials?: { cert?: string; key?: string };
+  mechanisms?: Mechanism[];
+  fallback?: Fallback;
+  project?: string;
+  localSlots?: number;
+  /** Only in the system's file: settings that neither user nor environment change. */
+  lock?: LockableSetting[];
+}
+
+export type LockableSetting = 'hosts' | 'trust' | 'credentials' | 'mechanisms' | 'fallback' | 'project' | 'localSlots';
+
+const settings: readonly LockableSetting[] = ['hosts', 'trust', 'credentials', 'mechanisms', 'fallback', 'project', 'localSlots'];
+
+/** Whom the client believes to be a server of its farm. Absolute paths. */
+export interface TrustConfig {
+  readonly ca?: string;
+  readonly crl?: string;
+  /** Names that a server's certificate may be for. */
+  readonly servers: readonly string[];
+}
+
+export interface ClientConfig {
+  readonly servers: readonly Host[];
+  readonly trust: TrustConfig;
+  readonly credentials: CertPaths;
+  /** In order of preference. */
+  readonly mechanisms: readonly Mechanism[];
+  readonly fallback: Fallback;
+  readonly project: string;
+  /** Compiles at once on this machine; undefined: as many as there are cores. */
+  readonly localSlots?: number;
+  readonly locked: ReadonlySet<LockableSetting>;
+  /** The files that were read or looked for, strongest first. */
+  readonly files: readonly string[];
+}
+
+const path = { type: 'string', minLength: 1, maxLength: 4096 };
+const name = { type: 'string', minLength: 1, maxLength: 253 };
+const closed = (properties: Record<string, object>): object => ({ type: 'object', properties, additionalProperties: false });
+
+export const clientConfigSchema = closed({
+  $schema: { type: 'string' },
+  hosts: { type: 'array', items: { ...name, maxLength: 512 }, maxItems: 1000 },
+  trust: closed({ ca: path, crl: path, servers: { type: 'array', items: name, minItems: 1, maxItems: 1000 } }),
+  credentials: closed({ cert: path, key: path }),
+  mechanisms: { type: 'array', items: { enum: ['krb5', 'cert', 'ssh'] }, minItems: 1, uniqueItems: true },
+  fallback: { enum: ['never', 'infra', 'always'] },
+  project: { type: 'string', minLength: 1, maxLength: 256 },
+  localSlots: { type: 'integer', minimum: 0, maximum: 9999 },
+  lock: { type: 'array', items: { enum: settings }, uniqueItems: true },
+});
+
+export interface ClientPlaces {
+  readonly system: string;
+  readonly home: string;
+}
+
+const placesOf = (env: Readonly<Record<string, string | undefined>>): ClientPlaces => ({ system: '/etc/wardcc/client.jsonc', home: env['HOME'] ?? '/' });
+
+/** The files that make the configuration: system first, then the user's (or the one that WARDCC_CONFIG names). */
+export const clientFiles = (env: Readonly<Record<string, string | undefined>>, places = placesOf(env)): { system: string; user: string; named: boolean } => {
+  const chosen = env['WARDCC_CONFIG'];
+  const named = chosen !== undefined && chosen !== '';
+  return { system: places.system, user: named ? resolve(chosen) : join(places.home, '.config', 'wardcc', 'client.jsonc'), named };
+};
+
+const exists = (file: string): Promise<boolean> => access(file).then(() => true, (error: NodeJS.ErrnoException) => error.code !== 'ENOENT' && error.code !== 'ENOTDIR');
+
+/** A file with its paths made absolute; an absent one says nothing. */
+const readFile = async (file: string, required: boolean): Promise<ClientFile> => {
+  if (!required && !await exists(file)) return {};
+  const content = await readJsonc<ClientFile>(file, clientConfigSchema);
+  const directory = dirname(file);
+  const absolute = <T extends Record<string, unknown>>(group: T, keys: readonly (keyof T)[]): T =>
+    Object.fromEntries(Object.entries(group).map(([key, value]) => [key, keys.includes(key) ? resolve(directory, value as string) : value])) as T;
+  return {
+    ...content,
+    ...(content.trust === undefined ? {} : { trust: absolute(content.trust, ['ca', 'crl']) }),
+    ...(content.credentials === undefined ? {} : { credentials: absolute(content.credentials, ['cert', 'key']) }),
+  };
+};
+
+/**
+ * Reads the configuration. Without any file: no servers, everything is compiled locally.
+ *
+ * @throws WardError `config-invalid` with the position of the first mistake
+ */
+export const loadClientConfig = async (env: Readonly<Record<string, string | undefined>>, places = placesOf(env)): Promise<ClientConfig> => {
+  const files = clientFiles(env, places);
+  const system = await readFile(files.system, false);
+  const user = await readFile(files.user, files.named);
+  if (user.lock !== undefined) throw new WardError('config-invalid', `${files.user}: only ${files.system} can lock settings.`, { at: files.user });
+  const locked = new Set(system.lock ?? []);
+  const pick = <K extends LockableSetting>(key: K): ClientFile[K] => (locked.has(key) ? system[key] : user[key] ?? system[key]);
+  const { servers, localSlots } = parseHosts(pick('hosts') ?? []);
+  const slots = pick('localSlots') ?? localSlots;
+  const trust = pick('trust') ?? {};
+  return {
+    servers,
+    trust: { servers: [], ...trust },
+    credentials: { ...defaultCertPaths(places.home), ...pick('credentials') },
+    mechanisms: pick('mechanisms') ?? ['krb5', 'cert'],
+    fallback: pick('fallback') ?? 'infra',
+    project: pick('project') ?? 'default',
+    ...(slots === undefined ? {} : { localSlots: slots }),
+    locked,
+    files: [files.user, files.system],
+  };
+};
+
+/** The settings of one job or command: the configuration with what its environment says. Throws `config-invalid`. */
+export const withEnvironment = (config: ClientConfig, env: Readonly<Record<string, string | undefined>>): ClientConfig => {
+  const hosts = config.locked.has('hosts') ? undefined : env['WARDCC_HOSTS'];
+  const fallback = config.locked.has('fallback') ? undefined : env['WARDCC_FALLBACK'];
+  const project = config.locked.has('project') ? undefined : env['WARDCC_PROJECT'];
+  if (hosts === undefined && !fallback && !project) return config;
+  if (fallback && fallback !== 'never' && fallback !== 'infra' && fallback !== 'always') {
+    throw new WardError('config-invalid', `WARDCC_FALLBACK is ${JSON.stringify(fallback)}; it can be never, infra or always.`);
+  }
+  const { servers, localSlots } = hosts === undefined ? { servers: config.servers, localSlots: undefined } : parseHostsVariable(hosts);
+  return {
+    ...config,
+    servers,
+    ...(fallback ? { fallback: fallback as Fallback } : {}),
+    ...(project ? { project } : {}),
+    ...(localSlots === undefined || config.locked.has('localSlots') ? {} : { localSlots }),
+  };
+};

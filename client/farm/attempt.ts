@@ -1,0 +1,211 @@
+/**
+ * One try to have a job done by one server: the client's side of a job stream. Probe, then an offer or a place in line; after
+ * `start` the list of inputs and the contents that are missing; then the result. What a server answers is taken only as far as
+ * it was asked for, and each output must have the digest it was announced with.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { toWardError, WardError } from '../../protocol/errors.ts';
+import { limits } from '../../protocol/limits.ts';
+import type { Offer, Probe, Result, ServerMessage } from '../../protocol/messages.ts';
+import type { Stream } from '../../protocol/channel.ts';
+import type { Connection } from './connect.ts';
+
+export interface FarmJob {
+  readonly probe: Omit<Probe, 'type'>;
+  /** The encoded input tree. */
+  readonly tree: Buffer;
+  /** The content with this SHA-256, if it is one of the job's inputs; throws WardError otherwise. */
+  blob(digestHex: string): Buffer | Promise<Buffer>;
+}
+
+export interface FarmOutput {
+  /** Index into `probe.outputs`. */
+  readonly index: number;
+  readonly mode: number;
+  readonly content: Buffer;
+}
+
+export interface FarmResult {
+  /** The server as it is named in the configuration. */
+  readonly server: string;
+  readonly result: Result;
+  readonly stdout: Buffer;
+  readonly stderr: Buffer;
+  readonly outputs: readonly FarmOutput[];
+}
+
+export type AttemptState = 'asked' | 'waiting' | 'offered' | 'started' | 'receiving' | 'done' | 'failed';
+
+/** Contents that are read and on the way at the same time for one job. */
+const blobsAtOnce = 8;
+
+export class Attempt {
+  readonly server: string;
+  state: AttemptState = 'asked';
+  offer: Offer | undefined;
+  error: WardError | undefined;
+  /** Called when the state changes. */
+  onChange: () => void = () => {};
+  readonly #job: FarmJob;
+  readonly #connection: Connection;
+  readonly #stream: Stream;
+  readonly #result = Promise.withResolvers<FarmResult>();
+  /** Where the body goes: stdout, stderr, outputs. */
+  #parts: Buffer[] = [];
+  #part = 0;
+  #filled = 0;
+  #answer: Result | undefined;
+  #missing: string[] = [];
+  #sending = 0;
+
+  constructor(server: string, connection: Connection, probe: Probe, job: FarmJob) {
+    this.server = server;
+    this.#job = job;
+    this.#connection = connection;
+    this.#result.promise.catch(() => {});
+    this.#stream = connection.channel.open(probe);
+    this.#stream.onMessage((message: ServerMessage) => this.#guard(() => this.#gotMessage(message)));
+    this.#stream.onData((chunk) => this.#guard(() => this.#gotData(chunk)));
+    this.#stream.onEnd(() => this.#guard(() => this.#gotEnd()));
+    this.#stream.onReset((error) => this.#fail(error));
+  }
+
+  /** Takes the offer: sends the list of inputs and waits for the result. */
+  start(): Promise<FarmResult> {
+    if (this.state === 'offered') {
+      this.#become('started');
+      this.#stream.send({ type: 'start' });
+      this.#stream.write(this.#job.tree, { end: true }).catch(() => {});
+    }
+    return this.#result.promise;
+  }
+
+  /** Gives up, and tells the server why. */
+  release(error: WardError): void {
+    if (this.state === 'done' || this.state === 'failed') return;
+    this.#stream.reset(error);
+    this.#fail(error);
+  }
+
+  #gotMessage(message: ServerMessage): void {
+    switch (message.type) {
+      case 'busy':
+        if (this.state !== 'asked' && this.state !== 'waiting') throw this.#outOfTurn(message.type);
+        return this.#become('waiting');
+      case 'offer':
+        if (this.state !== 'asked' && this.state !== 'waiting') throw this.#outOfTurn(message.type);
+        this.offer = message;
+        return this.#become('offered');
+      case 'missing':
+        if (this.state !== 'started') throw this.#outOfTurn(message.type);
+        this.#missing.push(...message.digests);
+        return this.#sendMissing();
+      case 'result':
+        if (this.state !== 'started') throw this.#outOfTurn(message.type);
+        this.#prepare(message);
+        return this.#become('receiving');
+    }
+  }
+
+  #outOfTurn(type: string): WardError {
+    return new WardError('protocol-violation', `The server sent ${type} out of turn.`);
+  }
+
+  #sendMissing(): void {
+    while (this.#missing.length > 0 && this.#sending < blobsAtOnce && this.state === 'started') {
+      const digest = this.#missing.shift()!;
+      this.#sending += 1;
+      void this.#sendBlob(digest).then(
+        () => {
+          this.#sending -= 1;
+          this.#sendMissing();
+        },
+        (thrown: unknown) => this.release(toWardError(thrown)),
+      );
+    }
+  }
+
+  async #sendBlob(digest: string): Promise<void> {
+    const content = await this.#job.blob(digest);
+    if (this.state !== 'started') return;
+    await this.#connection.channel.sendBlob(Buffer.from(digest, 'hex'), content);
+  }
+
+  /** Attacker-controlled sizes and indexes: checked before any memory is taken. */
+  #prepare(result: Result): void {
+    const asked = this.#job.probe.outputs.length;
+    const indexes = new Set<number>();
+    for (const { index } of result.outputs) {
+      if (index >= asked || indexes.has(index)) throw new WardError('output-refused', `The server ${this.server} sent an output that was not asked for.`);
+      indexes.add(index);
+    }
+    const sizes = [result.stdout, result.stderr, ...result.outputs.map(({ size }) => size)];
+    if (sizes.reduce((sum, size) => sum + size, 0) > limits.resultBytes) {
+      throw new WardError('limit-exceeded', `The result of the server ${this.server} is larger than ${limits.resultBytes} bytes.`);
+    }
+    this.#answer = result;
+    this.#parts = sizes.map((size) => Buffer.allocUnsafeSlow(size));
+    this.#skipFull();
+  }
+
+  #skipFull(): void {
+    while (this.#part < this.#parts.length && this.#filled === this.#parts[this.#part]!.length) {
+      this.#part += 1;
+      this.#filled = 0;
+    }
+  }
+
+  #gotData(chunk: Buffer): void {
+    if (this.state !== 'receiving') throw this.#outOfTurn('data');
+    for (let at = 0; at < chunk.length;) {
+      const part = this.#parts[this.#part];
+      if (part === undefined) throw new WardError('protocol-violation', 'The server sent more than it announced.');
+      const count = chunk.copy(part, this.#filled, at);
+      at += count;
+      this.#filled += count;
+      this.#skipFull();
+    }
+    this.#stream.consumed(chunk.length);
+  }
+
+  #gotEnd(): void {
+    if (this.state === 'failed') return;
+    const result = this.#answer;
+    if (result === undefined || this.#part < this.#parts.length) throw new WardError('protocol-violation', 'The server ended the job before it had sent all of the result.');
+    const [stdout, stderr, ...contents] = this.#parts as [Buffer, Buffer, ...Buffer[]];
+    const outputs = result.outputs.map(({ index, mode, digest }, position) => {
+      const content = contents[position]!;
+      if (createHash('sha256').update(content).digest('hex') !== digest) {
+        throw new WardError('blob-corrupt', `An output of the server ${this.server} does not have the digest that was announced.`);
+      }
+      return { index, mode, content };
+    });
+    this.#become('done');
+    this.#result.resolve({ server: this.server, result, stdout, stderr, outputs });
+  }
+
+  /** Runs a step; what it throws ends this job, not the session with the other jobs in it. */
+  #guard(step: () => void): void {
+    try {
+      step();
+    } catch (thrown) {
+      this.release(toWardError(thrown));
+    }
+  }
+
+  #fail(error: WardError): void {
+    if (this.state === 'done' || this.state === 'failed') return;
+    this.error = error.at !== undefined ? error
+      : new WardError(error.code, error.message, { at: this.server, cause: error, ...(error.rule === undefined ? {} : { rule: error.rule }) });
+    this.#parts = [];
+    this.#result.reject(this.error);
+    this.#become('failed');
+  }
+
+  #become(state: AttemptState): void {
+    this.state = state;
+    this.onChange();
+  }
+}

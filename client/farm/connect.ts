@@ -1,0 +1,196 @@
+/**
+ * One connection to one server over TLS, from the address to the server's `welcome`.
+ *
+ *  1. TCP and TLS 1.3, no ticket, no ALPN; the client certificate is offered
+ *  2. the server's certificate: OpenSSL's verdict on chain and revocation, then a name that is trusted and the server marker
+ *  3. WebSocket `wardcc.1` on that very TLS connection
+ *  4. handshake, keyed channel, `welcome`
+ *
+ * A server that fails step 2 has learned that somebody connected, and nothing else of ours but the public certificate.
+ *
+ * @module
+ */
+import { isIP } from 'node:net';
+import { readFileSync } from 'node:fs';
+import { connect as tlsConnect, type TLSSocket } from 'node:tls';
+import { WebSocket } from 'ws';
+import { altNames } from '../../certs/altnames.ts';
+import { serverMarker } from '../../certs/profile.ts';
+import { serverRefusal } from '../../certs/verdict.ts';
+import { cleanText } from '../../protocol/alert.ts';
+import type { Channel } from '../../protocol/channel.ts';
+import { toWardError, WardError } from '../../protocol/errors.ts';
+import { clientHandshake } from '../../protocol/handshake.ts';
+import type { Welcome } from '../../protocol/messages.ts';
+import { SUBPROTOCOL, tlsExporter, webSocketClientOptions, webSocketTransport } from '../../protocol/transport.ts';
+import type { TrustConfig } from '../config.ts';
+import type { CertCredential } from '../credentials/cert.ts';
+import type { TcpHost } from './hosts.ts';
+
+export interface Connection {
+  readonly channel: Channel;
+  readonly welcome: Welcome;
+}
+
+export interface ConnectOptions {
+  readonly host: TcpHost;
+  readonly trust: TrustConfig;
+  readonly credential: CertCredential;
+  readonly signal: AbortSignal;
+}
+
+/** What the system says when there is no connection, in words. */
+const reasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there',
+  ECONNRESET: 'it closed the connection',
+  ENOTFOUND: 'its name is unknown',
+  EAI_AGAIN: 'its name cannot be looked up now',
+  ETIMEDOUT: 'it does not answer',
+  EHOSTUNREACH: 'there is no route to it',
+  ENETUNREACH: 'there is no route to its network',
+  EPIPE: 'it closed the connection',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'what listens there does not speak TLS',
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'it does not speak TLS 1.3',
+  ERR_SSL_UNSUPPORTED_PROTOCOL: 'it does not speak TLS 1.3',
+};
+
+const connectFailed = (host: TcpHost, error: NodeJS.ErrnoException): WardError => {
+  // Several addresses of one name fail together as one error without a message.
+  const code = error.code ?? (error as unknown as AggregateError).errors?.[0]?.code ?? '';
+  return new WardError('connect-failed', `The server ${host.name} cannot be reached: ${reasons[code] ?? cleanText(error.message || code, 200)}.`, { at: host.name, cause: error });
+};
+
+const readTrust = (what: string, path: string | undefined): Buffer => {
+  if (path === undefined) throw new WardError('config-invalid', `client.jsonc does not say ${what}, so no server can be trusted.`);
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new WardError('config-invalid', `The file ${path} (${what} in client.jsonc) cannot be read.`, { at: path, cause });
+  }
+};
+
+/** Names that the certificate may be for: exactly the host where it is a trusted name itself, else any trusted one. */
+const expectedNames = (host: TcpHost, trust: TrustConfig): readonly string[] => {
+  if (trust.servers.length === 0) throw new WardError('config-invalid', 'client.jsonc does not say trust.servers, so no server can be trusted.');
+  return trust.servers.includes(host.host) ? [host.host] : trust.servers;
+};
+
+/**
+ * Step 2. Which of `names` the server's certificate is for.
+ *
+ * @throws WardError `server-untrusted`, `crl-expired`, `crl-missing`
+ */
+const verifyServer = (socket: TLSSocket, host: TcpHost, names: readonly string[]): string => {
+  if (!socket.authorized) {
+    const code = String(socket.authorizationError);
+    throw serverRefusal({ name: 'Error', message: code, code }, host.name)
+      ?? new WardError('server-untrusted', `The certificate of ${host.name} is refused (${code}).`, { at: host.name });
+  }
+  const untrusted = (sentence: string): WardError => new WardError('server-untrusted', sentence, { at: host.name });
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined) throw untrusted(`The server ${host.name} showed no certificate.`);
+  const name = names.find((expected) => (isIP(expected) === 0 ? certificate.checkHost(expected, { subject: 'never' }) : certificate.checkIP(expected)) !== undefined);
+  if (name === undefined) throw untrusted(`The certificate of ${host.name} is for none of the names in trust.servers (${names.slice(0, 5).join(', ')}).`);
+  let marked = false;
+  try {
+    marked = altNames(certificate).some(({ kind, value }) => kind === 'uri' && value.startsWith(serverMarker));
+  } catch (cause) {
+    throw new WardError('server-untrusted', `The certificate of ${host.name} is malformed.`, { at: host.name, cause });
+  }
+  if (!marked) throw untrusted(`The certificate of ${host.name} is not one for wardcc servers: it lacks the name ${serverMarker}….`);
+  return name;
+};
+
+const openTls = (options: ConnectOptions, names: readonly string[]): Promise<TLSSocket> =>
+  new Promise((resolve, reject) => {
+    const { host, trust, credential, signal } = options;
+    const ca = readTrust('trust.ca', trust.ca);
+    const crl = readTrust('trust.crl', trust.crl);
+    const servername = [host.host, ...names].find((name) => isIP(name) === 0);
+    let socket: TLSSocket;
+    try {
+      socket = tlsConnect({
+        host: host.host, port: host.port, ...(servername === undefined ? {} : { servername }),
+        minVersion: 'TLSv1.3', ca, crl, cert: credential.certPem, key: credential.keyPem,
+        // Refused below, with a reason; the stream is not used before.
+        rejectUnauthorized: false,
+      });
+    } catch (cause) {
+      reject(new WardError('config-invalid', 'The files in trust.ca and trust.crl, or certificate and key, cannot be used.', { cause }));
+      return;
+    }
+    const abort = (): void => {
+      socket.destroy();
+      reject(new WardError('connect-failed', `The server ${host.name} cannot be reached: it does not answer.`, { at: host.name, cause: signal.reason }));
+    };
+    const fail = (error: Error): void => {
+      signal.removeEventListener('abort', abort);
+      reject(connectFailed(host, error));
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    socket.setNoDelay(true);
+    socket.once('error', fail);
+    socket.once('secureConnect', () => {
+      signal.removeEventListener('abort', abort);
+      socket.off('error', fail);
+      resolve(socket);
+    });
+  });
+
+const openWebSocket = (socket: TLSSocket, host: TcpHost, name: string, signal: AbortSignal): Promise<WebSocket> =>
+  new Promise((resolve, reject) => {
+    const authority = isIP(name) === 6 ? `[${name}]` : name;
+    const webSocket = new WebSocket(`ws://${authority}/`, SUBPROTOCOL, { ...webSocketClientOptions, createConnection: () => socket });
+    const fail = (error: Error): void => {
+      signal.removeEventListener('abort', abort);
+      socket.destroy();
+      reject(connectFailed(host, error));
+    };
+    const abort = (): void => fail(new Error('it does not answer'));
+    signal.addEventListener('abort', abort, { once: true });
+    webSocket.once('error', fail);
+    webSocket.once('open', () => {
+      signal.removeEventListener('abort', abort);
+      webSocket.off('error', fail);
+      resolve(webSocket);
+    });
+  });
+
+/** The first message, or why there was none. */
+const receiveWelcome = (channel: Channel, signal: AbortSignal): Promise<Welcome> =>
+  new Promise((resolve, reject) => {
+    const abort = (): void => channel.close(new WardError('handshake-timeout', 'The server did not say welcome in time.'));
+    signal.addEventListener('abort', abort, { once: true });
+    void channel.closed.then((error) => reject(error ?? new WardError('session-lost', 'The server closed the session at once.')));
+    channel.onNotice((notice) => {
+      signal.removeEventListener('abort', abort);
+      if (notice.type === 'welcome') resolve(notice);
+      else channel.close(new WardError('protocol-violation', 'The server said something before it said welcome.'));
+    });
+  });
+
+/**
+ * Connects, authenticates both sides and waits for `welcome`. Subscribe to the channel's notices at once.
+ *
+ * @throws WardError what the server refused, or why it was not believed or not reached; `at` names the server
+ */
+export const connectTls = async (options: ConnectOptions): Promise<Connection> => {
+  const { host, trust, signal } = options;
+  try {
+    const names = expectedNames(host, trust);
+    const socket = await openTls(options, names);
+    let name: string;
+    try {
+      name = verifyServer(socket, host, names);
+    } catch (thrown) {
+      socket.destroy();
+      throw thrown;
+    }
+    const webSocket = await openWebSocket(socket, host, name, signal);
+    const channel = await clientHandshake(webSocketTransport(webSocket), { authenticator: { mechanism: 'cert', target: name }, exporter: tlsExporter(socket) });
+    return { channel, welcome: await receiveWelcome(channel, signal) };
+  } catch (thrown) {
+    const error = toWardError(thrown);
+    throw error.at !== undefined ? error : new WardError(error.code, error.message, { at: host.name, cause: error, ...(error.rule === undefined ? {} : { rule: error.rule }) });
+  }
+};

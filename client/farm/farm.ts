@@ -1,0 +1,221 @@
+/**
+ * The farm as one client sees it: takes a job, finds the server for it, brings back the result. A job's home follows from its tree
+ * digest; one more server is asked beside it. Only servers that have exactly the same compiler, proved by the same canary object,
+ * are asked at all. What goes wrong on one server is tried on another if the error allows it.
+ *
+ * @module
+ */
+import { WardError, toWardError } from '../../protocol/errors.ts';
+import type { Probe } from '../../protocol/messages.ts';
+import type { FallbackSetting, FarmView, HostStatus, PingAnswer, WhoAmI } from '../agent/farm-view.ts';
+import { withEnvironment, type ClientConfig } from '../config.ts';
+import { fixedConfig, type ConfigSource } from '../config-watch.ts';
+import { Attempt, type FarmJob, type FarmResult } from './attempt.ts';
+import { choose } from './choose.ts';
+import { mostHelpful } from './failure.ts';
+import { rank } from './rendezvous.ts';
+import { Sessions } from './sessions.ts';
+import type { Session } from './session.ts';
+
+export type { FarmJob, FarmOutput, FarmResult } from './attempt.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Servers that are tried for one job. */
+const tries = 3;
+/** How long a server is not asked again for a compiler that it could not run. */
+const toolchainRestMs = 30_000;
+const toolchainErrors: ReadonlySet<string> = new Set(['toolchain-unknown', 'sandbox-failed']);
+/** How long `hosts` waits for servers to answer. */
+const hostsMs = 2_000;
+
+export interface CompileOptions {
+  /** Environment of the job: WARDCC_HOSTS and its like. */
+  readonly env?: Environment;
+  /** SHA-256 of the canary object that this client's compiler makes; a server's must be the same. */
+  readonly canary?: string;
+}
+
+export class Farm implements FarmView {
+  readonly #config: ConfigSource;
+  readonly #sessions = new Sessions();
+  /** `server\0toolchain` → until when, and why. */
+  readonly #unfit = new Map<string, { until: number; error: WardError }>();
+
+  constructor(config: ClientConfig | ConfigSource) {
+    this.#config = 'current' in config ? config : fixedConfig(config);
+  }
+
+  /** The configuration for an environment. @throws WardError `config-invalid` */
+  config(env: Environment = {}): ClientConfig {
+    return withEnvironment(this.#config.current(), env);
+  }
+
+  get settings(): FallbackSetting {
+    try {
+      const { fallback, locked } = this.#config.current();
+      return { fallback, locked: locked.has('fallback') };
+    } catch {
+      return { fallback: 'infra', locked: false };
+    }
+  }
+
+  get localSlots(): number | undefined {
+    try {
+      return this.#config.current().localSlots;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /**
+   * Has a job done. The compiler's own failure is a result.
+   *
+   * @throws WardError the most helpful reason why no server did it; `at` names the server
+   */
+  async compile(job: FarmJob, signal: AbortSignal, options: CompileOptions = {}): Promise<FarmResult> {
+    const probe: Probe = { type: 'probe', ...job.probe };
+    const sessions = this.#serversFor(this.config(options.env));
+    const failures: WardError[] = [];
+    let order = rank(sessions, probe.tree, ({ host }) => host.name);
+    for (let tried = 0; tried < tries && order.length > 0; tried++) {
+      const asked = await this.#candidates(order, probe, options.canary, signal, failures);
+      if (asked.length === 0) break;
+      try {
+        return await this.#place(asked, probe, job, signal);
+      } catch (thrown) {
+        const error = toWardError(thrown);
+        failures.push(error);
+        const failed = asked.find(({ host }) => host.name === error.at) ?? asked[0]!;
+        if (toolchainErrors.has(error.code)) this.#unfit.set(`${failed.host.name}\0${probe.toolchain}`, { until: performance.now() + toolchainRestMs, error });
+        if (error.retry === 'never' || signal.aborted) throw error;
+        order = order.filter((session) => session !== failed);
+      }
+    }
+    throw mostHelpful(failures, probe);
+  }
+
+  async whoami(env: Environment): Promise<WhoAmI> {
+    const sessions = this.#serversFor(this.config(env));
+    const failures: WardError[] = [];
+    const connections = sessions.map((session) => session.ready().then(
+      ({ welcome }): WhoAmI => ({
+        principal: welcome.principal, committer: welcome.committer, mechanism: welcome.mechanism, server: session.host.name, expires: welcome.expires,
+      }),
+      (thrown: unknown) => {
+        failures.push(toWardError(thrown));
+        throw thrown;
+      },
+    ));
+    return Promise.any(connections).catch(() => {
+      throw mostHelpful(failures);
+    });
+  }
+
+  /** The servers and their state, after a moment in which idle ones may connect. */
+  async hosts(env: Environment): Promise<readonly HostStatus[]> {
+    const sessions = this.config(env).servers.map((host) => this.#sessions.get(host, this.config(env)));
+    const { promise: enough, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, hostsMs);
+    await Promise.race([enough, Promise.allSettled(sessions.map((session) => session.ready()))]);
+    clearTimeout(timer);
+    return sessions.map(({ status }) => status);
+  }
+
+  async ping(env: Environment): Promise<readonly PingAnswer[]> {
+    return Promise.all(this.#serversFor(this.config(env)).map(async (session): Promise<PingAnswer> => {
+      const server = session.host.name;
+      try {
+        const { channel } = await session.ready();
+        return { server, ms: await channel.ping() };
+      } catch (thrown) {
+        const { code, message } = toWardError(thrown);
+        return { server, error: { code, message } };
+      }
+    }));
+  }
+
+  async close(): Promise<void> {
+    this.#sessions.close();
+    this.#config.close();
+  }
+
+  #serversFor(config: ClientConfig): Session[] {
+    if (config.servers.length === 0) throw new WardError('no-server', 'No server is configured: name some in client.jsonc or WARDCC_HOSTS.');
+    return config.servers.map((host) => this.#sessions.get(host, config));
+  }
+
+  /**
+   * The job's home and one more. Home is the first server in order that is reachable and has the compiler; that one is waited for, the
+   * second only if it is connected already.
+   */
+  async #candidates(order: readonly Session[], probe: Probe, canary: string | undefined, signal: AbortSignal, failures: WardError[]): Promise<Session[]> {
+    const fit = order.filter((session) => !this.#isFull(session, failures) && !this.#isUnfit(session, probe, failures));
+    // All connect at once: the wait for the first must not be followed by one for the second.
+    const opening = new Map(fit.slice(0, tries).map((session) => [session, session.ready()]));
+    for (const connection of opening.values()) connection.catch(() => {});
+    const found: Session[] = [];
+    for (const session of fit) {
+      if (found.length === 2) break;
+      if (found.length === 1 && session.connection === undefined) continue;
+      try {
+        const { welcome } = session.connection ?? await (opening.get(session) ?? session.ready());
+        if (signal.aborted) throw new WardError('cancelled', 'The job was cancelled.');
+        const offered = welcome.toolchains.find(({ digest }) => digest === probe.toolchain);
+        if (offered === undefined) {
+          throw new WardError('toolchain-unknown', `The server ${session.host.name} does not have exactly this compiler (${probe.compiler}).`, { at: session.host.name });
+        }
+        if (canary !== undefined && offered.canary !== canary) {
+          throw new WardError('toolchain-unknown', `The compiler ${probe.compiler} makes other objects on the server ${session.host.name} than here.`, { at: session.host.name });
+        }
+        found.push(session);
+      } catch (thrown) {
+        const error = toWardError(thrown);
+        if (error.code === 'cancelled') throw error;
+        failures.push(error);
+      }
+    }
+    return found;
+  }
+
+  #isFull({ host, running }: Session, failures: WardError[]): boolean {
+    if (host.slots === undefined || running < host.slots) return false;
+    failures.push(new WardError('busy', `This client sends ${host.name} no more than ${host.slots} jobs at once.`, { at: host.name }));
+    return true;
+  }
+
+  #isUnfit({ host }: Session, probe: Probe, failures: WardError[]): boolean {
+    const key = `${host.name}\0${probe.toolchain}`;
+    const unfit = this.#unfit.get(key);
+    if (unfit === undefined) return false;
+    if (performance.now() < unfit.until) {
+      failures.push(unfit.error);
+      return true;
+    }
+    this.#unfit.delete(key);
+    return false;
+  }
+
+  async #place(asked: readonly Session[], probe: Probe, job: FarmJob, signal: AbortSignal): Promise<FarmResult> {
+    const leave = asked.map((session) => session.enter());
+    try {
+      const attempts: Attempt[] = [];
+      for (const session of asked) {
+        const connection = session.connection;
+        if (connection !== undefined) attempts.push(new Attempt(session.host.name, connection, probe, job));
+      }
+      if (attempts.length === 0) throw new WardError('session-lost', 'The session ended before the job began.', { at: asked[0]!.host.name });
+      const chosen = await choose(attempts, signal);
+      asked.forEach((session, index) => session.host.name === chosen.server || leave[index]!());
+      const abort = (): void => chosen.release(new WardError('cancelled', 'The job was cancelled.'));
+      signal.addEventListener('abort', abort, { once: true });
+      try {
+        return await chosen.start();
+      } finally {
+        signal.removeEventListener('abort', abort);
+      }
+    } finally {
+      for (const undo of leave) undo();
+    }
+  }
+}

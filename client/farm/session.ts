@@ -1,0 +1,150 @@
+/**
+ * The session with one server under one credential, over all its connections: at most one is alive, opened when a job needs it. After a
+ * failure the server rests, longer each time; meanwhile everybody gets the reason at once. Who was refused by name rests too, but
+ * that says nothing against the server.
+ *
+ *   idle → connecting → connected → (lost) resting → connecting …          refused: as resting, for a reason that waiting rarely cures
+ *
+ * @module
+ */
+import { WardError, toWardError } from '../../protocol/errors.ts';
+import type { OfferedToolchain, ServerNotice } from '../../protocol/messages.ts';
+import type { HostStatus } from '../agent/farm-view.ts';
+import type { Connection } from './connect.ts';
+import type { Host } from './hosts.ts';
+
+const firstRestMs = 250;
+const longestRestMs = 30_000;
+/** A refusal does not grow: a person may be correcting it right now. */
+const refusedRestMs = 3_000;
+/** A connection that was lost sooner did not prove the server to be well. */
+const provenMs = 10_000;
+/** Silence after which the server is pinged; twice that ends the session. */
+const keepAliveMs = 15_000;
+const connectMs = 10_000;
+
+export type Connect = (signal: AbortSignal) => Promise<Connection>;
+
+export class Session {
+  readonly host: Host;
+  /** Jobs under way here. */
+  running = 0;
+  readonly #connect: Connect;
+  #connection: Connection | undefined;
+  #connecting: Promise<Connection> | undefined;
+  #connectedAt = 0;
+  #failures = 0;
+  #restUntil = 0;
+  #error: WardError | undefined;
+  #retired = false;
+  #ending = false;
+
+  constructor(host: Host, connect: Connect) {
+    this.host = host;
+    this.#connect = connect;
+  }
+
+  /** The live connection, if there is one that takes new jobs. */
+  get connection(): Connection | undefined {
+    return this.#ending ? undefined : this.#connection;
+  }
+
+  get status(): HostStatus {
+    const welcome = this.#connection?.welcome;
+    const resting = this.#error !== undefined && performance.now() < this.#restUntil;
+    const state = welcome !== undefined ? 'connected'
+      : this.#connecting !== undefined ? 'connecting'
+        : !resting ? 'idle'
+          : this.#error!.retry === 'never' ? 'refused' : 'resting';
+    return {
+      name: this.host.name,
+      state,
+      running: this.running,
+      ...(welcome === undefined ? {} : { slots: welcome.slots, mechanism: welcome.mechanism, principal: welcome.principal }),
+      ...(resting && welcome === undefined ? { reason: this.#error!.code, message: this.#error!.message } : {}),
+    };
+  }
+
+  /** A connection, made if need be. While the server rests, rejects at once with the reason. */
+  ready(): Promise<Connection> {
+    if (this.connection !== undefined) return Promise.resolve(this.connection);
+    if (this.#connecting !== undefined) return this.#connecting;
+    if (this.#retired) return Promise.reject(new WardError('session-lost', 'The session has ended.', { at: this.host.name }));
+    if (this.#error !== undefined && performance.now() < this.#restUntil) return Promise.reject(this.#error);
+    this.#connecting = this.#connect(AbortSignal.timeout(connectMs)).then(
+      (connection) => this.#opened(connection),
+      (thrown: unknown) => {
+        this.#connecting = undefined;
+        throw this.#failed(toWardError(thrown));
+      },
+    );
+    return this.#connecting;
+  }
+
+  /** Takes no more jobs and closes when the last has ended. */
+  retire(): void {
+    this.#retired = true;
+    this.#ending = true;
+    if (this.running === 0) this.close();
+  }
+
+  /** Ends the connection and its jobs; with an error, the server is told. */
+  close(error?: WardError): void {
+    this.#retired = true;
+    this.#connection?.channel.close(error);
+    void this.#connecting?.then(({ channel }) => channel.close(error), () => {});
+  }
+
+  /** A job begins; call the returned function at its end. */
+  enter(): () => void {
+    this.running += 1;
+    let left = false;
+    return () => {
+      if (left) return;
+      left = true;
+      this.running -= 1;
+      if (this.#ending && this.running === 0) this.#connection?.channel.close();
+    };
+  }
+
+  #opened(connection: Connection): Connection {
+    const { channel } = connection;
+    this.#connecting = undefined;
+    this.#connection = connection;
+    this.#connectedAt = performance.now();
+    this.#error = undefined;
+    this.#ending = this.#retired;
+    channel.keepAlive(keepAliveMs);
+    channel.onNotice((notice) => this.#noticed(notice, connection));
+    void channel.closed.then((error) => {
+      if (this.#connection !== connection) return;
+      this.#connection = undefined;
+      this.#ending = this.#retired;
+      if (error !== undefined) this.#failed(error);
+    });
+    return connection;
+  }
+
+  /** Attacker-controlled: a server can only say less good of itself. */
+  #noticed(notice: ServerNotice, connection: Connection): void {
+    if (notice.type === 'welcome') {
+      connection.channel.close(new WardError('protocol-violation', 'The server said welcome twice.'));
+    } else if (notice.event === 'toolchains') {
+      connection.welcome.toolchains = notice.toolchains as OfferedToolchain[] ?? [];
+    } else if (notice.event === 'stopping') {
+      this.#ending = true;
+      if (this.running === 0) connection.channel.close();
+    }
+  }
+
+  #failed(error: WardError): WardError {
+    if (this.#connectedAt !== 0 && performance.now() - this.#connectedAt > provenMs) this.#failures = 0;
+    this.#connectedAt = 0;
+    this.#failures += 1;
+    const grown = Math.min(longestRestMs, firstRestMs * 2 ** (this.#failures - 1));
+    // Many clients of one server that comes back must not come back in the same moment.
+    this.#restUntil = performance.now() + (error.retry === 'never' ? refusedRestMs : grown * (0.75 + Math.random() / 2));
+    this.#error = error.at !== undefined ? error : new WardError(error.code, error.message, { at: this.host.name, cause: error, ...(error.rule === undefined ? {} : { rule: error.rule }) });
+    return this.#error;
+  }
+}
