@@ -19,3 +19,4 @@ export type { OptionReason } from './reasons.ts';
 export type { AuxiliaryFile, DependencyPart, Effect, Family, Form, OptionEntry, OutputRole, SearchChain } from './types.ts';
 export { checkEnvironment, searchDirectories, variableOf, variables } from './environment.ts';
 export type { Variable } from './environment.ts';
+export { unknownOptions } from './unknown.ts';

@@ -63,8 +63,7 @@ export const language = [
     enable-matrix nested-functions force-enable-int128 xl-pragma-pack no-max-type-align experimental-library char8_t
     visibility-from-dllstorageclass visibility-dllexport= visibility-nodllstorageclass= visibility-externs-dllimport=
     visibility-externs-nodllstorageclass= visibility-global-new-delete-hidden visibility-inlines-hidden-static-local-var dwarf-directory-asm`),
-  ...entries(gcc, '-fno-builtin-', 'joined', plain, word),
-  ...entries(clang, '-fno-builtin-', 'joined', plain, word),
+  ...entries(both, '-fbuiltin- -fno-builtin-', 'joined', plain, word),
   ...entries(clang, '-fgnu-inline-asm -fno-gnu-inline-asm', 'flag', plain),
   ...entries(clang, '-fmodules-ts', 'flag', local('modules')),
   ...entries(both, '-fdiagnostics-format=', 'joined', plain, /^(?:text|json|json-stderr|sarif-stderr|clang|msvc|vi)$/),

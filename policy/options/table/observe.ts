@@ -15,7 +15,8 @@ const report: Effect = local('timing-report');
 
 export const observe = [
   // debug information
-  ...entries(both, '-g -g0 -g1 -g2 -g3 -ggdb -ggdb0 -ggdb1 -ggdb2 -ggdb3 -gdwarf -gdwarf-2 -gdwarf-3 -gdwarf-4 -gdwarf-5 --debug', 'flag', plain),
+  ...entries(both, '-g -g0 -g1 -g2 -g3 -ggdb -ggdb0 -ggdb1 -ggdb2 -ggdb3 -gdwarf --debug', 'flag', plain),
+  ...entries(both, '-gdwarf-', 'joined', plain, /^[2-5]$/),
   ...entries(gcc, '-gstabs -gstabs+ -gstabs0 -gstabs1 -gstabs2 -gstabs3 -gxcoff -gxcoff+ -gvms -gcoff -gcoff1 -gcoff2 -gcoff3 -gz', 'flag', plain),
   ...entries(gcc, '-gctf -gctf0 -gctf1 -gctf2 -gbtf -gcodeview -gprune-btf', 'flag', plain),
   ...entries(clang, '-glldb -gsce -gdbx -gfull -gused -gline-tables-only -gline-directives-only -gmlt -gcodeview -gz', 'flag', plain),
