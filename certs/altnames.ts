@@ -7,7 +7,9 @@
 
 import { isIP } from 'node:net';
 import type { X509Certificate } from 'node:crypto';
-import { content, decode, explicit, fields, implicit, implicitList, isContext, isUniversal, items, oid, readOid, sequence, utf8, type Der } from './der.ts';
+import {
+  content, decode, explicit, fields, implicit, implicitList, isContext, isUniversal, items, oid, readOid, sequence, utf8, type Der,
+} from './der.ts';
 import { oids } from './oids.ts';
 
 export type AltNameKind = 'dns' | 'ip' | 'uri' | 'email' | 'upn';
@@ -37,8 +39,10 @@ export const ipBytes = (address: string): Buffer => {
   return Buffer.from(all.flatMap((word) => [word >> 8, word & 0xff]));
 };
 
-const ipText = (bytes: Buffer): string =>
-  bytes.length === 4 ? [...bytes].join('.') : (bytes.toString('hex').match(/.{4}/g) ?? []).map((word) => word.replace(/^0{1,3}/, '')).join(':');
+const ipText = (bytes: Buffer): string => {
+  if (bytes.length === 4) return [...bytes].join('.');
+  return (bytes.toString('hex').match(/.{4}/g) ?? []).map((word) => word.replace(/^0{1,3}/, '')).join(':');
+};
 
 /** One GeneralName. */
 export const generalName = (name: AltName): Der => {

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { WardError } from '../protocol/errors.ts';
 import { signCertificate, signCrl, type RevocationReason, type Signer } from './certificate.ts';
 import { checkConstraints, type NameConstraints } from './constraints.ts';
-import { readDatabase, writeDatabase, type IssuedRecord, type RevokedRecord } from './database.ts';
+import { readDatabase, writeDatabase, type CrlRecord, type IssuedRecord, type RevokedRecord } from './database.ts';
 import { basicConstraintsCa, authorityKeyIdentifier, keyUsageCa, nameConstraints, subjectKeyIdentifier } from './extensions.ts';
 import { withLock, writeAtomically } from './files.ts';
 import { encryptedKeyPem, generateKey, openKey, plainKeyPem } from './keys.ts';
@@ -90,7 +90,8 @@ const freshSerial = (): Buffer => {
 
 const list = (directory: string): ListEntry[] => {
   const records = readDatabase(directory);
-  const revoked = new Map(records.filter((record) => record.type === 'revoked').map((record): [string, RevokedRecord] => [record.serial, record]));
+  const revoked = new Map<string, RevokedRecord>();
+  for (const record of records) if (record.type === 'revoked') revoked.set(record.serial, record);
   return records.filter((record) => record.type === 'issued').map(({ type: _, ...record }): ListEntry => {
     const revocation = revoked.get(record.serial);
     if (revocation !== undefined) return { ...record, status: 'revoked', revokedAt: revocation.at, reason: revocation.reason };
@@ -160,7 +161,12 @@ class DirectoryAuthority implements Authority {
     return withLock(this.directory, () => {
       const entry = list(this.directory).find((candidate) => candidate.serial === serial);
       if (entry === undefined) throw new WardError('certs-refused', `This CA has issued no certificate with serial number ${serial}.`);
-      if (entry.status === 'revoked') throw new WardError('certs-refused', `Certificate ${serial} (${entry.kind} ${entry.name}) was revoked already at ${entry.revokedAt}.`);
+      if (entry.status === 'revoked') {
+        throw new WardError(
+          'certs-refused',
+          `Certificate ${serial} (${entry.kind} ${entry.name}) was revoked already at ${entry.revokedAt}.`,
+        );
+      }
       const at = new Date().toISOString();
       writeDatabase(this.directory, [...readDatabase(this.directory), { type: 'revoked', at, serial, reason }]);
       return { ...entry, status: 'revoked', revokedAt: at, reason };
@@ -172,9 +178,11 @@ class DirectoryAuthority implements Authority {
       const records = readDatabase(this.directory);
       const { notBefore, notAfter } = this.#window({ days: 30, ...validity });
       const number = 1 + Math.max(0, ...records.filter((record) => record.type === 'crl').map((record) => record.number));
-      const revoked = records.filter((record) => record.type === 'revoked').map(({ serial, at, reason }) => ({ serial, at: new Date(at), reason }));
+      const revoked = records.filter((record) => record.type === 'revoked')
+        .map(({ serial, at, reason }) => ({ serial, at: new Date(at), reason }));
       const pem = signCrl({ number, thisUpdate: notBefore, nextUpdate: notAfter, revoked }, this.#signer);
-      writeDatabase(this.directory, [...records, { type: 'crl', at: new Date().toISOString(), number, nextUpdate: notAfter.toISOString() }]);
+      const record: CrlRecord = { type: 'crl', at: new Date().toISOString(), number, nextUpdate: notAfter.toISOString() };
+      writeDatabase(this.directory, [...records, record]);
       writeAtomically(join(this.directory, 'crl.pem'), pem, { mode: 0o644 });
       return pem;
     });
@@ -192,7 +200,9 @@ const prepareDirectory = (directory: string): void => {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     const found = lstatSync(directory);
     if (!found.isDirectory()) throw new WardError('certs-refused', `${directory} is not a directory.`);
-    if (readdirSync(directory).length > 0) throw new WardError('certs-refused', `${directory} is not empty; a CA starts in a directory of its own.`);
+    if (readdirSync(directory).length > 0) {
+      throw new WardError('certs-refused', `${directory} is not empty; a CA starts in a directory of its own.`);
+    }
     if ((found.mode & 0o077) !== 0 || found.uid !== process.getuid?.()) {
       throw new WardError('certs-refused', `${directory} must be yours and closed to others (mode 0700) before a CA key is put there.`);
     }
@@ -206,7 +216,9 @@ const prepareDirectory = (directory: string): void => {
  */
 export const initAuthority = async (directory: string, options: AuthorityOptions = {}): Promise<Authority> => {
   const { name = 'wardcc CA', passphrase, dev = false, days = 3650 } = options;
-  if (!dev && (passphrase === undefined || passphrase === '')) throw new WardError('certs-refused', 'The key of a CA is encrypted: give a passphrase. Only --dev goes without.');
+  if (!dev && (passphrase === undefined || passphrase === '')) {
+    throw new WardError('certs-refused', 'The key of a CA is encrypted: give a passphrase. Only --dev goes without.');
+  }
   const permit = options.permit ?? (dev ? devConstraints : {});
   checkConstraints(permit);
   prepareDirectory(directory);
@@ -217,7 +229,8 @@ export const initAuthority = async (directory: string, options: AuthorityOptions
     serial: freshSerial(), subject: name, notBefore: new Date(Date.now() - backdate), notAfter: new Date(Date.now() + days * day), spki,
     extensions: [basicConstraintsCa(), keyUsageCa(), ...constraints, subjectKeyIdentifier(spki)],
   }, signer);
-  writeAtomically(join(directory, 'ca.key'), passphrase === undefined ? plainKeyPem(key) : encryptedKeyPem(key, passphrase), { exclusive: true });
+  const keyPem = passphrase === undefined ? plainKeyPem(key) : encryptedKeyPem(key, passphrase);
+  writeAtomically(join(directory, 'ca.key'), keyPem, { exclusive: true });
   writeAtomically(join(directory, 'ca.json'), `${JSON.stringify({ name, permit }, undefined, 2)}\n`);
   writeAtomically(join(directory, 'index.jsonl'), '');
   writeAtomically(join(directory, 'ca.pem'), caPem, { mode: 0o644 });
@@ -243,13 +256,19 @@ const readSettings = (path: string): { name: string; permit: NameConstraints } =
  */
 export const openAuthority = async (directory: string, passphrase?: string): Promise<Authority> => {
   const keyPath = join(directory, 'ca.key');
-  if (!existsSync(keyPath) || !existsSync(join(directory, 'ca.pem'))) throw new WardError('certs-refused', `${directory} holds no CA; wardctl certs init makes one.`);
-  if ((lstatSync(keyPath).mode & 0o077) !== 0) throw new WardError('certs-refused', `${keyPath} is open to others: chmod 600, and think about who may have read it.`);
+  if (!existsSync(keyPath) || !existsSync(join(directory, 'ca.pem'))) {
+    throw new WardError('certs-refused', `${directory} holds no CA; wardctl certs init makes one.`);
+  }
+  if ((lstatSync(keyPath).mode & 0o077) !== 0) {
+    throw new WardError('certs-refused', `${keyPath} is open to others: chmod 600, and think about who may have read it.`);
+  }
   const caPem = readFileSync(join(directory, 'ca.pem'), 'utf8');
   const { name, permit } = readSettings(join(directory, 'ca.json'));
   const key = openKey(readFileSync(keyPath, 'utf8'), passphrase, keyPath);
   const spki = createPublicKey(key).export({ type: 'spki', format: 'der' });
-  if (!new X509Certificate(caPem).checkPrivateKey(key)) throw new WardError('certs-refused', `${keyPath} is not the key of the certificate beside it.`);
+  if (!new X509Certificate(caPem).checkPrivateKey(key)) {
+    throw new WardError('certs-refused', `${keyPath} is not the key of the certificate beside it.`);
+  }
   return new DirectoryAuthority(directory, caPem, { name, spki, key }, permit);
 };
 

@@ -6,7 +6,9 @@
  */
 
 import { sign, type KeyObject } from 'node:crypto';
-import { bits, encode, enumerated, explicit, integer, octets, oid, sequence, set, time, toPem, unsigned, utf8, decode, type Der } from './der.ts';
+import {
+  bits, encode, enumerated, explicit, integer, octets, oid, sequence, set, time, toPem, unsigned, utf8, decode, type Der,
+} from './der.ts';
 import { authorityKeyIdentifier } from './extensions.ts';
 import { oids } from './oids.ts';
 

@@ -64,9 +64,12 @@ const tests: Readonly<Record<AltName['kind'], (name: string, permit: NameConstra
   upn: () => undefined,
 });
 
-const words: Readonly<Record<AltName['kind'], string>> = Object.freeze({ dns: 'DNS name', uri: 'URI', email: 'e-mail address', ip: 'IP address', upn: 'UPN' });
+const words: Readonly<Record<AltName['kind'], string>> =
+  Object.freeze({ dns: 'DNS name', uri: 'URI', email: 'e-mail address', ip: 'IP address', upn: 'UPN' });
 
 /** @throws WardError `certs-refused`: a name outside what is permitted */
 export const checkPermitted = ({ kind, value }: AltName, permit: NameConstraints): void => {
-  if (tests[kind](value, permit) === false) throw new WardError('certs-refused', `The name constraints of this CA do not permit the ${words[kind]} ${value}.`);
+  if (tests[kind](value, permit) === false) {
+    throw new WardError('certs-refused', `The name constraints of this CA do not permit the ${words[kind]} ${value}.`);
+  }
 };

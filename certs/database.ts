@@ -64,7 +64,9 @@ export const readDatabase = (directory: string): DatabaseRecord[] => {
     } catch {
       value = undefined;
     }
-    if (!isRecord(value)) throw new WardError('certs-refused', `${path}:${index + 1} is not a record of this CA.`, { at: `${path}:${index + 1}:1` });
+    if (!isRecord(value)) {
+      throw new WardError('certs-refused', `${path}:${index + 1} is not a record of this CA.`, { at: `${path}:${index + 1}:1` });
+    }
     return value;
   });
 };

@@ -7,7 +7,9 @@
 import { createHash } from 'node:crypto';
 import { generalNames, ipBytes, type AltName } from './altnames.ts';
 import type { NameConstraints } from './constraints.ts';
-import { bits, boolean, decode, encode, fields, implicit, implicitList, integer, octets, oid, readBits, sequence, type Der } from './der.ts';
+import {
+  bits, boolean, decode, encode, fields, implicit, implicitList, integer, octets, oid, readBits, sequence, type Der,
+} from './der.ts';
 import { oids } from './oids.ts';
 
 const extension = (id: string, critical: boolean, value: Der): Der =>

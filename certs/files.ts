@@ -54,7 +54,9 @@ export const writeAtomically = (path: string, text: string, { mode = 0o600, excl
     } catch {
       // renamed already
     }
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw new WardError('certs-refused', `${path} exists already; it is not replaced.`);
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') {
+      throw new WardError('certs-refused', `${path} exists already; it is not replaced.`);
+    }
     throw error;
   }
   syncDirectory(dirname(path));
@@ -90,9 +92,14 @@ export const withLock = async <T>(directory: string, action: () => T): Promise<T
     } catch {
       continue;
     }
-    if (!isAlive(holder)) unlinkSync(lock);
-    else if (Date.now() > deadline) throw new WardError('certs-refused', `Process ${holder} has held ${lock} for ten seconds; try again when it has ended.`);
-    else await delay(10);
+    if (!isAlive(holder)) {
+      unlinkSync(lock);
+      continue;
+    }
+    if (Date.now() > deadline) {
+      throw new WardError('certs-refused', `Process ${holder} has held ${lock} for ten seconds; try again when it has ended.`);
+    }
+    await delay(10);
   }
   try {
     return action();

@@ -31,10 +31,8 @@ export interface PeerIdentity {
   readonly anchor: string;
 }
 
-const hexFingerprint = (certificate: X509Certificate): string => certificate.fingerprint256.replaceAll(':', '').toLowerCase();
-
 /** SHA-256 of the certificate in hex, as anchors and logs name it. */
-export const fingerprint = hexFingerprint;
+export const fingerprint = (certificate: X509Certificate): string => certificate.fingerprint256.replaceAll(':', '').toLowerCase();
 
 const isIssuer = (issuer: X509Certificate, leaf: X509Certificate): boolean => {
   try {
@@ -44,7 +42,9 @@ const isIssuer = (issuer: X509Certificate, leaf: X509Certificate): boolean => {
   }
 };
 
-const refuse = (code: 'certificate-invalid' | 'name-not-allowed' | 'name-ambiguous' | 'server-untrusted', sentence: string, cause?: unknown): never => {
+type Refusal = 'certificate-invalid' | 'name-not-allowed' | 'name-ambiguous' | 'server-untrusted';
+
+const refuse = (code: Refusal, sentence: string, cause?: unknown): never => {
   throw new WardError(code, sentence, { cause });
 };
 
@@ -71,7 +71,10 @@ const foldDomain = (address: string): string => {
 /** The principal names that an anchor lets one alternative name stand for: none, or one for each prefix or suffix that fits. */
 const asserted = ({ kind, value }: AltName, anchor: NameAnchor): string[] => {
   if (!/^[\x21-\x7e]{1,256}$/.test(value)) return [];
-  if (kind === 'uri') return anchor.names.uri.filter((prefix) => value.startsWith(prefix)).map((prefix) => value.slice(prefix.length)).filter((name) => name !== '');
+  if (kind === 'uri') {
+    const prefixes = anchor.names.uri.filter((prefix) => value.startsWith(prefix) && value !== prefix);
+    return prefixes.map((prefix) => value.slice(prefix.length));
+  }
   if (kind !== 'email' && kind !== 'upn') return [];
   const name = foldDomain(value);
   const oneAt = name.indexOf('@') > 0 && name.indexOf('@') === name.lastIndexOf('@');
@@ -86,22 +89,38 @@ const asserted = ({ kind, value }: AltName, anchor: NameAnchor): string[] => {
  * @throws WardError `certificate-invalid` (not for client authentication, a CA, malformed), `name-not-allowed` (no name that
  * this CA may assert), `name-ambiguous` (more than one)
  */
-export const peerIdentity = (leaf: X509Certificate, anchors: readonly NameAnchor[], authorities: readonly X509Certificate[] = []): PeerIdentity => {
+export const peerIdentity = (
+  leaf: X509Certificate, anchors: readonly NameAnchor[], authorities: readonly X509Certificate[] = [],
+): PeerIdentity => {
   if (leaf.ca) refuse('certificate-invalid', 'A CA certificate is no client certificate.');
-  if (!(leaf.keyUsage ?? []).includes(oids.clientAuth)) refuse('certificate-invalid', 'The certificate is not for client authentication (extended key usage clientAuth).');
+  if (!(leaf.keyUsage ?? []).includes(oids.clientAuth)) {
+    refuse('certificate-invalid', 'The certificate is not for client authentication (extended key usage clientAuth).');
+  }
   const names = readNames(leaf).filter(({ kind }) => kind === 'uri' || kind === 'email' || kind === 'upn');
-  if (names.length === 0) refuse('name-not-allowed', 'The certificate carries no URI, e-mail address or user principal name, so it names nobody.');
-  const issuers = [leaf.issuerCertificate, ...authorities].filter((issuer) => issuer !== undefined).filter((issuer) => isIssuer(issuer, leaf)).map(hexFingerprint);
+  if (names.length === 0) {
+    refuse('name-not-allowed', 'The certificate carries no URI, e-mail address or user principal name, so it names nobody.');
+  }
+  const candidates = [leaf.issuerCertificate, ...authorities].filter((issuer) => issuer !== undefined);
+  const issuers = candidates.filter((issuer) => isIssuer(issuer, leaf)).map(fingerprint);
   const applicable = anchors.filter(({ ca }) => ca === '*' || issuers.includes(ca.replaceAll(':', '').toLowerCase()));
-  if (applicable.length === 0) refuse('name-not-allowed', 'No anchor of the policy lets the CA that issued this certificate assert a name.');
+  if (applicable.length === 0) {
+    refuse('name-not-allowed', 'No anchor of the policy lets the CA that issued this certificate assert a name.');
+  }
   const found = new Map<string, PeerIdentity>();
   for (const [index, name] of names.entries()) {
     for (const anchor of applicable) {
-      for (const principal of asserted(name, anchor)) found.set(`${index} ${principal}`, { name: principal, kind: name.kind as NameKind, anchor: anchor.id });
+      for (const principal of asserted(name, anchor)) {
+        found.set(`${index} ${principal}`, { name: principal, kind: name.kind as NameKind, anchor: anchor.id });
+      }
     }
   }
   const [identity, another] = found.values();
-  if (another !== undefined) return refuse('name-ambiguous', 'The certificate carries more than one name that the policy would accept, so it names nobody for certain.');
+  if (another !== undefined) {
+    return refuse(
+      'name-ambiguous',
+      'The certificate carries more than one name that the policy would accept, so it names nobody for certain.',
+    );
+  }
   return identity ?? refuse('name-not-allowed', 'The CA that issued this certificate may not assert the name in it.');
 };
 
@@ -114,8 +133,12 @@ export const peerIdentity = (leaf: X509Certificate, anchors: readonly NameAnchor
 export const checkServer = (host: string, leaf: X509Certificate): void => {
   const names = readNames(leaf);
   const wanted = host.toLowerCase();
-  if (leaf.ca || !(leaf.keyUsage ?? []).includes(oids.serverAuth)) refuse('server-untrusted', 'The certificate of the server is not for servers (extended key usage serverAuth).');
-  const isNamed = isIP(host) === 0 ? names.some(({ kind, value }) => kind === 'dns' && value.toLowerCase() === wanted) : leaf.checkIP(host) !== undefined;
+  if (leaf.ca || !(leaf.keyUsage ?? []).includes(oids.serverAuth)) {
+    refuse('server-untrusted', 'The certificate of the server is not for servers (extended key usage serverAuth).');
+  }
+  const isNamed = isIP(host) === 0
+    ? names.some(({ kind, value }) => kind === 'dns' && value.toLowerCase() === wanted)
+    : leaf.checkIP(host) !== undefined;
   if (!isNamed) refuse('server-untrusted', `The certificate of the server is not for ${host}.`);
   const markers = [`${serverMarker}${wanted}`, `${serverMarker}//${wanted}`];
   if (!names.some(({ kind, value }) => kind === 'uri' && markers.includes(value.toLowerCase()))) {

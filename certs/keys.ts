@@ -46,10 +46,16 @@ export const isEncrypted = (pem: string): boolean => pem.includes('-----BEGIN EN
  * @throws WardError `certs-refused`: no passphrase for an encrypted key, a wrong one, or no key at all
  */
 export const openKey = (pem: string, passphrase: string | undefined, path: string): KeyObject => {
-  if (isEncrypted(pem) && passphrase === undefined) throw new WardError('certs-refused', `${path} is encrypted and no passphrase was given.`);
+  if (isEncrypted(pem) && passphrase === undefined) {
+    throw new WardError('certs-refused', `${path} is encrypted and no passphrase was given.`);
+  }
   try {
     return createPrivateKey({ key: pem, format: 'pem', ...(passphrase === undefined ? {} : { passphrase }) });
   } catch (cause) {
-    throw new WardError('certs-refused', isEncrypted(pem) ? `The passphrase does not open ${path}.` : `${path} holds no private key.`, { cause });
+    throw new WardError(
+      'certs-refused',
+      isEncrypted(pem) ? `The passphrase does not open ${path}.` : `${path} holds no private key.`,
+      { cause },
+    );
   }
 };

@@ -43,7 +43,8 @@ const absoluteUri = /^[a-z][a-z0-9+.-]*:[\x21-\x7e]+$/i;
 const profile = (kind: Profile['kind'], name: string, names: AltName[], permitted: NameConstraints): Profile => {
   for (const entry of names) checkPermitted(entry, permitted);
   const purpose = kind === 'server' ? oids.serverAuth : oids.clientAuth;
-  return { kind, name, subject: `${kind} ${name}`, extensions: [basicConstraintsLeaf(), keyUsageLeaf(), extKeyUsage(purpose), subjectAltName(names)] };
+  const extensions = [basicConstraintsLeaf(), keyUsageLeaf(), extKeyUsage(purpose), subjectAltName(names)];
+  return { kind, name, subject: `${kind} ${name}`, extensions };
 };
 
 /**
@@ -63,6 +64,9 @@ export const serverProfile = (hosts: readonly string[], permitted: NameConstrain
   return profile('server', first, names, permitted);
 };
 
+const matching = (value: string, grammar: RegExp, what: string): string =>
+  grammar.test(value) ? value : refuse(`${JSON.stringify(value)} is not ${what}.`);
+
 /**
  * A user's certificate: `wardcc-user:NAME`, or exactly the names given instead. The common name never looks like a host
  * name (it has a space), because OpenSSL would hold it against DNS constraints.
@@ -72,10 +76,12 @@ export const serverProfile = (hosts: readonly string[], permitted: NameConstrain
 export const userProfile = (user: string, names: UserNames, permitted: NameConstraints): Profile => {
   if (!userName.test(user)) refuse(`${JSON.stringify(user)} is not a user name: letters, digits and . _ - + @ are.`);
   const given: AltName[] = [];
-  for (const value of names.uris ?? []) given.push({ kind: 'uri', value: absoluteUri.test(value) ? value : refuse(`${JSON.stringify(value)} is not an absolute URI.`) });
-  for (const value of names.emails ?? []) given.push({ kind: 'email', value: mailbox.test(value) ? value : refuse(`${JSON.stringify(value)} is not an e-mail address.`) });
-  for (const value of names.upns ?? []) given.push({ kind: 'upn', value: mailbox.test(value) ? value : refuse(`${JSON.stringify(value)} is not a user principal name: user@domain is.`) });
-  if (given.some((name) => name.value.toLowerCase().startsWith(serverMarker))) refuse(`A user's certificate cannot carry the marker of a server (${serverMarker}).`);
+  for (const value of names.uris ?? []) given.push({ kind: 'uri', value: matching(value, absoluteUri, 'an absolute URI') });
+  for (const value of names.emails ?? []) given.push({ kind: 'email', value: matching(value, mailbox, 'an e-mail address') });
+  for (const value of names.upns ?? []) given.push({ kind: 'upn', value: matching(value, mailbox, 'a user principal name (user@domain)') });
+  if (given.some((name) => name.value.toLowerCase().startsWith(serverMarker))) {
+    refuse(`A user's certificate cannot carry the marker of a server (${serverMarker}).`);
+  }
   if (given.length === 0) {
     if (permitted.uri !== undefined) refuse('This CA constrains URIs, so wardcc-user:NAME cannot be issued: give --uri, --email or --upn.');
     given.push({ kind: 'uri', value: `${userScheme}${user}` });

@@ -44,7 +44,12 @@ export const requestKey = (pem: string): Buffer => {
     throw new WardError('certs-refused', 'The certificate signing request is malformed.', { cause });
   }
   if (hash === undefined) throw new WardError('certs-refused', 'The request is signed with an algorithm that is not accepted here.');
-  if (!acceptable(key)) throw new WardError('certs-refused', 'The key in the request is too weak: use P-256, P-384, P-521, Ed25519, or RSA with at least 2048 bits.');
+  if (!acceptable(key)) {
+    throw new WardError(
+      'certs-refused',
+      'The key in the request is too weak: use P-256, P-384, P-521, Ed25519, or RSA with at least 2048 bits.',
+    );
+  }
   if (!verify(hash, info, key, signature)) throw new WardError('certs-refused', 'The request is not signed by the key it carries.');
   return spki;
 };

@@ -19,7 +19,7 @@ interface RevocationList {
   readonly thisUpdate: number;
   readonly nextUpdate: number;
   readonly serials: ReadonlySet<string>;
-  readonly signedBy: (key: KeyObject) => boolean;
+  signedBy(key: KeyObject): boolean;
 }
 
 const readTime = (node: Der | undefined): number => {
@@ -46,12 +46,20 @@ const readList = (der: Buffer): RevocationList => {
   const hash = signatureHashes[readOid(fields(algorithm)[0])];
   if (hash === undefined) throw new Error('DER: an unknown signature algorithm');
   const body = encode(tbs);
+  const bytes = readBits(signature);
   return {
     issuer: encode(issuer).toString('hex'),
     thisUpdate: readTime(thisUpdate),
     nextUpdate: readTime(nextUpdate),
     serials: new Set(entries.map((entry) => normalSerial(content(fields(entry)[0]).toString('hex')))),
-    signedBy: (key) => verify(hash, body, key, readBits(signature)),
+    signedBy(key) {
+      try {
+        return verify(hash, body, key, bytes);
+      } catch {
+        // a key of another kind than the algorithm wants
+        return false;
+      }
+    },
   };
 };
 
@@ -89,8 +97,9 @@ export const readRevocations = (pem: string, authorities: readonly X509Certifica
     } catch (cause) {
       throw new WardError('crl-missing', 'A revocation list is malformed.', { cause });
     }
-    const signer = authorities.find((authority) => names(authority).subject === list.issuer && list.signedBy(authority.publicKey));
-    if (signer === undefined) throw new WardError('crl-missing', 'A revocation list is not signed by any CA that is trusted here.');
+    if (!authorities.some((authority) => names(authority).subject === list.issuer && list.signedBy(authority.publicKey))) {
+      throw new WardError('crl-missing', 'A revocation list is not signed by any CA that is trusted here.');
+    }
     const known = lists.get(list.issuer);
     if (known === undefined || known.thisUpdate < list.thisUpdate) lists.set(list.issuer, list);
   }

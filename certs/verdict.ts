@@ -30,8 +30,8 @@ const forged: Verdict = {
 };
 const malformed: Verdict = {
   code: 'certificate-invalid',
-  client: 'Your certificate breaks a rule of X.509 (name constraints, path length, an unknown critical extension or a weak key): openssl verify says which.',
-  server: 'The certificate of the server breaks a rule of X.509 (name constraints, path length, an unknown critical extension or a weak key): openssl verify says which.',
+  client: 'Your certificate breaks a rule of X.509, such as the name constraints of its CA: openssl verify says which.',
+  server: 'The certificate of the server breaks a rule of X.509, such as the name constraints of its CA: openssl verify says which.',
 };
 const badCrl: Verdict = {
   code: 'crl-missing',
@@ -110,7 +110,9 @@ export const clientRefusal = (authorizationError: string | undefined): WardError
 export const serverRefusal = (error: NodeJS.ErrnoException, host: string): WardError | undefined => {
   if (error instanceof WardError) return error;
   const code = error.code ?? '';
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return new WardError('server-untrusted', `The certificate of the server is not for ${host}.`, { at: host, cause: error });
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    return new WardError('server-untrusted', `The certificate of the server is not for ${host}.`, { at: host, cause: error });
+  }
   const verdict = verdicts[code] ?? (code === 'UNSPECIFIED' ? malformed : undefined);
   if (verdict === undefined) return undefined;
   // An unknown CA ends in UNABLE_TO_GET_CRL too when its certificate was sent along, so that one says nothing about our list.
@@ -139,7 +141,10 @@ const leadsTo = (certificate: X509Certificate, authorities: readonly X509Certifi
 export const verifiedClient = (socket: TLSSocket, authorities: readonly X509Certificate[]): X509Certificate => {
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) {
-    throw new WardError('certificate-required', 'The server asks for a client certificate and none was sent; name cert and key in client.jsonc.');
+    throw new WardError(
+      'certificate-required',
+      'The server asks for a client certificate and none was sent; name cert and key in client.jsonc.',
+    );
   }
   if (!socket.authorized) {
     const reason = String(socket.authorizationError);

@@ -9,7 +9,8 @@ import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { initAuthority, listIssued, openAuthority, type Authority, type Issued, type IssuedWithKey } from '../certs/authority.ts';
+import { initAuthority, listIssued, openAuthority } from '../certs/authority.ts';
+import type { Authority, Issued, IssuedWithKey, RequestNames } from '../certs/authority.ts';
 import { revocationReasons, type RevocationReason } from '../certs/certificate.ts';
 import { writeAtomically } from '../certs/files.ts';
 import { isEncrypted } from '../certs/keys.ts';
@@ -74,10 +75,14 @@ const refuseExisting = (stem: string): void => {
   }
 };
 
-const wanted = ({ server, user, uri, email, upn }: NameOptions): { server: string[] } | { user: string; uris?: string[]; emails?: string[]; upns?: string[] } => {
-  if ((server === undefined) === (user === undefined)) throw new WardError('usage', 'Say what the certificate is for: either --server NAME… or --user NAME.');
+const wanted = ({ server, user, uri, email, upn }: NameOptions): RequestNames => {
+  if ((server === undefined) === (user === undefined)) {
+    throw new WardError('usage', 'Say what the certificate is for: either --server NAME… or --user NAME.');
+  }
   if (server !== undefined) {
-    if ((uri ?? email ?? upn) !== undefined) throw new WardError('usage', '--uri, --email and --upn name users; a server has only --server.');
+    if ((uri ?? email ?? upn) !== undefined) {
+      throw new WardError('usage', '--uri, --email and --upn name users; a server has only --server.');
+    }
     return { server };
   }
   return { user: user ?? '', ...(uri && { uris: uri }), ...(email && { emails: email }), ...(upn && { upns: upn }) };
@@ -110,11 +115,19 @@ const init = (): Command => new Command('init')
   .action(async (dir: string, options: { name: string; dev?: boolean; days: number; passphraseFile?: string;
     permitDns?: string[]; permitUri?: string[]; permitEmail?: string[]; permitIp?: string[] }) => {
     const { name, dev = false, days, permitDns, permitUri, permitEmail, permitIp } = options;
-    const permit = { ...(permitDns && { dns: permitDns }), ...(permitUri && { uri: permitUri }), ...(permitEmail && { email: permitEmail }), ...(permitIp && { ip: permitIp }) };
-    const passphrase = dev && options.passphraseFile === undefined ? undefined : await readPassphrase(options.passphraseFile, { prompt: 'Passphrase for the new CA key: ', twice: true });
-    await initAuthority(resolve(dir), { name, dev, days, ...(passphrase === undefined ? {} : { passphrase }), ...(Object.keys(permit).length > 0 ? { permit } : {}) });
+    const permit = {
+      ...(permitDns && { dns: permitDns }), ...(permitUri && { uri: permitUri }),
+      ...(permitEmail && { email: permitEmail }), ...(permitIp && { ip: permitIp }),
+    };
+    const isConstrained = Object.keys(permit).length > 0;
+    const isOpen = dev && options.passphraseFile === undefined;
+    const prompt = 'Passphrase for the new CA key: ';
+    const key = isOpen ? {} : { passphrase: await readPassphrase(options.passphraseFile, { prompt, twice: true }) };
+    await initAuthority(resolve(dir), { name, dev, days, ...key, ...(isConstrained ? { permit } : {}) });
     print(`${join(dir, 'ca.pem')} is the certificate to trust and ${join(dir, 'crl.pem')} its revocation list.`);
-    if (Object.keys(permit).length === 0 && !dev) print('The CA may certify any name: --permit-dns, --permit-uri and --permit-email would limit what a stolen key is good for.');
+    if (!isConstrained && !dev) {
+      print('The CA may certify any name: --permit-dns, --permit-uri and --permit-email would limit what a stolen key is good for.');
+    }
   });
 
 const issue = (): Command => withNames(new Command('issue').description('make a key and a certificate'))
@@ -124,11 +137,15 @@ const issue = (): Command => withNames(new Command('issue').description('make a 
     refuseExisting(stem);
     const authority = await open(options);
     const life = options.days === undefined ? {} : { days: options.days };
-    const issued = 'server' in names ? await authority.issueServer(names.server, life) : await authority.issueUser(names.user, { ...names, ...life });
+    const issued = 'server' in names
+      ? await authority.issueServer(names.server, life)
+      : await authority.issueUser(names.user, { ...names, ...life });
     announce(issued, store(stem, issued), options.json);
   });
 
-const sign = (): Command => withNames(new Command('sign').description('certify the key of a signing request; the names are those given here').argument('<csr>'))
+const sign = (): Command => withNames(new Command('sign')
+  .description('certify the key of a signing request; the names are those given here')
+  .argument('<csr>'))
   .action(async (csr: string, options: NameOptions) => {
     const names = wanted(options);
     const stem = defaultStem(options);
@@ -148,7 +165,8 @@ const revoke = (): Command => new Command('revoke')
     const authority = await open(options);
     const entry = await authority.revoke(existsSync(what) ? new X509Certificate(readFileSync(what)) : what, options.reason);
     await authority.writeCrl({ days: options.days });
-    print(`${entry.kind} ${entry.name}, serial ${entry.serial}, is revoked; install the new ${join(options.dir, 'crl.pem')} on every server.`);
+    const list = join(options.dir, 'crl.pem');
+    print(`${entry.kind} ${entry.name}, serial ${entry.serial}, is revoked; install the new ${list} on every server.`);
   });
 
 const crl = (): Command => new Command('crl')
@@ -165,10 +183,14 @@ const list = (): Command => new Command('list')
   .option('--json', 'as a JSON array')
   .addOption(dirOption())
   .action((options: { dir: string; json?: boolean }) => {
-    if (!existsSync(join(options.dir, 'index.jsonl'))) throw new WardError('certs-refused', `${options.dir} holds no CA; wardctl certs init makes one.`);
+    if (!existsSync(join(options.dir, 'index.jsonl'))) {
+      throw new WardError('certs-refused', `${options.dir} holds no CA; wardctl certs init makes one.`);
+    }
     const entries = listIssued(options.dir);
-    if (options.json) print(JSON.stringify(entries, undefined, 2));
-    else for (const entry of entries) print(`${entry.serial}  ${entry.status.padEnd(7)}  ${entry.kind.padEnd(6)}  until ${entry.notAfter}  ${entry.name}`);
+    if (options.json) return print(JSON.stringify(entries, undefined, 2));
+    for (const { serial, status, kind, notAfter, name } of entries) {
+      print(`${serial}  ${status.padEnd(7)}  ${kind.padEnd(6)}  until ${notAfter}  ${name}`);
+    }
   });
 
 /** The `certs` command, to be added to `wardctl`. Errors are thrown as WardError. */

@@ -31,7 +31,9 @@ const ask = (prompt: string): Promise<string> => {
     input.on('data', (chunk: Buffer) => {
       for (const character of chunk.toString('utf8')) {
         if (character === '\r' || character === '\n') return finish(() => done(text));
-        if (character === control.interrupt || character === control.end) return finish(() => failed(new WardError('cancelled', 'No passphrase was given.')));
+        if (character === control.interrupt || character === control.end) {
+          return finish(() => failed(new WardError('cancelled', 'No passphrase was given.')));
+        }
         if (character === control.backspace || character === control.erase) text = [...text].slice(0, -1).join('');
         else if (character === control.killLine) text = '';
         else text += character;
@@ -51,7 +53,9 @@ const fromFile = (path: string): string => {
   }
   try {
     const status = fstatSync(descriptor);
-    if (status.isFile() && (status.mode & 0o077) !== 0) throw new WardError('certs-refused', `The passphrase file ${path} is open to others: chmod 600.`);
+    if (status.isFile() && (status.mode & 0o077) !== 0) {
+      throw new WardError('certs-refused', `The passphrase file ${path} is open to others: chmod 600.`);
+    }
     const [line = ''] = readFileSync(descriptor, 'utf8').split(/\r?\n/, 1);
     if (line === '') throw new WardError('certs-refused', `The passphrase file ${path} is empty.`);
     return line;
@@ -65,7 +69,9 @@ const fromFile = (path: string): string => {
  *
  * @throws WardError `certs-refused`: no terminal, an empty passphrase, two that differ, a file that others can read
  */
-export const readPassphrase = async (file: string | undefined, { prompt, twice = false }: { prompt: string; twice?: boolean }): Promise<string> => {
+export const readPassphrase = async (
+  file: string | undefined, { prompt, twice = false }: { prompt: string; twice?: boolean },
+): Promise<string> => {
   if (file !== undefined) return fromFile(file);
   const first = await ask(prompt);
   if (first === '') throw new WardError('certs-refused', 'An empty passphrase protects nothing.');

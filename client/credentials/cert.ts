@@ -39,12 +39,19 @@ export const defaultCertPaths = (home: string): CertPaths => {
 
 const missing = (what: string, path: string, cause: NodeJS.ErrnoException): WardError => {
   if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') {
-    return new WardError('credential-missing', `There is no ${what} at ${path}; install one, or name yours under "credentials" in client.jsonc.`, { at: path, cause });
+    return new WardError(
+      'credential-missing',
+      `There is no ${what} at ${path}; install one, or name yours under "credentials" in client.jsonc.`,
+      { at: path, cause },
+    );
   }
   return new WardError('credential-missing', `The ${what} ${path} cannot be read (${cause.code ?? cause.message}).`, { at: path, cause });
 };
 
-const unfit = (path: string, sentence: string, cause?: unknown): WardError => new WardError('credential-missing', sentence, { at: path, cause });
+const unfit = (path: string, sentence: string, cause?: unknown): WardError =>
+  new WardError('credential-missing', sentence, { at: path, cause });
+
+const octal = (mode: number): string => (mode & 0o777).toString(8).padStart(4, '0');
 
 /** Reads a small regular file. What is checked is the opened file, so it cannot be exchanged in between. */
 const readRegular = (what: string, path: string, isPrivate: boolean): string => {
@@ -59,9 +66,14 @@ const readRegular = (what: string, path: string, isPrivate: boolean): string => 
     const status = fstatSync(descriptor);
     if (!status.isFile()) throw unfit(path, `The ${what} ${path} is not a regular file.`);
     if (status.size > maxBytes) throw unfit(path, `The ${what} ${path} is larger than 1 MiB.`);
-    if (isPrivate && status.uid !== process.getuid?.()) throw unfit(path, `The ${what} ${path} belongs to another user (uid ${status.uid}).`);
+    if (isPrivate && status.uid !== process.getuid?.()) {
+      throw unfit(path, `The ${what} ${path} belongs to another user (uid ${status.uid}).`);
+    }
     if (isPrivate && (status.mode & 0o077) !== 0) {
-      throw unfit(path, `The ${what} ${path} can be read by others (mode ${(status.mode & 0o777).toString(8).padStart(4, '0')}): chmod 600, and think about who may have read it.`);
+      throw unfit(
+        path,
+        `The ${what} ${path} can be read by others (mode ${octal(status.mode)}): chmod 600, and think about who may have read it.`,
+      );
     }
     return readFileSync(descriptor, 'utf8');
   } finally {
@@ -78,7 +90,9 @@ const parseCertificate = (path: string, pem: string): X509Certificate => {
 };
 
 const parseKey = (path: string, pem: string): KeyObject => {
-  if (/ENCRYPTED/.test(pem)) throw unfit(path, `The key ${path} is encrypted, and the agent cannot ask for a passphrase: openssl pkey writes one without.`);
+  if (/ENCRYPTED/.test(pem)) {
+    throw unfit(path, `The key ${path} is encrypted, and the agent cannot ask for a passphrase: openssl pkey writes one without.`);
+  }
   try {
     return createPrivateKey(pem);
   } catch (cause) {
@@ -96,15 +110,27 @@ export const loadCert = (paths: CertPaths): CertCredential => {
   const certPem = readRegular('client certificate', paths.cert, false);
   const certificate = parseCertificate(paths.cert, certPem);
   const keyPem = readRegular('key', paths.key, true);
-  if (!certificate.checkPrivateKey(parseKey(paths.key, keyPem))) throw unfit(paths.key, `The key ${paths.key} does not belong to the certificate ${paths.cert}.`);
-  if (!(certificate.keyUsage ?? []).includes(clientAuth)) throw unfit(paths.cert, `The certificate ${paths.cert} is not for clients (extended key usage clientAuth).`);
+  if (!certificate.checkPrivateKey(parseKey(paths.key, keyPem))) {
+    throw unfit(paths.key, `The key ${paths.key} does not belong to the certificate ${paths.cert}.`);
+  }
+  if (!(certificate.keyUsage ?? []).includes(clientAuth)) {
+    throw unfit(paths.cert, `The certificate ${paths.cert} is not for clients (extended key usage clientAuth).`);
+  }
   const expires = Date.parse(certificate.validTo);
   const begins = Date.parse(certificate.validFrom);
   if (expires <= Date.now()) {
-    throw new WardError('credential-expired', `The certificate ${paths.cert} expired at ${new Date(expires).toISOString()}; ask your CA for a new one.`, { at: paths.cert });
+    throw new WardError(
+      'credential-expired',
+      `The certificate ${paths.cert} expired at ${new Date(expires).toISOString()}; ask your CA for a new one.`,
+      { at: paths.cert },
+    );
   }
   if (begins > Date.now()) {
-    throw new WardError('credential-expired', `The certificate ${paths.cert} is not valid before ${new Date(begins).toISOString()}; check the clock of this machine.`, { at: paths.cert });
+    throw new WardError(
+      'credential-expired',
+      `The certificate ${paths.cert} is not valid before ${new Date(begins).toISOString()}; check the clock of this machine.`,
+      { at: paths.cert },
+    );
   }
   const fingerprint = certificate.fingerprint256.replaceAll(':', '').toLowerCase();
   return { mechanism: 'cert', paths, certPem, keyPem, expires, fingerprint };

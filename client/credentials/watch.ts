@@ -6,7 +6,7 @@
  */
 
 import { statSync } from 'node:fs';
-import { toWardError, WardError } from '../../protocol/errors.ts';
+import { toWardError, type WardError } from '../../protocol/errors.ts';
 import { loadCert, type CertCredential } from './cert.ts';
 
 export interface CredentialEvents {
@@ -37,7 +37,7 @@ export const watchCert = (credential: CertCredential, events: CredentialEvents, 
   const { paths } = credential;
   const look = (): string => `${stamp(paths.cert)} ${stamp(paths.key)}`;
   let current = credential;
-  let seen = look();
+  let seen = '';
   let failures = 0;
   const timer = setInterval(() => {
     const now = look();
