@@ -1,0 +1,96 @@
+/**
+ * What the bench compiles: real projects, each as a list of files under one makefile that does nothing but compile them. So
+ * every contender runs the same commands, and linking and generated parts do not blur the figures.
+ *
+ * @module
+ */
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export interface Project {
+  readonly name: string;
+  readonly language: 'c' | 'c++';
+  readonly jobs: number;
+  /** Where the makefile is. */
+  readonly directory: string;
+}
+
+interface Recipe {
+  readonly language: 'c' | 'c++';
+  /** Relative to the repository. */
+  readonly sources: string;
+  readonly flags: string;
+  files(root: string): Promise<string[]>;
+  prepare?(root: string): Promise<void>;
+}
+
+const repository = fileURLToPath(new URL('..', import.meta.url));
+
+const filesIn = async (root: string, directory: string, ending: string): Promise<string[]> =>
+  (await readdir(join(root, directory))).filter((name) => name.endsWith(ending)).sort().map((name) => join(directory, name));
+
+const recipes: Readonly<Record<string, Recipe>> = {
+  tiny: {
+    language: 'c',
+    sources: '',
+    flags: '-O2',
+    files: async () => ['tiny.c'],
+    prepare: (root) => writeFile(join(root, 'tiny.c'), 'int tiny(int a) { return a + 1; }\n'),
+  },
+  lua: {
+    language: 'c',
+    sources: 'test/fixtures/projects/lua/src',
+    flags: '-O2 -Wall -Wextra -DLUA_COMPAT_5_3 -DLUA_USE_LINUX',
+    files: (root) => filesIn(root, '.', '.c'),
+  },
+  re2: {
+    language: 'c++',
+    sources: '.cache/sources/re2',
+    flags: '-std=c++17 -O2 -Wall -Wextra -pthread -I.',
+    files: async (root) => [...(await filesIn(root, 're2', '.cc')), 'util/rune.cc', 'util/strutil.cc'],
+  },
+  redis: {
+    language: 'c',
+    sources: '.cache/sources/redis',
+    flags: '-std=c11 -O2 -Wall -W -Wno-missing-field-initializers -Ideps/hiredis -Ideps/linenoise -Ideps/lua/src -Ideps/hdr_histogram',
+    // ae.c includes the other ae files; release.c needs a header that holds the time of the build.
+    files: async (root) => (await filesIn(root, 'src', '.c')).filter((file) => !/^(ae_.*|release)\.c$/.test(basename(file))),
+  },
+};
+
+export const projectNames: readonly string[] = Object.keys(recipes);
+
+/** The compiler may be several words; ROUND makes each build one that nobody has seen before. */
+const makefile = (files: readonly string[], flags: string): string => {
+  const objects = files.map((file) => `out/${file.replaceAll('/', '-').replace(/\.[^.]+$/, '.o')}`);
+  const rules = files.map((file, index) => `${objects[index]}: ${file}\n\t@$(COMPILER) ${flags} -DBENCH_ROUND=$(ROUND) -c ${file} -o ${objects[index]}\n`);
+  return `all: ${objects.join(' ')}\n\n${rules.join('\n')}`;
+};
+
+/**
+ * Lays out a project under `place`.
+ *
+ * @throws Error when its sources were not fetched.
+ */
+export const layOut = async (name: string, place: string): Promise<Project> => {
+  const recipe = recipes[name];
+  if (recipe === undefined) throw new Error(`there is no project ${name}: ${projectNames.join(', ')}`);
+  const directory = join(place, name);
+  const sources = join(repository, recipe.sources);
+  if (recipe.sources !== '' && !existsSync(sources)) throw new Error(`${sources} is missing: npm run bench fetches it`);
+  if (recipe.sources === '') await mkdir(directory, { recursive: true });
+  else await cp(sources, directory, { recursive: true });
+  await recipe.prepare?.(directory);
+  const files = await recipe.files(directory);
+  await writeFile(join(directory, 'bench.mk'), makefile(files, recipe.flags));
+  return { name, language: recipe.language, jobs: files.length, directory };
+};
+
+/** Identical bytes, by object name. */
+export const readObjects = async (project: Project): Promise<Map<string, Buffer>> => {
+  const out = join(project.directory, 'out');
+  const names = await readdir(out).catch(() => []);
+  return new Map(await Promise.all(names.map(async (name): Promise<[string, Buffer]> => [name, await readFile(join(out, name))])));
+};
