@@ -1,11 +1,85 @@
 /**
- * The life of one job, as the agent sees it.
+ * The life of one job, as the agent sees it, in order.
+ *
+ *  1. understand   what does the command read, write and depend on? What cannot travel is local, with its reason
+ *  2. identify     which compiler is it, by content?
+ *  3. collect      every file the compile can read, as a tree
+ *  4. place        a server with exactly that compiler runs it, or has its result
+ *  5. deliver      outputs and diagnostics as a local compile would have left them
+ *
+ * Whatever the farm could not do is thrown; the caller decides by the `fallback` setting what becomes of it.
  *
  * @module
  */
+import { createHash, randomUUID } from 'node:crypto';
+import { encodeTree } from '../../protocol/tree.ts';
+import { WardError } from '../../protocol/errors.ts';
+import { understandCommand, localReasons, type CompileCommand } from '../command/index.ts';
+import type { FarmJob } from '../farm/farm.ts';
+import { collectInputs } from '../inputs/collect.ts';
+import { inputReasons } from '../inputs/reasons.ts';
+import type { Inputs } from '../inputs/types.ts';
+import { deliver, namesMissingFile } from '../results/deliver.ts';
+import { readInput } from './read-input.ts';
+import type { LocalToolchain } from './toolchains.ts';
 import type { AgentServices, JobOutcome, LauncherReply, LauncherRequest } from './types.ts';
 
-/** Decides what becomes of a compile. */
-export const runJob = async (
-  _request: LauncherRequest, _services: AgentServices, _reply: LauncherReply, _signal: AbortSignal,
-): Promise<JobOutcome> => ({ how: 'local', reason: 'no-server', ms: 0 });
+/** Decides what becomes of a compile. @throws WardError when the farm could not do it, or refused */
+export async function runJob(request: LauncherRequest, services: AgentServices, reply: LauncherReply, signal: AbortSignal): Promise<JobOutcome> {
+  const begun = performance.now();
+  const took = (): number => performance.now() - begun;
+
+  const command = await understandCommand(request);
+  if (command.kind === 'local') {
+    const { reason, detail, probe, source } = command;
+    return { how: 'local', reason, message: sentence(localReasons[reason], detail), unlimited: probe, ...(source === undefined ? {} : { source }), ms: took() };
+  }
+  const local = (reason: string, message: string): JobOutcome => ({ how: 'local', reason, message, source: command.source, ms: took() });
+
+  const { project } = services.farm.config(request.env);
+  const toolchain = await services.toolchains.get(command.compiler).catch((error: unknown) => error);
+  if (toolchain instanceof WardError) return local('toolchain-odd', toolchain.message);
+  if (toolchain instanceof Error) throw toolchain;
+  const { toolchain: compiler, canary } = toolchain as LocalToolchain;
+
+  const inputs = await collectInputs(command, compiler, { memory: services.inputs, signal });
+  if (inputs.reason !== undefined) return local(inputs.reason.code, sentence(inputReasons[inputs.reason.code], inputs.reason.detail));
+
+  const job = assemble(command, inputs, compiler.digest, project, request.umask);
+  const result = await services.farm.compile(job, signal, { env: request.env, canary });
+  // The closure was wrong, or a file came and went: the compiler here says what is true.
+  if (result.result.status.code !== 0 && namesMissingFile(result.stderr)) return local('scanner-miss', 'The server missed a file that may exist here.');
+
+  deliver(result, command, reply);
+  return { how: 'remote', server: result.server, source: command.source, ms: took() };
+}
+
+function assemble(command: CompileCommand, inputs: Inputs, toolchain: string, project: string, umask: number): FarmJob {
+  const tree = encodeTree(inputs.entries);
+  return {
+    tree,
+    blob: (digest) => {
+      const source = inputs.blobs.get(digest);
+      if (source === undefined) throw new WardError('protocol-violation', 'The server asked for a file that is no input of this job.');
+      return readInput(source.path, digest);
+    },
+    probe: {
+      id: randomUUID(),
+      project,
+      toolchain,
+      compiler: command.compiler,
+      language: command.language,
+      argv: [...command.argv],
+      env: { ...command.env },
+      cwd: command.cwd,
+      ...(command.pwd === undefined ? {} : { pwd: command.pwd }),
+      umask,
+      outputs: command.outputs.map(({ path }) => path),
+      tree: createHash('sha256').update(tree).digest('hex'),
+      treeBytes: tree.length,
+      inputBytes: inputs.bytes,
+    },
+  };
+}
+
+const sentence = (text: string, detail: string | undefined): string => (detail === undefined ? text : `${text} (${detail})`);

@@ -1,28 +1,24 @@
 /**
- * Puts together what jobs use: local slots, and the farm as the configuration describes it.
+ * Puts together what jobs use: local slots, compilers, what is known of inputs, and the farm as the configuration describes it.
  *
  * @module
  */
 import { availableParallelism } from 'node:os';
-import { WardError } from '../../protocol/errors.ts';
-import type { FarmView } from './farm-view.ts';
+import { join } from 'node:path';
+import { watchConfig } from '../config-watch.ts';
+import { Farm } from '../farm/farm.ts';
+import { InputsMemory } from '../inputs/collect.ts';
 import { LocalSlots } from './local-slots.ts';
+import { LocalToolchains } from './toolchains.ts';
 import type { AgentServices } from './types.ts';
 
-const noServer = (): Promise<never> => Promise.reject(new WardError('no-server'));
-
-/** A farm without servers: every job is compiled here. */
-const emptyFarm: FarmView = {
-  settings: { fallback: 'infra', locked: false },
-  localSlots: undefined,
-  whoami: noServer,
-  hosts: async () => [],
-  ping: noServer,
-  close: async () => {},
+/** Reads the configuration that `env` names. Never rejects: a wrong configuration is said to whoever has a job. */
+export const createServices = async (env: NodeJS.ProcessEnv): Promise<AgentServices> => {
+  const farm = new Farm(await watchConfig(env));
+  return {
+    localSlots: new LocalSlots(farm.localSlots ?? availableParallelism()),
+    toolchains: new LocalToolchains(join(env['XDG_CACHE_HOME'] ?? join(env['HOME'] ?? '/tmp', '.cache'), 'wardcc', 'toolchains')),
+    inputs: new InputsMemory(),
+    farm,
+  };
 };
-
-/** Reads the configuration that `env` names. */
-export const createServices = async (_env: NodeJS.ProcessEnv): Promise<AgentServices> => ({
-  localSlots: new LocalSlots(emptyFarm.localSlots ?? availableParallelism()),
-  farm: emptyFarm,
-});

@@ -7,7 +7,9 @@
  * @module
  */
 import type { LocalSlots, SlotLease } from './local-slots.ts';
-import type { FarmView } from './farm-view.ts';
+import type { Farm } from '../farm/farm.ts';
+import type { InputsMemory } from '../inputs/collect.ts';
+import type { LocalToolchains } from './toolchains.ts';
 
 /** One compile, as the launcher described it. Everything here comes from the user's own process: trusted as the user is. */
 export interface LauncherRequest {
@@ -79,5 +81,9 @@ export interface AgentServices {
   /** Slots for compiles on this machine. */
   readonly localSlots: LocalSlots;
   /** Servers, sessions and configuration. */
-  readonly farm: FarmView;
+  readonly farm: Farm;
+  /** The compilers of this machine, by content. */
+  readonly toolchains: LocalToolchains;
+  /** What is known of files and search paths from one job to the next. */
+  readonly inputs: InputsMemory;
 }

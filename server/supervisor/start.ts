@@ -80,7 +80,7 @@ export async function startServer(config: ServerConfig, isolation: PreparedIsola
       const executor = new Child({
         name: role,
         command: room.command,
-        configuration: { socketPath, role, token: await admit(role), slot, slotDir, group: room.group, profile: isolation.profile },
+        configuration: { socketPath, role, token: await admit(role), directory: slotDir, group: room.group, profile: isolation.profile },
       });
       children.add(executor);
       await executor.ended;

@@ -1,0 +1,97 @@
+/**
+ * The agent's life: a place, services, a socket; then it serves until it is idle, told to end, or its socket was taken away.
+ *
+ * @module
+ */
+import { writeFileSync } from 'node:fs';
+import { toWardError } from '../../protocol/errors.ts';
+import { answerControl } from './control.ts';
+import { Decisions } from './explain.ts';
+import { serveLauncher, type RunJob } from './launcher-server.ts';
+import { mirrorSettings, startListener, type Listener } from './listener.ts';
+import { namespaceIdentity, openMeetingPlace, type MeetingPlace } from './place.ts';
+import { Stats } from './stats.ts';
+import type { AgentServices } from './types.ts';
+
+export interface AgentOptions {
+  /** Name of the build that launchers were compiled with. */
+  readonly build: string;
+  /** Milliseconds without a connection after which the agent leaves. */
+  readonly idleMs: number;
+  readonly runJob: RunJob;
+  createServices(env: NodeJS.ProcessEnv): Promise<AgentServices>;
+}
+
+/** Time between looks at the clock, the socket and the settings. */
+const watchMs = 2000;
+/** Sessions get this long to say goodbye. */
+const farewellMs = 1000;
+
+const withLength = (text: string): Buffer => {
+  const body = Buffer.from(text);
+  const header = Buffer.alloc(4);
+  header.writeUInt32LE(body.length);
+  return Buffer.concat([header, body]);
+};
+
+/** There is no terminal to complain to: the last words are in a file beside the socket. */
+const recordCrash = (place: MeetingPlace, thrown: unknown): void => {
+  const words = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+  writeFileSync(place.file('log'), `${new Date().toISOString()} ${words}\n`, { mode: 0o600 });
+};
+
+/** Leaves when idle, or when the socket isn't ours any more and the last job has ended; keeps the mirrored settings fresh. */
+const watch = (place: MeetingPlace, listener: Listener, services: AgentServices, idleMs: number, leave: () => void): NodeJS.Timeout => {
+  let mirrored = '';
+  const look = (): void => {
+    const settings = JSON.stringify(services.farm.settings);
+    if (settings !== mirrored && listener.isOurs()) {
+      mirrorSettings(place, services.farm.settings);
+      mirrored = settings;
+    }
+    if (listener.connections === 0 && (!listener.isOurs() || listener.idleMs() >= idleMs)) leave();
+  };
+  look();
+  return setInterval(look, Math.min(watchMs, idleMs));
+};
+
+/** Runs the agent; the process exits from inside. @throws WardError when it can't start at all */
+export const runAgent = async ({ build, idleMs, runJob, createServices }: AgentOptions): Promise<void> => {
+  process.umask(0o077);
+  process.title = 'wardcc-agent';
+  const place = openMeetingPlace(process.env, build);
+  const fail = (thrown: unknown): void => {
+    recordCrash(place, thrown);
+    process.stderr.write(`wardcc-agent: ${toWardError(thrown).message}\n`);
+    process.exit(1);
+  };
+  process.on('uncaughtException', fail);
+
+  const services = await createServices(process.env);
+  const stats = new Stats();
+  const decisions = new Decisions();
+  const namespace = namespaceIdentity();
+  let listener: Listener | undefined;
+  let watching: NodeJS.Timeout | undefined;
+  const leave = (): void => {
+    clearInterval(watching);
+    listener?.close();
+    setTimeout(() => process.exit(0), farewellMs);
+    void services.farm.close().finally(() => process.exit(0));
+  };
+  process.on('SIGTERM', leave);
+  process.on('SIGINT', leave);
+
+  listener = await startListener(place, {
+    launcher: (socket, payload) => void serveLauncher(socket, payload, { runJob, services, stats, decisions, namespace }),
+    control: (socket, payload) => {
+      let stopping = false;
+      const stop = (): void => {
+        stopping = true;
+      };
+      void answerControl(payload, { services, stats, decisions, build, stop }).then((text) => socket.end(withLength(text), () => stopping && leave()));
+    },
+  });
+  if (listener === undefined) process.exit(0);
+  watching = watch(place, listener, services, idleMs, leave);
+};

@@ -1,0 +1,32 @@
+/**
+ * What a server made, handed to the launcher as a local compile would have left it: files at the places that the command
+ * spelled, diagnostics as the compiler printed them. Attacker-controlled: a server may send anything, so only outputs that
+ * were asked for are taken and nothing reaches a terminal but text and colours.
+ *
+ * @module
+ */
+import type { LauncherReply } from '../agent/types.ts';
+import type { CompileCommand } from '../command/index.ts';
+import type { FarmResult } from '../farm/farm.ts';
+import { cleanDiagnostics } from './clean-diagnostics.ts';
+
+/** Permission bits that a compiler gives its outputs, before the umask. */
+const fileMode = 0o666;
+const executableBits = 0o111;
+
+/** Gives everything to the reply; nothing of it is visible before `done`. */
+export function deliver(answer: FarmResult, command: CompileCommand, reply: LauncherReply): void {
+  for (const { index, mode, content } of answer.outputs) {
+    const output = command.outputs[index];
+    if (output !== undefined) reply.output(output.path, fileMode | (mode & executableBits), content);
+  }
+  if (answer.stdout.length > 0) reply.stdout(cleanDiagnostics(answer.stdout));
+  if (answer.stderr.length > 0) reply.stderr(cleanDiagnostics(answer.stderr));
+  reply.done(answer.result.status);
+}
+
+const missingFile = Buffer.from('No such file or directory');
+const notFound = Buffer.from("' file not found");
+
+/** Does a failed compile complain about a file that is not there? gcc's words, and clang's. */
+export const namesMissingFile = (stderr: Buffer): boolean => stderr.includes(missingFile) || stderr.includes(notFound);
