@@ -43,6 +43,8 @@ export interface Verbose {
   readonly angle: string[];
   /** Directories that the compiler would search if they existed. */
   readonly absent: string[];
+  /** Directories that the compiler passes over because another one is the same. */
+  readonly duplicates: string[];
   /** Configuration files that clang read. */
   readonly configurations: string[];
   /** Where clang found gcc's runtime files. */
@@ -73,6 +75,7 @@ export const parseVerbose = (text: string): Verbose => {
     quote: section(/^#include "\.\.\." search starts here:/),
     angle: section(/^#include <\.\.\.> search starts here:/),
     absent: lines.flatMap((line) => /^ignoring nonexistent directory "(.*)"$/.exec(line)?.[1] ?? []),
+    duplicates: lines.flatMap((line) => /^ignoring duplicate directory "(.*)"$/.exec(line)?.[1] ?? []),
     configurations: lines.flatMap((line) => /^Configuration file: (.+)$/.exec(line)?.[1] ?? []),
   };
 };

@@ -1,0 +1,63 @@
+/**
+ * Runs the command's own compiler to ask it a question about the command: what it reads (`-M`), where it looks (`-v`). The
+ * command's options are taken over except for those that say what to make and what to write.
+ *
+ * @module
+ */
+
+import { spawn } from 'node:child_process';
+import { isUtf8 } from 'node:buffer';
+import { readArguments } from '../../policy/options/index.ts';
+import { StaysLocal } from './reasons.ts';
+import type { InputsCommand } from './types.ts';
+
+const mostOutput = 16 * 1024 * 1024;
+const patienceMs = 120_000;
+
+/** Variables by which the person's environment would make the compiler write files of its own. */
+const dropped = new Set(['DEPENDENCIES_OUTPUT', 'SUNPRO_DEPENDENCIES']);
+
+export interface CompilerAnswer {
+  readonly ok: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** @throws StaysLocal when the compiler can't be started, prints too much, or what it prints is not UTF-8. */
+export const runCompiler = (command: InputsCommand, args: readonly string[], env: Readonly<Record<string, string>> = {}, signal?: AbortSignal): Promise<CompilerAnswer> =>
+  new Promise((resolve, reject) => {
+    const environment = Object.fromEntries(Object.entries({ PATH: '/usr/bin:/bin', ...command.env, ...env }).filter(([name]) => !dropped.has(name)));
+    if (command.pwd !== undefined) environment['PWD'] = command.pwd;
+    const child = spawn(command.compiler, args, {
+      cwd: command.cwd, env: environment, stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: patienceMs, killSignal: 'SIGKILL', ...(signal === undefined ? {} : { signal }),
+    });
+    const chunks: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
+    let size = 0;
+    for (const name of ['stdout', 'stderr'] as const) {
+      child[name].on('data', (chunk: Buffer) => {
+        if ((size += chunk.length) > mostOutput) child.kill('SIGKILL');
+        else chunks[name].push(chunk);
+      });
+    }
+    child.on('error', (error) => reject(signal?.aborted === true ? error : new StaysLocal('preprocessing-failed', error.message)));
+    child.on('close', (code) => {
+      const stdout = Buffer.concat(chunks.stdout);
+      if (size > mostOutput) reject(new StaysLocal('too-many-inputs', command.source));
+      else if (!isUtf8(stdout)) reject(new StaysLocal('non-utf8-path', command.source));
+      else resolve({ ok: code === 0, stdout: stdout.toString(), stderr: Buffer.concat(chunks.stderr).toString() });
+    });
+  });
+
+/** Arguments of a `-M` run that lists everything this command reads, under the names by which it is opened. */
+export const prerequisiteArguments = (command: InputsCommand): string[] =>
+  [...command.dependencyArguments, ...(command.family === 'gcc' ? ['-fno-canonical-system-headers'] : []), '-w', '-M', '-MT', 'x'];
+
+const steersSearch = /^-(m|std|stdlib|-stdlib|nostd|nobuiltininc|nostdlibinc|-no-standard|ibuiltininc|no-canonical|canonical|ansi|pthread)/;
+
+/** Arguments of a run that prints the command's search path: what it depends on, and nothing else. */
+export const searchArguments = (command: InputsCommand): string[] => {
+  const reading = readArguments(command.argv, command.family);
+  const kept = reading.options.filter(({ entry }) => entry.effect.kind === 'search' || (entry.effect.kind === 'plain' && steersSearch.test(entry.spelling)));
+  return [...kept.flatMap((option) => command.argv.slice(option.index, option.index + option.consumed)), '-E', '-v', '-x', command.language, '/dev/null'];
+};

@@ -1,0 +1,125 @@
+/**
+ * What the text of one file may make a compiler read. Found without knowing which branches are taken, what is a comment or
+ * what is a string: everything that could be a directive anywhere in the text counts. So nothing is missed, and what is found
+ * in vain costs a look-up. Only two things are read more narrowly, because they keep a file local: time macros, which do not
+ * count in comments, and names that are computed.
+ *
+ * @module
+ */
+
+export interface Mention {
+  readonly name: string;
+  /** `"…"` rather than `<…>`. */
+  readonly quoted: boolean;
+}
+
+/** Facts about a text; absent members mean none. */
+export interface Facts {
+  readonly includes?: readonly Mention[];
+  /** `#include_next`, and with it everything whose place on the search path matters. */
+  readonly nexts?: readonly Mention[];
+  /** `__has_include`, `__has_include_next`, `__has_embed`, `#embed`, `.include`, `.incbin`. */
+  readonly asks?: readonly Mention[];
+  /** Macros whose expansion names a header to include; `?` for one that can't be read. */
+  readonly computed?: readonly string[];
+  /** Files that `#line` names: gcc quotes their lines in diagnostics. */
+  readonly lines?: readonly string[];
+  readonly obstacles?: readonly Obstacle[];
+}
+
+/** What keeps the text local, or at least may do so. */
+export type Obstacle = 'computed-has-include' | 'computed-embed' | 'assembler-file' | 'file-dependency' | 'include-alias' | 'date-or-time' | 'timestamp';
+
+/** Text without obstacles and references. */
+export const noFacts: Facts = Object.freeze({});
+
+const BLANK = String.raw`(?:[ \t\f\v\r]|/\*[^]*?\*/)*`;
+const LITERAL = String.raw`(?:"([^"\n]*)"|<([^>\n]*)>)`;
+const directive = new RegExp(String.raw`(?:#|%:|\?\?=)${BLANK}(include_next|include|import|embed)\b${BLANK}(?:${LITERAL}|([A-Za-z_$][\w$]*)|([\x80-\xff\\]))?`, 'g');
+const question = new RegExp(String.raw`\b__has_(?:include_next|include|embed)(?:__)?${BLANK}\(${BLANK}(?:${LITERAL})?`, 'g');
+const definesQuestion = /define[ \t]+$/;
+const assembler = /\.(incbin|include)\b[ \t]*(?:(\\?)"([^"\\\n]*)(\\?)")?/g;
+const lineMarker = /^[ \t]*#[ \t]*(?:line[ \t]+)?\d+[ \t]+"([^"\n]*)"/gm;
+const times = /\b__(?:DATE|TIME|TIMESTAMP)__\b/;
+/** A comment, or something in which the start of a comment is none. */
+const comments = /\/\/[^\n]*|\/\*[^]*?(?:\*\/|$)|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*'/g;
+const mostLines = 1000;
+
+const utf8 = (latin1: string): string => (/[\x80-\xff]/.test(latin1) ? Buffer.from(latin1, 'latin1').toString('utf8') : latin1);
+
+class Found {
+  readonly lists: Record<'includes' | 'nexts' | 'asks', Map<string, Mention>> = { includes: new Map(), nexts: new Map(), asks: new Map() };
+  readonly computed = new Set<string>();
+  readonly lines = new Set<string>();
+  readonly obstacles = new Set<Obstacle>();
+
+  add(list: 'includes' | 'nexts' | 'asks', quoted: string | undefined, angled: string | undefined): void {
+    const name = utf8(quoted ?? angled ?? '');
+    if (name !== '') this.lists[list].set(`${quoted === undefined ? '<' : '"'}${name}`, { name, quoted: quoted !== undefined });
+  }
+
+  get facts(): Facts {
+    const members: [keyof Facts, unknown[]][] = [
+      ['includes', [...this.lists.includes.values()]],
+      ['nexts', [...this.lists.nexts.values()]],
+      ['asks', [...this.lists.asks.values()]],
+      ['computed', [...this.computed]],
+      ['lines', [...this.lines]],
+      ['obstacles', [...this.obstacles]],
+    ];
+    const some = members.filter(([, list]) => list.length > 0);
+    return some.length === 0 ? noFacts : (Object.fromEntries(some) as Facts);
+  }
+}
+
+const findDirectives = (text: string, found: Found): void => {
+  for (const [, keyword, quoted, angled, macro, strange] of text.matchAll(directive)) {
+    if (quoted !== undefined || angled !== undefined) {
+      found.add(keyword === 'embed' ? 'asks' : keyword === 'include_next' ? 'nexts' : 'includes', quoted, angled);
+    } else if (macro === undefined && strange === undefined) continue;
+    else if (keyword === 'embed') found.obstacles.add('computed-embed');
+    else found.computed.add(macro ?? '?');
+  }
+};
+
+const findQuestions = (text: string, found: Found): void => {
+  for (const match of text.matchAll(question)) {
+    const [whole, quoted, angled] = match;
+    if (quoted !== undefined || angled !== undefined) found.add('asks', quoted, angled);
+    else if (!definesQuestion.test(text.slice(Math.max(0, match.index - 20), match.index))) {
+      found.obstacles.add(whole.includes('embed') ? 'computed-embed' : 'computed-has-include');
+    }
+  }
+};
+
+const findAssembler = (text: string, found: Found): void => {
+  for (const [, keyword, open, name, close] of text.matchAll(assembler)) {
+    if (name !== undefined && name !== '' && open === close) found.add('asks', name, undefined);
+    else if (keyword === 'incbin') found.obstacles.add('assembler-file');
+  }
+};
+
+const findTimes = (text: string, found: Found): void => {
+  if (!times.test(text)) return;
+  const code = text.replace(comments, (piece) => (piece.startsWith('/') ? ' ' : piece));
+  if (/\b__TIMESTAMP__\b/.test(code)) found.obstacles.add('timestamp');
+  if (/\b__(?:DATE|TIME)__\b/.test(code)) found.obstacles.add('date-or-time');
+};
+
+/** Finds out what a text may make a compiler read. */
+export const factsOf = (content: Buffer): Facts => {
+  const found = new Found();
+  const raw = content.toString('latin1');
+  const text = raw.includes('\\') ? raw.replace(/\\[ \t\f\v]*\r?\n/g, '') : raw;
+  if (text.includes('??/')) found.computed.add('?');
+  if (/include|import|embed/.test(text)) {
+    findDirectives(text, found);
+    if (text.includes('__has_')) findQuestions(text, found);
+  }
+  if (text.includes('.inc')) findAssembler(text, found);
+  for (const [, name] of raw.matchAll(lineMarker)) if (found.lines.size < mostLines && name !== '' && !name?.startsWith('<')) found.lines.add(utf8(name as string));
+  if (/GCC[ \t]+dependency/.test(text)) found.obstacles.add('file-dependency');
+  if (text.includes('include_alias')) found.obstacles.add('include-alias');
+  findTimes(text, found);
+  return found.facts;
+};

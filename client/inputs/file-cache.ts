@@ -1,0 +1,122 @@
+/**
+ * Digests and facts of files, known again by device, inode, size and the times of modification and change. A file that was
+ * modified within the resolution of the file system's clock may change once more without a trace: it is read again.
+ *
+ * Everything is synchronous: a page-cached header is read faster than a promise is resolved.
+ *
+ * @module
+ */
+
+import { createHash } from 'node:crypto';
+import { closeSync, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { StaysLocal } from './reasons.ts';
+import { factsOf, type Facts } from './facts.ts';
+
+export interface KnownFile {
+  readonly digest: Buffer;
+  readonly hex: string;
+  readonly size: number;
+  readonly facts: Facts;
+}
+
+interface Remembered extends KnownFile {
+  readonly stamp: string;
+}
+
+/** Timestamps come from a clock that ticks at least every 10 ms; twice that is safe. */
+const clockResolutionMs = 20;
+/** What one remembered file costs, roughly, beside its path. */
+const costOfEntry = 400;
+const triesWhileChanging = 3;
+
+const stampOf = (stat: Stats): string => `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeMs}:${stat.ctimeMs}`;
+
+const costOf = (path: string, { facts }: KnownFile): number => {
+  const mentions = [...(facts.includes ?? []), ...(facts.nexts ?? []), ...(facts.asks ?? [])];
+  return costOfEntry + path.length + mentions.reduce((sum, { name }) => sum + 60 + name.length, 0);
+};
+
+/** Reads a regular file whole, or throws if it is something else or changes meanwhile. */
+const readWhole = (path: string): { content: Buffer; stat: Stats } => {
+  const fd = openSync(path, 'r');
+  try {
+    for (let tries = 0; tries < triesWhileChanging; tries++) {
+      const before = fstatSync(fd);
+      if (!before.isFile()) throw new StaysLocal('odd-input', path);
+      const content = Buffer.allocUnsafe(before.size);
+      let at = 0;
+      for (let count = 1; at < content.length && count > 0; at += count) count = readSync(fd, content, at, content.length - at, at);
+      const after = fstatSync(fd);
+      if (at === content.length && stampOf(before) === stampOf(after)) return { content, stat: after };
+    }
+    throw new StaysLocal('changing-input', path);
+  } finally {
+    closeSync(fd);
+  }
+};
+
+export interface FileCacheOptions {
+  /** Rough bound of the memory used. Default 48 MiB. */
+  readonly maxBytes?: number;
+  /** Clock in ms, for tests. */
+  readonly now?: () => number;
+}
+
+export class FileCache {
+  readonly #files = new Map<string, Remembered>();
+  readonly #maxBytes: number;
+  readonly #now: () => number;
+  #bytes = 0;
+  /** Files read so far, for statistics. */
+  reads = 0;
+
+  constructor(options: FileCacheOptions = {}) {
+    this.#maxBytes = options.maxBytes ?? 48 * 1024 * 1024;
+    this.#now = options.now ?? Date.now;
+  }
+
+  get size(): number {
+    return this.#files.size;
+  }
+
+  /**
+   * Digest and facts of the file at an absolute path without links.
+   *
+   * @param stat what lstat just said about it
+   * @throws StaysLocal when it can't be read or keeps changing
+   */
+  get(path: string, stat: Stats): KnownFile {
+    const known = this.#files.get(path);
+    if (known !== undefined) {
+      if (known.stamp === stampOf(stat)) return known;
+      this.#forget(path, known);
+    }
+    let read: ReturnType<typeof readWhole>;
+    try {
+      read = readWhole(path);
+    } catch (error) {
+      if (error instanceof StaysLocal) throw error;
+      throw new StaysLocal('odd-input', path);
+    }
+    this.reads += 1;
+    const digest = createHash('sha256').update(read.content).digest();
+    const file = { digest, hex: digest.toString('hex'), size: read.content.length, facts: factsOf(read.content), stamp: stampOf(read.stat) };
+    const youngest = Math.max(read.stat.mtimeMs, read.stat.ctimeMs);
+    if (this.#now() - youngest > clockResolutionMs) this.#remember(path, file);
+    return file;
+  }
+
+  #remember(path: string, file: Remembered): void {
+    this.#files.set(path, file);
+    this.#bytes += costOf(path, file);
+    for (const [oldest, entry] of this.#files) {
+      if (this.#bytes <= this.#maxBytes) break;
+      this.#forget(oldest, entry);
+    }
+  }
+
+  #forget(path: string, file: Remembered): void {
+    this.#files.delete(path);
+    this.#bytes -= costOf(path, file);
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * Where a compiler looks for headers, asked once for each combination of compiler, language, directory and options that have a
+ * say in it. An answer holds as long as the directories it is about exist, or do not exist, as they did: which of two
+ * directories counts is decided by their inodes.
+ *
+ * @module
+ */
+
+import { statSync } from 'node:fs';
+import { parseVerbose } from '../../toolchain/query.ts';
+import { runCompiler, searchArguments } from './ask-compiler.ts';
+import { StaysLocal } from './reasons.ts';
+import type { InputsCommand } from './types.ts';
+
+export interface SearchPath {
+  /** Directories for `"…"` before those for `<…>`, absolute, as the compiler opens them. */
+  readonly quote: readonly string[];
+  readonly angle: readonly string[];
+  /** Directories of the command that are not searched: absent, or the same as another. */
+  readonly unused: readonly string[];
+  /** macOS frameworks are looked up in a way that is not followed here. */
+  readonly frameworks: boolean;
+}
+
+interface Known {
+  readonly path: Promise<SearchPath>;
+  /** Directory → its identity when it was asked about. */
+  identities: Map<string, string>;
+}
+
+const mostKnown = 512;
+const searchVariables = ['CPATH', 'C_INCLUDE_PATH', 'CPLUS_INCLUDE_PATH', 'OBJC_INCLUDE_PATH', 'OBJCPLUS_INCLUDE_PATH'];
+
+const identityOf = (directory: string): string => {
+  try {
+    const stat = statSync(directory, { throwIfNoEntry: false });
+    return stat === undefined ? 'absent' : `${stat.dev}:${stat.ino}:${stat.isDirectory()}`;
+  } catch {
+    return 'unreadable';
+  }
+};
+
+/** An absolute path that the kernel walks as it would walk `path` from `cwd`. */
+export const absolute = (path: string, cwd: string): string => (path.startsWith('/') ? path : cwd === '/' ? `/${path}` : `${cwd}/${path}`);
+
+export class SearchPaths {
+  readonly #known = new Map<string, Known>();
+
+  /** @throws StaysLocal when the compiler does not answer. */
+  async get(command: InputsCommand, signal?: AbortSignal): Promise<SearchPath> {
+    const args = searchArguments(command);
+    const key = JSON.stringify([command.compiler, command.cwd, args, searchVariables.map((name) => command.env[name] ?? null)]);
+    const known = this.#known.get(key);
+    if (known !== undefined) {
+      const path = await known.path;
+      if ([...known.identities].every(([directory, identity]) => identityOf(directory) === identity)) return path;
+      if (this.#known.get(key) === known) this.#known.delete(key);
+      return this.get(command, signal);
+    }
+    const asked: Known = { path: this.#ask(command, args, (identities) => (asked.identities = identities), signal), identities: new Map() };
+    this.#known.set(key, asked);
+    for (const oldest of this.#known.keys()) {
+      if (this.#known.size <= mostKnown) break;
+      this.#known.delete(oldest);
+    }
+    return asked.path.catch((error) => {
+      this.#known.delete(key);
+      throw error;
+    });
+  }
+
+  async #ask(command: InputsCommand, args: string[], identified: (identities: Map<string, string>) => void, signal?: AbortSignal): Promise<SearchPath> {
+    const { ok, stderr } = await runCompiler(command, args, { LC_ALL: 'C' }, signal);
+    const answer = parseVerbose(stderr);
+    if (!ok || answer.angle.length + answer.quote.length + answer.absent.length === 0) throw new StaysLocal('preprocessing-failed', stderr.split('\n')[0] ?? '');
+    const from = (list: readonly string[]): string[] => list.map((directory) => absolute(directory, command.cwd));
+    const path = { quote: from(answer.quote), angle: from(answer.angle), unused: from([...answer.absent, ...answer.duplicates]), frameworks: stderr.includes('(framework directory)') };
+    identified(new Map([...path.quote, ...path.angle, ...path.unused].map((directory) => [directory, identityOf(directory)])));
+    return path;
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * The input tree of one command, built path by path as the kernel would walk it: each component is looked at with lstat,
+ * links become link entries and are followed, directories on the way become directory entries, so that the copy resolves
+ * every one of these paths exactly as the original does, `sub/../x.h` included.
+ *
+ * What lies in system directories is the toolchain's: only its include directories may be filled. A builder sees the file
+ * system once; it is made for one command and thrown away.
+ *
+ * @module
+ */
+
+import { lstatSync, readlinkSync, type Stats } from 'node:fs';
+import { checkClientDirectory, checkClientPath } from '../../policy/paths.ts';
+import type { TreeEntry } from '../../protocol/tree.ts';
+import type { FileCache, KnownFile } from './file-cache.ts';
+import { StaysLocal } from './reasons.ts';
+import type { StageView } from './stage-view.ts';
+
+export interface BuiltFile extends KnownFile {
+  /** Absolute path without links. */
+  readonly real: string;
+}
+
+interface FileNode {
+  readonly file: KnownFile;
+  readonly second: number;
+}
+
+const mostLinks = 40;
+const mostEntries = 100_000;
+/** What a path that can't be resolved looks like from outside: the compiler does not find it either. */
+const absent = Symbol('absent');
+
+const lstat = (path: string): Stats | undefined => {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if (['ENOTDIR', 'ENAMETOOLONG'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw new StaysLocal('odd-input', path);
+  }
+};
+
+export class TreeBuilder {
+  readonly #cache: FileCache;
+  readonly #stage: StageView;
+  readonly #files = new Map<string, FileNode>();
+  readonly #links = new Map<string, string>();
+  readonly #directories = new Set<string>();
+  /** Directory as it was written → real directory. */
+  readonly #resolved = new Map<string, string | typeof absent>([['', '']]);
+  readonly #identities = new Map<string, string>();
+  /** Directories as written whose way leads through a system directory that a sandbox does not have. */
+  readonly #foreign = new Set<string>();
+
+  constructor(cache: FileCache, stage: StageView) {
+    this.#cache = cache;
+    this.#stage = stage;
+  }
+
+  /** Adds a directory and the way to it. Returns its real path; undefined if it is none, or lies where no input may lie. */
+  directory(path: string): string | undefined {
+    const real = this.#resolve(path.replace(/(.)\/+$/, '$1'), 0);
+    if (real === absent) return undefined;
+    return real === '' ? '/' : real;
+  }
+
+  /**
+   * Adds a file and the way to it. Returns undefined if nothing is there, or a directory.
+   *
+   * @param path absolute, as the compiler opens it
+   * @throws StaysLocal if it may not be sent or is no regular file
+   */
+  file(path: string): BuiltFile | undefined {
+    return this.#file(path, 0);
+  }
+
+  #file(path: string, hops: number): BuiltFile | undefined {
+    const slash = path.lastIndexOf('/');
+    const folder = path.slice(0, slash);
+    const parent = this.#resolve(folder, hops);
+    const name = path.slice(slash + 1);
+    if (parent === absent || name === '' || name === '.' || name === '..') return undefined;
+    const real = `${parent}/${name}`;
+    const known = this.#files.get(real);
+    if (known !== undefined) return { ...known.file, real };
+    const stat = lstat(real);
+    if (stat === undefined || stat.isDirectory()) return undefined;
+    if (stat.isSymbolicLink()) {
+      if (hops >= mostLinks) return undefined;
+      return this.#file(this.#link(real, parent), hops + 1);
+    }
+    if (!stat.isFile()) throw new StaysLocal('odd-input', real);
+    if (checkClientPath(real, this.#stage.includeDirs) !== undefined) throw new StaysLocal('system-file', real);
+    if (this.#foreign.has(folder)) throw new StaysLocal('system-file', path);
+    this.#single(stat, real);
+    const file = this.#cache.get(real, stat);
+    this.#files.set(real, { file, second: Math.floor(stat.mtimeMs / 1000) });
+    if (this.#files.size > mostEntries) throw new StaysLocal('too-many-inputs', real);
+    return { ...file, real };
+  }
+
+  /** Records a link and returns the absolute path it stands for. */
+  #link(real: string, parent: string): string {
+    const target = readlinkSync(real, 'buffer');
+    const text = target.toString('utf8');
+    if (!Buffer.from(text).equals(target)) throw new StaysLocal('non-utf8-path', real);
+    if (!this.#stage.hasLink(real)) {
+      if (checkClientPath(real, this.#stage.includeDirs) !== undefined) throw new StaysLocal('system-file', real);
+      this.#links.set(real, text);
+    }
+    return text.startsWith('/') ? text : `${parent}/${text}`;
+  }
+
+  #resolve(path: string, hops: number): string | typeof absent {
+    const known = this.#resolved.get(path);
+    if (known !== undefined) return known;
+    const slash = path.lastIndexOf('/');
+    const folder = path.slice(0, slash);
+    const parent = this.#resolve(folder, hops);
+    const real = parent === absent ? absent : this.#step(parent, path.slice(slash + 1), hops, path);
+    if (this.#foreign.has(folder)) this.#foreign.add(path);
+    this.#resolved.set(path, real);
+    return real;
+  }
+
+  #step(parent: string, name: string, hops: number, path: string): string | typeof absent {
+    if (name === '' || name === '.') return parent;
+    if (name === '..') return parent.slice(0, Math.max(0, parent.lastIndexOf('/')));
+    const real = `${parent}/${name}`;
+    const stat = lstat(real);
+    if (stat === undefined) return absent;
+    if (stat.isSymbolicLink()) {
+      if (hops >= mostLinks) return absent;
+      const target = this.#link(real, parent);
+      const followed = this.#resolve(target, hops + 1);
+      if (this.#foreign.has(target)) this.#foreign.add(path);
+      return followed;
+    }
+    if (!stat.isDirectory()) return absent;
+    if (this.#directories.has(real)) return real;
+    if (checkClientDirectory(real, this.#stage.includeDirs) === undefined) {
+      this.#single(stat, real);
+      this.#directories.add(real);
+      if (this.#directories.size > mostEntries) throw new StaysLocal('too-many-inputs', real);
+    } else if (!this.#stage.hasDirectory(real)) this.#foreign.add(path);
+    return real;
+  }
+
+  /** The same inode under two names would become two files. */
+  #single(stat: Stats, real: string): void {
+    if (stat.isFile() && stat.nlink === 1) return;
+    const identity = `${stat.dev}:${stat.ino}`;
+    const other = this.#identities.get(identity);
+    if (other !== undefined && other !== real) throw new StaysLocal('input-twice', `${other} and ${real}`);
+    this.#identities.set(identity, real);
+  }
+
+  /**
+   * The tree so far. Files of equal content are in one group if their modification times agree to the second, because
+   * `#pragma once` compares both.
+   */
+  finish(): { entries: TreeEntry[]; blobs: Map<string, { path: string; size: number }>; bytes: number } {
+    const entries: TreeEntry[] = [];
+    for (const path of this.#directories) entries.push({ path, kind: 'directory' });
+    for (const [path, target] of this.#links) entries.push({ path, kind: 'link', target });
+    const blobs = new Map<string, { path: string; size: number }>();
+    const seconds = new Map<string, number[]>();
+    let bytes = 0;
+    for (const path of [...this.#files.keys()].sort()) {
+      const { file, second } = this.#files.get(path) as FileNode;
+      const same = seconds.get(file.hex);
+      let group = 0;
+      if (same === undefined) seconds.set(file.hex, [second]);
+      else if ((group = same.indexOf(second)) < 0) group = same.push(second) - 1;
+      entries.push({ path, kind: 'file', digest: file.digest, size: file.size, group });
+      bytes += file.size;
+      if (!blobs.has(file.hex)) blobs.set(file.hex, { path, size: file.size });
+    }
+    entries.sort((a, b) => (a.path < b.path ? -1 : 1));
+    return { entries, blobs, bytes };
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * What collecting inputs takes and gives.
+ *
+ * @module
+ */
+
+import type { TreeEntry } from '../../protocol/tree.ts';
+import type { CompileCommand } from '../command/types.ts';
+import type { InputReason } from './reasons.ts';
+
+/** As much of an understood command as its inputs depend on. */
+export type InputsCommand = Pick<
+  CompileCommand, 'argv' | 'compiler' | 'cwd' | 'pwd' | 'source' | 'family' | 'language' | 'env' | 'inputs' | 'forcedIncludes' | 'dependencyArguments' | 'outputs'
+>;
+
+/** Everything the compile can read, or the reason why it is compiled locally. */
+export interface Inputs {
+  /** Sorted by path; every directory on the way is there. */
+  readonly entries: readonly TreeEntry[];
+  /** Digest of a content (hex) → a file that has it. */
+  readonly blobs: ReadonlyMap<string, { readonly path: string; readonly size: number }>;
+  /** Sum of the sizes of all files. */
+  readonly bytes: number;
+  /** How the closure was found: by asking the compiler, by the scanner, or not at all. */
+  readonly how: 'compiler' | 'scanner' | 'none';
+  readonly reason?: { readonly code: InputReason; readonly detail: string };
+}
