@@ -1,0 +1,35 @@
+/**
+ * The keeper process. It is started by the supervisor, which gives it one line of configuration on standard input and keeps that open: its end means
+ * that this process should stop.
+ *
+ * @module
+ */
+import { toWardError } from '../../protocol/errors.ts';
+import { connectAsChild, readConfigurationLine, whenParentGone, type ChildAddress } from '../ipc/child.ts';
+import { Keeper, type KeeperConfig } from './keeper.ts';
+
+const say = (sentence: string): void => void process.stderr.write(`wardccd keeper: ${sentence}\n`);
+
+process.umask(0o027);
+// Beyond a file size limit a write shall fail like on a full disk, not kill the process.
+process.on('SIGXFSZ', () => {});
+// A terminal's Ctrl-C goes to the supervisor, which stops its children in order.
+process.on('SIGINT', () => {});
+
+try {
+  const configuration = await readConfigurationLine() as ChildAddress & KeeperConfig;
+  const keeper = await Keeper.open(configuration);
+  try {
+    for (const saying of keeper.sayings) say(`${saying}.`);
+    const front = await connectAsChild(configuration, { limits: { json: 4 * 1024 * 1024, binary: 0 } });
+    whenParentGone(() => front.close());
+    process.on('SIGTERM', () => front.close());
+    await keeper.serve(front);
+  } finally {
+    await keeper.close();
+  }
+  process.exit(0);
+} catch (thrown) {
+  say(toWardError(thrown).message);
+  process.exit(1);
+}
