@@ -11,15 +11,15 @@ import { serveLauncher, type RunJob } from './launcher-server.ts';
 import { mirrorSettings, startListener, type Listener } from './listener.ts';
 import { namespaceIdentity, openMeetingPlace, type MeetingPlace } from './place.ts';
 import { Stats } from './stats.ts';
-import type { AgentServices } from './types.ts';
+import type { BaseServices } from './types.ts';
 
-export interface AgentOptions {
+export interface AgentOptions<S extends BaseServices> {
   /** Name of the build that launchers were compiled with. */
   readonly build: string;
   /** Milliseconds without a connection after which the agent leaves. */
   readonly idleMs: number;
-  readonly runJob: RunJob;
-  createServices(env: NodeJS.ProcessEnv): Promise<AgentServices>;
+  readonly runJob: RunJob<S>;
+  createServices(env: NodeJS.ProcessEnv): Promise<S>;
 }
 
 /** Time between looks at the clock, the socket and the settings. */
@@ -41,7 +41,7 @@ const recordCrash = (place: MeetingPlace, thrown: unknown): void => {
 };
 
 /** Leaves when idle, or when the socket isn't ours any more and the last job has ended; keeps the mirrored settings fresh. */
-const watch = (place: MeetingPlace, listener: Listener, services: AgentServices, idleMs: number, leave: () => void): NodeJS.Timeout => {
+const watch = (place: MeetingPlace, listener: Listener, services: BaseServices, idleMs: number, leave: () => void): NodeJS.Timeout => {
   let mirrored = '';
   const look = (): void => {
     const settings = JSON.stringify(services.farm.settings);
@@ -56,7 +56,7 @@ const watch = (place: MeetingPlace, listener: Listener, services: AgentServices,
 };
 
 /** Runs the agent; the process exits from inside. @throws WardError when it can't start at all */
-export const runAgent = async ({ build, idleMs, runJob, createServices }: AgentOptions): Promise<void> => {
+export const runAgent = async <S extends BaseServices>({ build, idleMs, runJob, createServices }: AgentOptions<S>): Promise<void> => {
   process.umask(0o077);
   process.title = 'wardcc-agent';
   const place = openMeetingPlace(process.env, build);

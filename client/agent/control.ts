@@ -7,7 +7,7 @@ import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { HostStatus, PingAnswer, WhoAmI } from './farm-view.ts';
 import type { Decision, Decisions } from './explain.ts';
 import type { Stats, StatsReport } from './stats.ts';
-import type { AgentServices } from './types.ts';
+import type { BaseServices } from './types.ts';
 
 /** `env`: the caller's variables that choose hosts and credentials. */
 export type ControlRequest =
@@ -37,7 +37,7 @@ export interface ControlAnswers {
 }
 
 export interface ControlContext {
-  readonly services: AgentServices;
+  readonly services: BaseServices;
   readonly stats: Stats;
   readonly decisions: Decisions;
   readonly build: string;

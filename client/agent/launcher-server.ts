@@ -15,14 +15,14 @@ import { fallbackFor, outcomeOfError } from './fallback.ts';
 import { answerFrames, decodeRequest, runFlags } from './launcher-protocol.ts';
 import type { SlotLease } from './local-slots.ts';
 import type { Stats } from './stats.ts';
-import type { AgentServices, ExitStatus, JobOutcome, LauncherReply, LauncherRequest } from './types.ts';
+import type { BaseServices, ExitStatus, JobOutcome, LauncherReply, LauncherRequest } from './types.ts';
 
 /** Signature of `client/agent/job.ts`. @throws WardError; anything else is a bug and counts as `internal` */
-export type RunJob = (request: LauncherRequest, services: AgentServices, reply: LauncherReply, signal: AbortSignal) => Promise<JobOutcome>;
+export type RunJob<S> = (request: LauncherRequest, services: S, reply: LauncherReply, signal: AbortSignal) => Promise<JobOutcome>;
 
-export interface LauncherContext {
-  readonly runJob: RunJob;
-  readonly services: AgentServices;
+export interface LauncherContext<S extends BaseServices> {
+  readonly runJob: RunJob<S>;
+  readonly services: S;
   readonly stats: Stats;
   readonly decisions: Decisions;
   /** Identity of the agent's own file system. */
@@ -62,7 +62,7 @@ class SocketReply implements LauncherReply {
 }
 
 /** Serves one launcher until its connection has closed. Never throws. */
-export const serveLauncher = async (socket: Socket, payload: Buffer, context: LauncherContext): Promise<void> => {
+export const serveLauncher = async <S extends BaseServices>(socket: Socket, payload: Buffer, context: LauncherContext<S>): Promise<void> => {
   const begun = performance.now();
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   const controller = new AbortController();
@@ -91,8 +91,8 @@ export const serveLauncher = async (socket: Socket, payload: Buffer, context: La
 };
 
 /** `runJob` with its errors turned into outcomes. */
-const decideJob = async (
-  request: LauncherRequest, reply: SocketReply, context: LauncherContext, signal: AbortSignal, begun: number,
+const decideJob = async <S extends BaseServices>(
+  request: LauncherRequest, reply: SocketReply, context: LauncherContext<S>, signal: AbortSignal, begun: number,
 ): Promise<JobOutcome> => {
   const ms = (): number => performance.now() - begun;
   if (request.namespace !== context.namespace) return { how: 'local', reason: 'other-file-system', ms: ms() };
@@ -120,7 +120,7 @@ const finish = (request: LauncherRequest, outcome: JobOutcome, reply: SocketRepl
 };
 
 const runLocally = async (
-  request: LauncherRequest, outcome: JobOutcome, reply: SocketReply, context: LauncherContext, signal: AbortSignal, closed: Promise<void>,
+  request: LauncherRequest, outcome: JobOutcome, reply: SocketReply, context: Omit<LauncherContext<BaseServices>, 'runJob'>, signal: AbortSignal, closed: Promise<void>,
 ): Promise<void> => {
   const slots = context.services.localSlots;
   let lease: SlotLease;

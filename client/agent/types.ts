@@ -8,6 +8,7 @@
  */
 import type { LocalSlots, SlotLease } from './local-slots.ts';
 import type { Farm } from '../farm/farm.ts';
+import type { FarmView } from './farm-view.ts';
 import type { InputsMemory } from '../inputs/collect.ts';
 import type { LocalToolchains } from './toolchains.ts';
 
@@ -76,10 +77,15 @@ export interface JobOutcome {
   readonly source?: string;
 }
 
-/** What a job may use. */
-export interface AgentServices {
+/** What the agent itself uses. */
+export interface BaseServices {
   /** Slots for compiles on this machine. */
   readonly localSlots: LocalSlots;
+  readonly farm: FarmView;
+}
+
+/** What a job may use. */
+export interface AgentServices extends BaseServices {
   /** Servers, sessions and configuration. */
   readonly farm: Farm;
   /** The compilers of this machine, by content. */

@@ -58,7 +58,7 @@ static void die_of(int number) {
   raise(number);
 }
 
-static const int fatal[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+static const int fatal[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXFSZ, SIGXCPU };
 
 void guard_outputs(int agent) {
   guarded_agent = agent;

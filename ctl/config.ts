@@ -1,0 +1,40 @@
+/**
+ * `wardctl config`: the settings that a compile started here and now would have, and the files that they come from.
+ *
+ * @module
+ */
+import { existsSync } from 'node:fs';
+import { Command } from 'commander';
+import { loadClientConfig, withEnvironment, type ClientConfig } from '../client/config.ts';
+import { print, printJson, table } from './output.ts';
+
+/** As JSON: the keys of client.jsonc, paths absolute. */
+const asJson = (config: ClientConfig): object => ({
+  ...config,
+  servers: undefined,
+  hosts: config.servers.map((server) => server.name),
+  locked: [...config.locked],
+});
+
+export const configCommand = (): Command =>
+  new Command('config')
+    .description('the settings in force, and where they come from')
+    .option('--json', 'for scripts')
+    .action(async (options: { json?: boolean }) => {
+      const config = withEnvironment(await loadClientConfig(process.env), process.env);
+      if (options.json === true) return printJson(asJson(config));
+      const locked = (setting: Parameters<typeof config.locked.has>[0]): string => (config.locked.has(setting) ? '(locked by the system)' : '');
+      print(table([
+        ['hosts', config.servers.map((server) => server.name).join(' ') || 'none: everything is compiled here', locked('hosts')],
+        ['trusted CA', config.trust.ca ?? 'none', locked('trust')],
+        ['revocation list', config.trust.crl ?? 'none'],
+        ['trusted servers', config.trust.servers.join(' ') || 'none'],
+        ['certificate', config.credentials.cert, locked('credentials')],
+        ['key', config.credentials.key],
+        ['mechanisms', config.mechanisms.join(' '), locked('mechanisms')],
+        ['fallback', config.fallback, locked('fallback')],
+        ['project', config.project, locked('project')],
+        ['local slots', config.localSlots === undefined ? 'one a core' : String(config.localSlots), locked('localSlots')],
+        ...config.files.map((file) => ['file', file, existsSync(file) ? '' : '(absent)']),
+      ]));
+    });

@@ -1,0 +1,40 @@
+import test from 'ava';
+import { Decisions, explainCause, explainLine, sourceOf, wantsExplanation } from '../../../client/agent/explain.ts';
+import type { LauncherRequest } from '../../../client/agent/types.ts';
+
+const request = (argv: string[], env: Record<string, string> = {}): LauncherRequest => ({
+  argv, compiler: '/usr/bin/gcc', cwd: '/src', umask: 0o22, env, terminal: { isTerminal: false, columns: 0 }, pid: 1, namespace: '', isUtf8: true,
+});
+
+test('a job is named by its source', (t) => {
+  t.is(sourceOf(request(['gcc', '-c', '-o', 'x.o', 'lib/x.c'])), '/src/lib/x.c');
+  t.is(sourceOf(request(['g++', '-c', '/abs/y.cpp'])), '/abs/y.cpp');
+  t.is(sourceOf(request(['gcc', '-c', '@list'])), undefined);
+});
+
+test('WARDCC_EXPLAIN asks, unless it is empty or 0', (t) => {
+  t.true(wantsExplanation(request(['gcc'], { WARDCC_EXPLAIN: '1' })));
+  for (const value of ['', '0']) t.false(wantsExplanation(request(['gcc'], { WARDCC_EXPLAIN: value })));
+  t.false(wantsExplanation(request(['gcc'])));
+});
+
+test('the line says how, what, where, why and the time', (t) => {
+  const job = request(['gcc', '-c', 'x.c']);
+  t.is(explainLine(job, { how: 'remote', server: 'farm1', ms: 12.4 }), 'wardcc: remote: x.c on farm1, 12 ms\n');
+  t.is(explainLine(job, { how: 'hit', reason: 'from farm2', ms: 1 }), 'wardcc: hit: x.c, from farm2, 1 ms\n');
+  t.is(explainCause(job, { how: 'local', reason: 'conftest', ms: 1 }), 'x.c: conftest');
+  t.is(explainCause(job, { how: 'local', reason: 'busy', message: 'All full.\nMore.', ms: 1 }), 'x.c: busy (All full.)');
+});
+
+test('the last decision for a file is remembered, the oldest are forgotten', (t) => {
+  const decisions = new Decisions(2);
+  const job = (name: string): LauncherRequest => request(['gcc', '-c', name]);
+  decisions.remember(job('a.c'), { how: 'remote', server: 's', ms: 1 });
+  decisions.remember(job('b.c'), { how: 'remote', ms: 1 });
+  decisions.remember(job('a.c'), { how: 'local', reason: 'busy', ms: 2 });
+  decisions.remember(job('c.c'), { how: 'hit', ms: 1 });
+  t.is(decisions.find('/src/b.c'), undefined);
+  const last = decisions.find('/src/a.c')!;
+  t.like(last, { how: 'local', reason: 'busy', ms: 2 });
+  t.is(decisions.find('/src/c.c')!.how, 'hit');
+});
