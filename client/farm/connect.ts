@@ -10,12 +10,11 @@
  *
  * @module
  */
-import { isIP } from 'node:net';
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { connect as tlsConnect, type TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
-import { altNames } from '../../certs/altnames.ts';
-import { serverMarker } from '../../certs/profile.ts';
+import { checkServer } from '../../certs/inspect.ts';
 import { serverRefusal } from '../../certs/verdict.ts';
 import { cleanText } from '../../protocol/alert.ts';
 import type { Channel } from '../../protocol/channel.ts';
@@ -86,19 +85,19 @@ const verifyServer = (socket: TLSSocket, host: TcpHost, names: readonly string[]
     throw serverRefusal({ name: 'Error', message: code, code }, host.name)
       ?? new WardError('server-untrusted', `The certificate of ${host.name} is refused (${code}).`, { at: host.name });
   }
-  const untrusted = (sentence: string): WardError => new WardError('server-untrusted', sentence, { at: host.name });
   const certificate = socket.getPeerX509Certificate();
-  if (certificate === undefined) throw untrusted(`The server ${host.name} showed no certificate.`);
-  const name = names.find((expected) => (isIP(expected) === 0 ? certificate.checkHost(expected, { subject: 'never' }) : certificate.checkIP(expected)) !== undefined);
-  if (name === undefined) throw untrusted(`The certificate of ${host.name} is for none of the names in trust.servers (${names.slice(0, 5).join(', ')}).`);
-  let marked = false;
-  try {
-    marked = altNames(certificate).some(({ kind, value }) => kind === 'uri' && value.startsWith(serverMarker));
-  } catch (cause) {
-    throw new WardError('server-untrusted', `The certificate of ${host.name} is malformed.`, { at: host.name, cause });
+  if (certificate === undefined) throw new WardError('server-untrusted', `The server ${host.name} showed no certificate.`, { at: host.name });
+  let refusal: unknown;
+  for (const name of names) {
+    try {
+      checkServer(name, certificate);
+      return name;
+    } catch (thrown) {
+      refusal = thrown;
+    }
   }
-  if (!marked) throw untrusted(`The certificate of ${host.name} is not one for wardcc servers: it lacks the name ${serverMarker}….`);
-  return name;
+  if (names.length === 1) throw refusal;
+  throw new WardError('server-untrusted', `The certificate of ${host.name} is not that of a compile server with a name in trust.servers (${names.slice(0, 5).join(', ')}).`, { at: host.name, cause: refusal });
 };
 
 const openTls = (options: ConnectOptions, names: readonly string[]): Promise<TLSSocket> =>
@@ -114,6 +113,7 @@ const openTls = (options: ConnectOptions, names: readonly string[]): Promise<TLS
         minVersion: 'TLSv1.3', ca, crl, cert: credential.certPem, key: credential.keyPem,
         // Refused below, with a reason; the stream is not used before.
         rejectUnauthorized: false,
+        checkServerIdentity: () => undefined,
       });
     } catch (cause) {
       reject(new WardError('config-invalid', 'The files in trust.ca and trust.crl, or certificate and key, cannot be used.', { cause }));

@@ -38,7 +38,7 @@ export interface HostList {
 }
 
 // No name begins with '-': it could become an option of ssh.
-const hostName = /^(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62}\.?)*$/;
+const hostName = /^(?=.{1,254}$)[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(?:\.[A-Za-z0-9_-]{1,63})*\.?$/;
 const userName = /^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,127}$/;
 const syntax = /^(?:\[(?<v6>[0-9A-Fa-f:.]+)\]|(?<name>[^[\]:/@]+))(?::(?<port>[0-9]{1,5}))?(?:\/(?<slots>[0-9]{1,4}))?$/;
 

@@ -17,6 +17,8 @@ const firstRestMs = 250;
 const longestRestMs = 30_000;
 /** A refusal does not grow: a person may be correcting it right now. */
 const refusedRestMs = 3_000;
+/** What is wrong on this side only costs nothing to look at again. */
+const ownErrors: ReadonlySet<string> = new Set(['credential-missing', 'credential-expired', 'config-invalid']);
 /** A connection that was lost sooner did not prove the server to be well. */
 const provenMs = 10_000;
 /** Silence after which the server is pinged; twice that ends the session. */
@@ -143,7 +145,8 @@ export class Session {
     this.#failures += 1;
     const grown = Math.min(longestRestMs, firstRestMs * 2 ** (this.#failures - 1));
     // Many clients of one server that comes back must not come back in the same moment.
-    this.#restUntil = performance.now() + (error.retry === 'never' ? refusedRestMs : grown * (0.75 + Math.random() / 2));
+    const rest = ownErrors.has(error.code) ? 0 : error.retry === 'never' ? refusedRestMs : grown * (0.75 + Math.random() / 2);
+    this.#restUntil = performance.now() + rest;
     this.#error = error.at !== undefined ? error : new WardError(error.code, error.message, { at: this.host.name, cause: error, ...(error.rule === undefined ? {} : { rule: error.rule }) });
     return this.#error;
   }
