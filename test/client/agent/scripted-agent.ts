@@ -77,7 +77,7 @@ await runAgent({
     reply.done({ code: script.code ?? 0, signal: script.signal ?? 0 });
     const { how = 'remote', reason, message, exit, unlimited } = script;
     return {
-      how, ms: 1, server: 'farm1',
+      how, ms: 1, ...(how === 'local' ? {} : { server: 'farm1' }),
       ...(reason === undefined ? {} : { reason }), ...(message === undefined ? {} : { message }), ...(exit === undefined ? {} : { exit }),
       ...(unlimited === undefined ? {} : { unlimited }),
     };
