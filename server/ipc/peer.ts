@@ -43,8 +43,10 @@ export class IpcPeer {
   #ended = false;
   #corked = false;
   #onRequest: RequestHandler | undefined;
-  #onNotice: NoticeHandler = () => {};
-  #early: IpcMessage[] = [];
+  #onNotice: NoticeHandler | undefined;
+  /** What came before its handler was set. */
+  #earlyRequests: IpcMessage[] = [];
+  #earlyNotices: IpcMessage[] = [];
 
   constructor(socket: Socket, options: IpcPeerOptions = {}) {
     this.#socket = socket;
@@ -89,13 +91,17 @@ export class IpcPeer {
   /** Sets who answers. What the handler throws is sent as an error. Requests that came before wait for it. */
   onRequest(handler: RequestHandler): void {
     this.#onRequest = handler;
-    const early = this.#early;
-    this.#early = [];
+    const early = this.#earlyRequests;
+    this.#earlyRequests = [];
     for (const message of early) this.#handle(message);
   }
 
+  /** Sets who listens to notices. Those that came before wait for it. */
   onNotify(handler: NoticeHandler): void {
     this.#onNotice = handler;
+    const early = this.#earlyNotices;
+    this.#earlyNotices = [];
+    for (const message of early) this.#handle(message);
   }
 
   /** Bytes that were given to `request` or `notify` and not yet taken by the system. */
@@ -143,14 +149,11 @@ export class IpcPeer {
     const body = json['body'];
     if (typeof body !== 'object' || body === null) throw new WardError('protocol-violation', 'An internal message has no body.');
     if (typeof json['request'] === 'number') {
-      if (this.#onRequest === undefined) {
-        if (this.#early.length >= 16) throw new WardError('limit-exceeded', 'Too many requests before anybody answers.');
-        this.#early.push(message);
-      } else {
-        void this.#answer(json['request'], this.#onRequest, body, binary);
-      }
+      if (this.#onRequest === undefined) this.#keep(this.#earlyRequests, message);
+      else void this.#answer(json['request'], this.#onRequest, body, binary);
     } else if (json['notice'] === true) {
-      this.#onNotice(body, binary);
+      if (this.#onNotice === undefined) this.#keep(this.#earlyNotices, message);
+      else this.#onNotice(body, binary);
     } else {
       const id = json['answer'] ?? json['error'];
       const waiting = typeof id === 'number' ? this.#waiting.get(id) : undefined;
@@ -159,6 +162,11 @@ export class IpcPeer {
       if (json['error'] === undefined) waiting.resolve({ json: body, binary });
       else waiting.reject(decodeError(body as Record<string, unknown>));
     }
+  }
+
+  #keep(early: IpcMessage[], message: IpcMessage): void {
+    if (early.length >= this.#maxOpenRequests) throw new WardError('limit-exceeded', 'Too many messages before anybody listens.');
+    early.push(message);
   }
 
   async #answer(id: number, handler: RequestHandler, body: object, binary: Buffer): Promise<void> {

@@ -214,9 +214,13 @@ export class AppendLog {
     fdatasync(file.fd, (cause) => {
       file.syncing = false;
       if (file.retired) closeSync(file.fd);
-      if (cause !== null) this.#broken ??= unavailable('brought to disk', cause);
-      for (const { done, failed } of waiting) this.#broken === undefined || cause === null ? done() : failed(this.#broken);
-      if (this.#waiting.length > 0 || (file.dirty && !file.retired)) this.#resume();
+      const error = cause === null ? undefined : this.#broken ??= unavailable('brought to disk', cause);
+      for (const { done, failed } of waiting) {
+        if (error === undefined) done();
+        else failed(error);
+      }
+      if (this.#waiting.length > 0) this.#resume();
+      else if (file.dirty) this.#planSync();
     });
   }
 
