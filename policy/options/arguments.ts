@@ -7,7 +7,7 @@
 import { isFileArgument, matchOption } from './lookup.ts';
 import { pieceReason, readPieces } from './pieces.ts';
 import type { OptionReason } from './reasons.ts';
-import type { AuxiliaryFile, Family, OptionEntry, OutputRole, SearchChain } from './types.ts';
+import type { AuxiliaryFile, DependencyPart, Family, OptionEntry, OutputRole, SearchChain } from './types.ts';
 
 /** Why a command does not travel, and which argument says so. */
 export interface Misfit {
@@ -38,7 +38,15 @@ export interface Reading {
   stages: Set<'object' | 'assembly' | 'bitcode'>;
   /** Value of -o. */
   destination: string | undefined;
-  dependencies: { user: boolean; file: string | undefined; wanted: boolean; phony: boolean; targets: { text: string; quoted: boolean }[] };
+  dependencies: {
+    /** Who is asked for a dependency file: the driver (-MD) or the preprocessor (-Wp,-MD,file). */
+    asked: 'driver' | 'preprocessor' | undefined;
+    /** Without system headers. */
+    user: boolean;
+    file: string | undefined;
+    phony: boolean;
+    targets: { text: string; quoted: boolean }[];
+  };
   auxiliary: AuxiliaryFile[];
   /** Further files that are written, by name. */
   outputs: { role: OutputRole; path: string; index: number }[];
@@ -50,7 +58,7 @@ export interface Reading {
 
 const empty = (): Reading => ({
   options: [], sources: [], misfits: [], stages: new Set(), destination: undefined,
-  dependencies: { user: false, file: undefined, wanted: false, phony: false, targets: [] },
+  dependencies: { asked: undefined, user: false, file: undefined, phony: false, targets: [] },
   auxiliary: [], outputs: [], inputs: [], includes: [], search: [], defines: [],
 });
 
@@ -125,8 +133,13 @@ const apply = (reading: Reading, option: ReadOption, argument: string): void => 
         return misfit(pieceReason[effect.tool]);
       }
       if (pieces.dependencies !== undefined) {
-        applyDependencies(reading, pieces.dependencies.user ? 'user' : 'all', '', misfit);
-        applyDependencies(reading, 'file', pieces.dependencies.file, misfit);
+        const { user, file } = pieces.dependencies;
+        if (reading.dependencies.asked !== undefined) {
+          return misfit('repeated-output');
+        }
+        applyDependencies(reading, 'file', file, misfit);
+        reading.dependencies.asked = 'preprocessor';
+        reading.dependencies.user = user;
       }
       return;
     }
@@ -142,14 +155,14 @@ const addAuxiliary = (reading: Reading, files: readonly AuxiliaryFile[]): void =
   }
 };
 
-const applyDependencies = (reading: Reading, part: string, value: string, misfit: (reason: OptionReason) => void): void => {
+const applyDependencies = (reading: Reading, part: DependencyPart, value: string, misfit: (reason: OptionReason) => void): void => {
   const { dependencies } = reading;
   switch (part) {
     case 'all': case 'user':
-      if (dependencies.wanted && dependencies.user !== (part === 'user')) {
+      if (dependencies.asked === 'preprocessor' || (dependencies.asked === 'driver' && dependencies.user !== (part === 'user'))) {
         return misfit('repeated-output');
       }
-      dependencies.wanted = true;
+      dependencies.asked = 'driver';
       dependencies.user = part === 'user';
       return;
     case 'file':

@@ -24,7 +24,7 @@ export const deriveOutputs = (reading: Reading, family: Family): OutputFile[] =>
   const stem = reading.destination === undefined ? fromSource : withoutSuffix(reading.destination);
   const files: OutputFile[] = [main];
   const { dependencies } = reading;
-  if (dependencies.wanted) {
+  if (dependencies.asked !== undefined) {
     files.push({ role: 'depfile', path: dependencies.file ?? `${stem}.d` });
   }
   for (const { role, suffix, objectOnly } of reading.auxiliary) {

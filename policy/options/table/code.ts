@@ -6,7 +6,7 @@
 import { both, clang, entries, entry, gcc, local, number, plain, switches, text, word } from '../entries.ts';
 
 const register = /^[a-z0-9]+$/;
-const parameter = /^[a-z0-9-]+=[A-Za-z0-9-]*$/;
+const parameter = /^[A-Za-z0-9-]+=[A-Za-z0-9-]*$/;
 
 export const code = [
   entry(both, '-O', 'joined', plain, /^(?:[0-9]*|s|g|z|fast)$/),
@@ -85,11 +85,12 @@ export const code = [
     trivial-auto-var-init-stop-after= unified-lto unique-basic-block-section-names unique-internal-linkage-names unique-section-names
     use-init-array veclib= vectorize virtual-function-elimination wasm-exceptions whole-program-vtables writable-strings zvector
     enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang complex-arithmetic= xray-instrument xray-always-emit-customevents
-    xray-always-emit-typedevents xray-function-groups= xray-function-index xray-ignore-loops xray-instruction-threshold?=
-    xray-instrumentation-bundle= xray-link-deps xray-modes= xray-selected-function-group= xray-shared`),
+    xray-always-emit-typedevents xray-function-groups= xray-function-index xray-ignore-loops xray-link-deps
+    xray-selected-function-group= xray-shared`),
   ...entries(clang, '-enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang', 'flag', plain),
   ...entries(clang, '-fbasic-block-sections= -fbasic-block-address-map=', 'joined', plain, /^(?:all|labels|none)$/),
-  ...entries(clang, '-fxray-instruction-threshold=', 'either', plain, number),
+  ...entries(clang, '-fxray-instruction-threshold= -fxray-instrumentation-bundle= -fxray-modes=', 'either', plain, word),
+  ...entries(clang, '-fxray-instruction-threshold', 'separate', plain, number),
   ...entries(clang, '-ftrapv-handler', 'separate', plain, word),
 
   // accelerators

@@ -63,7 +63,8 @@ export const observe = [
   ...entries(clang, '-fno-sanitize-ignorelist -fno-sanitize-blacklist', 'flag', plain),
   ...entries(clang, '-fsanitize-blacklist= -fsanitize-ignorelist= -fsanitize-system-blacklist= -fsanitize-system-ignorelist=', 'joined', { kind: 'input' }),
   ...entries(clang, '-fsanitize-coverage-allowlist= -fsanitize-coverage-whitelist= -fsanitize-coverage-ignorelist= -fsanitize-coverage-blacklist=', 'joined', { kind: 'input' }),
-  ...entries(clang, '-fprofile-list= -fxray-always-instrument= -fxray-never-instrument= -fxray-attr-list=', 'joined', { kind: 'input' }),
+  ...entries(clang, '-fprofile-list=', 'joined', { kind: 'input' }),
+  ...entries(clang, '-fxray-always-instrument= -fxray-never-instrument= -fxray-attr-list=', 'either', { kind: 'input' }),
   ...entries(clang, '-fbasic-block-sections=list= -frandomize-layout-seed-file= -fexperimental-sanitize-metadata-ignorelist=', 'joined', { kind: 'input' }),
   ...entries(clang, '-frandomize-layout-seed= -fexperimental-sanitize-metadata= -fpatchable-function-entry-offset=', 'joined', plain, word),
 
