@@ -75,7 +75,8 @@ export const sessionOf = ({ pid, startTime }: ProcessRecord): ProcessRecord[] =>
   if (leader !== undefined && leader.startTime !== startTime) return [];
   return allPids()
     .filter((candidate) => statusOf(candidate)?.session === pid)
-    .map((candidate) => recordProcess('left behind', candidate));
+    .map((candidate) => recordProcess('left behind', candidate))
+    .filter(isRunning);
 };
 
 /** Every process that was started with this setting in its environment. Others' environments cannot be read and do not count. */
