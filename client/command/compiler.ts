@@ -41,6 +41,9 @@ export const identifyCompiler = async (path: string): Promise<CompilerIdentity |
   return identity;
 };
 
+/** gcc's other drivers (cpp, gfortran, …) say the same words about themselves. */
+const gccName = /(?:^|-)(?:gcc|g\+\+|cc|c\+\+)(?:-[0-9.]+)?$/;
+
 const examine = async (path: string): Promise<CompilerIdentity | CompilerProblem> => {
   const start = firstBytes(path);
   if (start.startsWith('#!')) {
@@ -51,15 +54,17 @@ const examine = async (path: string): Promise<CompilerIdentity | CompilerProblem
   }
   const text = await ask(path, ['--version']).then(answer => (answer.ok ? answer.stdout : ''), () => '');
   const clang = /\bclang version (\d+)/.exec(text);
-  if (clang !== null) {
+  const name = posix.basename(path);
+  if (clang !== null && !/(?:cpp|-cl|-dxc|flang)(?:-[0-9.]+)?$/.test(name)) {
     return { family: 'clang', driver: isCxxName(path) ? 'c++' : 'c', major: Number(clang[1]) };
   }
   const [first = '', second = ''] = text.split('\n');
   const gcc = / (\d+)(?:\.\d+)+/.exec(first.replace(/\([^)]*\)/g, ''));
-  if (gcc === null || !second.includes('Free Software Foundation')) {
+  const program = realpathSync(path);
+  if (gcc === null || !first.startsWith(`${name} `) || !second.includes('Free Software Foundation') || !gccName.test(posix.basename(program))) {
     return 'compiler-unknown';
   }
-  return { family: 'gcc', driver: isCxxName(realpathSync(path)) ? 'c++' : 'c', major: Number(gcc[1]) };
+  return { family: 'gcc', driver: isCxxName(program) ? 'c++' : 'c', major: Number(gcc[1]) };
 };
 
 const firstBytes = (path: string): string => {

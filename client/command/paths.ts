@@ -20,6 +20,14 @@ export const isRegularFile = (path: string): boolean => {
   }
 };
 
+export const isDirectory = (path: string): boolean => {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+};
+
 /** Where a file that will be written lies: its directory with links resolved; or what is wrong with it. */
 export const outputPlace = (spelled: string): { path: string } | { wrong: 'output-directory' | 'output-special' } => {
   const slash = spelled.lastIndexOf('/');

@@ -1,6 +1,6 @@
 /**
- * Response files (`@file`): read on the client, never on a server. Words are split as libiberty and clang split them:
- * white space, single and double quotes, backslashes.
+ * Response files (`@file`): read on the client, never on a server. Words are split as gcc and clang split them: white space,
+ * single and double quotes, backslashes.
  *
  * @module
  */
@@ -12,8 +12,11 @@ const mostFiles = 100;
 const mostArguments = 20_000;
 const mostBytes = 1024 * 1024;
 
-/** Splits the text of a response file into arguments. */
-export const splitResponse = (content: string): string[] => {
+/**
+ * Splits the text of a response file into arguments. Compilers disagree about a backslash in single quotes or at the end, an
+ * empty argument and an open quote: for text with one of these the answer is undefined.
+ */
+export const splitResponse = (content: string): string[] | undefined => {
   const found: string[] = [];
   let current: string | undefined;
   let quote = '';
@@ -27,8 +30,11 @@ export const splitResponse = (content: string): string[] => {
       continue;
     }
     current ??= '';
-    if (char === '\\' && quote !== '\'' && at + 1 < content.length) {
+    if (char === '\\') {
       at += 1;
+      if (quote === '\'' || at === content.length) {
+        return undefined;
+      }
       current += content[at];
     } else if (quote === '' && (char === '"' || char === '\'')) {
       quote = char;
@@ -41,7 +47,7 @@ export const splitResponse = (content: string): string[] => {
   if (current !== undefined) {
     found.push(current);
   }
-  return found;
+  return quote !== '' || found.includes('') ? undefined : found;
 };
 
 /**

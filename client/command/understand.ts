@@ -13,7 +13,7 @@ import { identifyCompiler } from './compiler.ts';
 import { dependencyArguments } from './dependency-arguments.ts';
 import { diagnosticOptions } from './diagnostics.ts';
 import { localeOf } from './locale.ts';
-import { absolutePath, isRegularFile, outputPlace } from './paths.ts';
+import { absolutePath, isDirectory, isRegularFile, outputPlace } from './paths.ts';
 import { isProbe } from './probe.ts';
 import { expandResponseFiles } from './response-file.ts';
 import type { CompilerIdentity } from './compiler.ts';
@@ -30,6 +30,9 @@ export const understandCommand = async (request: CommandRequest): Promise<Comman
 
   if (request.isUtf8 === false || [...request.argv, cwd, request.pwd ?? ''].some(each => each.includes('\ufffd'))) {
     return local('non-utf8');
+  }
+  if (!isDirectory(cwd)) {
+    return local('working-directory', cwd);
   }
   const expanded = expandResponseFiles(request.argv, cwd);
   if ('unreadable' in expanded) {

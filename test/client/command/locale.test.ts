@@ -1,0 +1,24 @@
+import test from 'ava';
+import { localeOf } from '../../../client/command/locale.ts';
+
+const gcc = (env: Record<string, string>): Promise<string | undefined> => localeOf(env, 'gcc', '/usr/bin/gcc');
+
+test('C, POSIX and nothing are C', async t => {
+  t.is(await gcc({}), 'C');
+  t.is(await gcc({ LANG: 'POSIX' }), 'C');
+  t.is(await gcc({ LANG: 'C.UTF-8', LC_ALL: 'C' }), 'C');
+});
+
+test('C.UTF-8 is itself, in any spelling', async t => {
+  for (const name of ['C.UTF-8', 'C.utf8']) t.is(await gcc({ LANG: name }), 'C.UTF-8');
+  t.is(await gcc({ LC_CTYPE: 'C.UTF-8' }), 'C.UTF-8');
+});
+
+test('a locale that is not installed is C, as setlocale makes it', async t => {
+  t.is(await gcc({ LANG: 'xx_YY.UTF-8' }), 'C');
+  t.is(await gcc({ LANG: 'xx_YY.UTF-8', LC_ALL: 'C.UTF-8' }), 'C.UTF-8');
+});
+
+test('clang has one language', async t => {
+  t.is(await localeOf({ LANG: 'de_DE.UTF-8' }, 'clang', '/usr/bin/clang'), 'C');
+});
