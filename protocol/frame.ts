@@ -79,52 +79,83 @@ export const encodeFrame = (type: number, flags: number, stream: number, sequenc
   return frame;
 };
 
-/** Cuts a byte stream into frames. Throws WardError at the first byte that cannot belong to a valid frame. */
+/**
+ * Cuts a byte stream into frames. Throws WardError at the first byte that cannot belong to a valid frame. A frame that comes in pieces is put
+ * together in a buffer of its size, so that many tiny pieces cost no more than their bytes.
+ */
 export class FrameDecoder {
   /** Set once keys exist: from then on each frame carries a tag and only keyed types are admitted. */
   keyed = false;
+  /** Received and not looked at yet. */
   #chunks: Buffer[] = [];
-  #size = 0;
-  /** Bytes that must be there before it is worth looking again. */
-  #need = HEADER_BYTES;
+  /** A frame, or the header of one, that began in an earlier chunk than it ends. */
+  #partial: Buffer | undefined;
+  #filled = 0;
 
-  /** Bytes that wait for the rest of their frame. */
-  get buffered(): number {
-    return this.#size;
+  /** Chunks that wait for `next`. */
+  get waiting(): number {
+    return this.#chunks.length;
   }
 
   push(chunk: Buffer): void {
-    if (chunk.length === 0) return;
-    this.#chunks.push(chunk);
-    this.#size += chunk.length;
+    if (chunk.length > 0) this.#chunks.push(chunk);
   }
 
   /** The next whole frame, or undefined when more bytes are needed. */
   next(): Frame | undefined {
-    if (this.#size < this.#need) return undefined;
-    const header = this.#view(HEADER_BYTES);
-    const length = this.#check(header);
-    const tagBytes = this.keyed ? TAG_BYTES : 0;
-    const total = HEADER_BYTES + length + tagBytes;
-    if (this.#size < total) {
-      this.#need = total;
-      return undefined;
+    for (;;) {
+      if (this.#partial === undefined) {
+        const first = this.#chunks[0];
+        if (first === undefined) return undefined;
+        const total = first.length < HEADER_BYTES ? HEADER_BYTES : this.#check(first);
+        if (first.length >= total) {
+          if (first.length === total) this.#chunks.shift();
+          else this.#chunks[0] = first.subarray(total);
+          return this.#frame(first.subarray(0, total));
+        }
+        this.#partial = Buffer.allocUnsafe(total);
+        this.#filled = 0;
+      }
+      if (!this.#fill(this.#partial)) return undefined;
+      const total = this.#check(this.#partial);
+      if (this.#partial.length === total) {
+        const raw = this.#partial;
+        this.#partial = undefined;
+        return this.#frame(raw);
+      }
+      const whole = Buffer.allocUnsafe(total);
+      this.#partial.copy(whole);
+      this.#partial = whole;
     }
-    const raw = this.#view(total);
-    this.#drop(total);
-    this.#need = HEADER_BYTES;
+  }
+
+  /** Moves bytes from the chunks to the piece. True when it is full. */
+  #fill(partial: Buffer): boolean {
+    while (this.#filled < partial.length) {
+      const chunk = this.#chunks[0];
+      if (chunk === undefined) return false;
+      const count = chunk.copy(partial, this.#filled);
+      this.#filled += count;
+      if (count === chunk.length) this.#chunks.shift();
+      else this.#chunks[0] = chunk.subarray(count);
+    }
+    return true;
+  }
+
+  #frame(raw: Buffer): Frame {
+    const end = this.keyed ? raw.length - TAG_BYTES : raw.length;
     return {
       type: raw[0]!,
       flags: raw[1]!,
       stream: raw.readUInt32BE(4),
       sequence: raw.readUInt32BE(8) * 0x1_0000_0000 + raw.readUInt32BE(12),
-      covered: raw.subarray(0, HEADER_BYTES + length),
-      payload: raw.subarray(HEADER_BYTES, HEADER_BYTES + length),
-      tag: this.keyed ? raw.subarray(HEADER_BYTES + length) : undefined,
+      covered: raw.subarray(0, end),
+      payload: raw.subarray(HEADER_BYTES, end),
+      tag: this.keyed ? raw.subarray(end) : undefined,
     };
   }
 
-  /** Attacker-controlled: nothing of a header is believed before it is compared with the table. */
+  /** Attacker-controlled: nothing of a header is believed before it is compared with the table. Returns the length of the whole frame. */
   #check(header: Buffer): number {
     const known = rules[header[0]!];
     if (known === undefined) throw new WardError('protocol-violation', `A frame has the unknown type ${header[0]}.`);
@@ -142,25 +173,6 @@ export class FrameDecoder {
     const length = header.readUInt32BE(16);
     if (length > known.maximum) throw new WardError('frame-too-large', `A ${known.name} frame announces ${length} bytes; at most ${known.maximum} are allowed.`);
     if (length < known.minimum) throw new WardError('protocol-violation', `A ${known.name} frame has ${length} bytes; at least ${known.minimum} are needed.`);
-    return length;
-  }
-
-  /** The first `count` buffered bytes in one piece; copies only when they lie in several chunks. */
-  #view(count: number): Buffer {
-    const first = this.#chunks[0]!;
-    if (first.length >= count) return first.subarray(0, count);
-    const whole = Buffer.allocUnsafe(count);
-    let filled = 0;
-    for (let index = 0; filled < count; index++) filled += this.#chunks[index]!.copy(whole, filled, 0, count - filled);
-    return whole;
-  }
-
-  #drop(count: number): void {
-    this.#size -= count;
-    let left = count;
-    let whole = 0;
-    while (left > 0 && this.#chunks[whole]!.length <= left) left -= this.#chunks[whole++]!.length;
-    if (whole > 0) this.#chunks.splice(0, whole);
-    if (left > 0) this.#chunks[0] = this.#chunks[0]!.subarray(left);
+    return HEADER_BYTES + length + (this.keyed ? TAG_BYTES : 0);
   }
 }

@@ -105,6 +105,7 @@ export class HandshakeWire {
     this.decoder.push(chunk);
     try {
       if (this.#bytes > limits.handshakeBytes) throw new WardError('limit-exceeded', `The peer sent more than ${limits.handshakeBytes} bytes before it was authenticated.`);
+      if (this.decoder.waiting > limits.handshakePieces) throw new WardError('limit-exceeded', 'The peer sent too many pieces before it was authenticated.');
       if (this.#waiting === undefined) return;
       const frame = this.decoder.next();
       if (frame === undefined) return;

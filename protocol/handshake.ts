@@ -19,6 +19,7 @@ import type { AuthIo, Exporter } from './handshake-wire.ts';
 import { decodeClientHello, decodeServerHello, encodeClientHello, encodeServerHello, NONCE_BYTES } from './hello.ts';
 import type { ClientHello, Mechanism } from './hello.ts';
 import { deriveKeys, EXPORTER_KEYS, newKeyPair, sharedSecret } from './keys.ts';
+import type { KeyPair } from './keys.ts';
 import type { Transport } from './transport.ts';
 
 export type { AuthIo, Exporter } from './handshake-wire.ts';
@@ -94,20 +95,20 @@ export const serverHandshake = async (transport: Transport, options: ServerHands
   const { authenticators, exporter } = options;
   const wire = new HandshakeWire(transport, 'server', options.timeoutMs);
   try {
-    const pair = newKeyPair();
     const hello = decodeClientHello(await wire.receive(frameType.HELLO));
     const authenticator = authenticators.get(hello.mechanism);
     if (authenticator === undefined) throw new WardError('mechanism-not-permitted', `This server does not accept mechanism ${hello.mechanism} here.`);
     const exported = exportedFor(hello.mechanism, exporter);
-    const shared = sharedSecret(pair.secretKey, hello.publicKey);
-    let greeted = false;
-    const greet = (): void => {
-      if (!greeted) wire.send(frameType.HELLO, encodeServerHello({ nonce: randomBytes(NONCE_BYTES), publicKey: pair.publicKey }));
-      greeted = true;
+    let pair: KeyPair | undefined;
+    const greet = (): KeyPair => {
+      if (pair !== undefined) return pair;
+      pair = newKeyPair();
+      wire.send(frameType.HELLO, encodeServerHello({ nonce: randomBytes(NONCE_BYTES), publicKey: pair.publicKey }));
+      return pair;
     };
     const identity = await authenticator.accept(authIo(wire, exporter, greet), hello);
-    greet();
-    const keys = deriveKeys(wire.transcript.digest(), shared, exported);
+    const { secretKey } = greet();
+    const keys = deriveKeys(wire.transcript.digest(), sharedSecret(secretKey, hello.publicKey), exported);
     wire.finish();
     const channel = new Channel(wire.transport, { role: 'server', keys, decoder: wire.decoder });
     return { channel, identity, mechanism: hello.mechanism, target: hello.target };

@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { hkdfSync } from 'node:crypto';
+import { createHash, hkdfSync } from 'node:crypto';
 import nacl from 'tweetnacl';
 import { WardError } from './errors.ts';
+import type { Role } from './transcript.ts';
 
 export const EXPORTER_KEYS = 'EXPORTER-wardcc-keys';
 /** RFC 9266: what a Kerberos proof binds to. Never used as a key. */
@@ -49,4 +50,14 @@ export const deriveKeys = (transcriptHash: Buffer, shared: Buffer, exported: Buf
   const keys = { client: derive('wardcc.1 client key'), server: derive('wardcc.1 server key') };
   material.fill(0);
   return keys;
+};
+
+/**
+ * What a mechanism with AUTH frames proves under its own confidentiality: SHA-256 of role, RFC 9266 exporter (length-prefixed) and transcript
+ * hash. A proof for one connection, one direction or one handshake is worth nothing in another.
+ */
+export const bindingDigest = (role: Role, exported: Buffer, transcriptHash: Buffer): Buffer => {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(exported.length);
+  return createHash('sha256').update(`wardcc.1 ${role} proof\n`).update(length).update(exported).update(transcriptHash).digest();
 };

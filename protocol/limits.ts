@@ -17,6 +17,8 @@ export const limits = Object.freeze({
   authFrames: 8,
   /** All bytes a peer may send before it is authenticated. */
   handshakeBytes: 512 * KiB,
+  /** Pieces (WebSocket messages) in which they may come: each costs memory of its own. */
+  handshakePieces: 4096,
   /** Milliseconds from the first byte to the keys, unless the caller says otherwise. */
   handshakeMs: 10_000,
   /** Payload bytes of an ALERT or RESET frame. */
@@ -45,6 +47,10 @@ export const limits = Object.freeze({
   bufferedBytes: 1 * MiB,
   /** Bytes of one WebSocket message. */
   webSocketBytes: 256 * KiB,
+  /** Fragments of one WebSocket message: this protocol never fragments. */
+  webSocketFragments: 16,
+  /** Chunks that may be buffered for one WebSocket message. */
+  webSocketChunks: 8192,
   /** Frames a key may protect in one direction; far below where the 64-bit sequence wraps. */
   framesPerKey: 2 ** 48,
   /** Notices kept for a consumer that has not subscribed yet. */

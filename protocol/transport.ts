@@ -27,14 +27,20 @@ export interface Transport {
   close(code?: number): void;
 }
 
+const messageLimits = {
+  perMessageDeflate: false,
+  maxPayload: limits.webSocketBytes,
+  maxFragments: limits.webSocketFragments,
+  maxBufferedChunks: limits.webSocketChunks,
+} as const;
+
 const zeroMask = (mask: Buffer): void => {
   mask.fill(0);
 };
 
 /** Options for `new WebSocket(url, protocol, options)` on the client: a zero mask is sound inside TLS or SSH and costs no copy. */
 export const webSocketClientOptions = Object.freeze({
-  perMessageDeflate: false,
-  maxPayload: limits.webSocketBytes,
+  ...messageLimits,
   generateMask: zeroMask,
   followRedirects: false,
   skipUTF8Validation: true,
@@ -42,8 +48,7 @@ export const webSocketClientOptions = Object.freeze({
 
 /** Options for `new WebSocketServer(options)`. */
 export const webSocketServerOptions = Object.freeze({
-  perMessageDeflate: false,
-  maxPayload: limits.webSocketBytes,
+  ...messageLimits,
   noServer: true,
   clientTracking: false,
   handleProtocols: (protocols: Set<string>): string | false => (protocols.has(SUBPROTOCOL) ? SUBPROTOCOL : false),

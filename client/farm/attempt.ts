@@ -58,6 +58,8 @@ export class Attempt {
   #filled = 0;
   #answer: Result | undefined;
   #missing: string[] = [];
+  /** Contents that the server has asked for in all. */
+  #asked = 0;
   #sending = 0;
 
   constructor(server: string, connection: Connection, probe: Probe, job: FarmJob) {
@@ -100,6 +102,8 @@ export class Attempt {
         return this.#become('offered');
       case 'missing':
         if (this.state !== 'started') throw this.#outOfTurn(message.type);
+        this.#asked += message.digests.length;
+        if (this.#asked > limits.treeEntries) throw new WardError('limit-exceeded', `The server ${this.server} asked for more contents than a job can have.`);
         this.#missing.push(...message.digests);
         return this.#sendMissing();
       case 'result':
