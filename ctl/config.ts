@@ -5,7 +5,7 @@
  */
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
-import { loadClientConfig, withEnvironment, type ClientConfig } from '../client/config.ts';
+import { loadClientConfig, withEnvironment, type ClientConfig, type LockableSetting } from '../client/config.ts';
 import { print, printJson, table } from './output.ts';
 
 /** As JSON: the keys of client.jsonc, paths absolute. */
@@ -23,7 +23,7 @@ export const configCommand = (): Command =>
     .action(async (options: { json?: boolean }) => {
       const config = withEnvironment(await loadClientConfig(process.env), process.env);
       if (options.json === true) return printJson(asJson(config));
-      const locked = (setting: Parameters<typeof config.locked.has>[0]): string => (config.locked.has(setting) ? '(locked by the system)' : '');
+      const locked = (setting: LockableSetting): string => (config.locked.has(setting) ? '(locked by the system)' : '');
       print(table([
         ['hosts', config.servers.map((server) => server.name).join(' ') || 'none: everything is compiled here', locked('hosts')],
         ['trusted CA', config.trust.ca ?? 'none', locked('trust')],

@@ -21,8 +21,11 @@ const entries: Readonly<Record<string, Entry>> = {
   whoami: { description: 'who the servers say you are', load: async () => (await import('./whoami.ts')).whoamiCommand() },
   ping: { description: 'the way to each server and back', load: async () => (await import('./ping.ts')).pingCommand() },
   why: { description: 'what became of a source file, and why', load: async () => (await import('./why.ts')).whyCommand() },
-  config: { description: 'the settings in force, and where they come from', load: async () => (await import('./config.ts')).configCommand() },
-  'install-links': { description: 'make a directory of links named like compilers', load: async () => (await import('./install-links.ts')).installLinksCommand() },
+  config: { description: 'the settings in force and their files', load: async () => (await import('./config.ts')).configCommand() },
+  'install-links': {
+    description: 'make a directory of links named like compilers',
+    load: async () => (await import('./install-links.ts')).installLinksCommand(),
+  },
   stop: { description: 'end your agent', load: async () => (await import('./stop.ts')).stopCommand() },
   dev: { description: 'a throwaway farm on loopback', load: async () => (await import('./dev.ts')).devCommand() },
   options: { description: 'compiler options that wardcc knows', load: async () => (await import('./options.ts')).optionsCommand() },

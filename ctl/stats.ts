@@ -43,8 +43,8 @@ const show = (stats: Answer): void => {
   group('local because', stats.localReasons);
   group('refused because', stats.refusals);
   group('servers', Object.fromEntries(Object.entries(stats.servers).map(([name, counts]) => [name, counts.remote + counts.hit])));
-  const slots = stats.agent.localSlots;
-  rows.push(['agent', String(stats.agent.pid), '', `${Math.round(stats.agent.memory / 1e6)} MB, ${slots.used} of ${slots.total} local slots in use`]);
+  const { pid, memory, localSlots } = stats.agent;
+  rows.push(['agent', String(pid), '', `${Math.round(memory / 1e6)} MB, ${localSlots.used} of ${localSlots.total} local slots in use`]);
   print(table(rows));
 };
 

@@ -24,6 +24,8 @@ export interface AgentOptions<S extends BaseServices> {
 
 /** Time between looks at the clock, the socket and the settings. */
 const watchMs = 2000;
+/** An answer that says goodbye gets this long to be read. */
+const lastWordsMs = 20;
 /** Sessions get this long to say goodbye. */
 const farewellMs = 1000;
 
@@ -71,27 +73,30 @@ export const runAgent = async <S extends BaseServices>({ build, idleMs, runJob, 
   const stats = new Stats();
   const decisions = new Decisions();
   const namespace = namespaceIdentity();
-  let listener: Listener | undefined;
-  let watching: NodeJS.Timeout | undefined;
+  const running: { listener?: Listener; watching?: NodeJS.Timeout } = {};
   const leave = (): void => {
-    clearInterval(watching);
-    listener?.close();
+    clearInterval(running.watching);
+    running.listener?.close();
     setTimeout(() => process.exit(0), farewellMs);
     void services.farm.close().finally(() => process.exit(0));
   };
   process.on('SIGTERM', leave);
   process.on('SIGINT', leave);
 
-  listener = await startListener(place, {
+  const listener = await startListener(place, {
     launcher: (socket, payload) => void serveLauncher(socket, payload, { runJob, services, stats, decisions, namespace }),
     control: (socket, payload) => {
       let stopping = false;
       const stop = (): void => {
         stopping = true;
       };
-      void answerControl(payload, { services, stats, decisions, build, stop }).then((text) => socket.end(withLength(text), () => stopping && leave()));
+      void answerControl(payload, { services, stats, decisions, build, stop }).then((text) => {
+        socket.end(withLength(text));
+        if (stopping) setTimeout(leave, lastWordsMs);
+      });
     },
   });
   if (listener === undefined) process.exit(0);
-  watching = watch(place, listener, services, idleMs, leave);
+  running.listener = listener;
+  running.watching = watch(place, listener, services, idleMs, leave);
 };

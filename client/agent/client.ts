@@ -23,10 +23,12 @@ export const launcherPath = (): string => {
   return found;
 };
 
+const choosing = /^(?:WARDCC_|KRB5|SSH_AUTH_SOCK$)/;
+
 /** The caller's variables that choose hosts and credentials. */
 export const choosingVariables = (env: NodeJS.ProcessEnv): Record<string, string> =>
   Object.fromEntries(
-    Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined && /^(WARDCC_|KRB5|SSH_AUTH_SOCK$)/.test(pair[0])),
+    Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined && choosing.test(pair[0])),
   );
 
 const startAgent = (): Promise<void> =>
@@ -35,7 +37,10 @@ const startAgent = (): Promise<void> =>
     let said = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
     child.once('error', reject);
-    child.once('close', (code) => (code === 0 ? resolve() : reject(new WardError('connect-failed', `The agent cannot be started: ${said.trim()}`))));
+    child.once('close', (code) => {
+      if (code === 0) resolve();
+      else reject(new WardError('connect-failed', `The agent cannot be started: ${said.trim()}`));
+    });
   });
 
 const exchange = (path: string, request: ControlRequest): Promise<unknown> =>
@@ -58,8 +63,9 @@ const exchange = (path: string, request: ControlRequest): Promise<unknown> =>
     });
     socket.once('end', () => {
       const answer = Buffer.concat(chunks);
-      if (answer.length < 4 || answer.readUInt32LE(0) !== answer.length - 4) reject(new WardError('session-lost', 'The agent ended before it answered.'));
-      else resolve(JSON.parse(answer.toString('utf8', 4)));
+      const isWhole = answer.length >= 4 && answer.readUInt32LE(0) === answer.length - 4;
+      if (isWhole) resolve(JSON.parse(answer.toString('utf8', 4)));
+      else reject(new WardError('session-lost', 'The agent ended before it answered.'));
     });
   });
 

@@ -48,7 +48,7 @@ export interface ControlContext {
 const isText = (value: unknown): value is string => typeof value === 'string';
 
 const environmentOf = (value: unknown): Record<string, string> =>
-  typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value).filter((pair): pair is [string, string] => isText(pair[1]))) : {};
+  Object.fromEntries(Object.entries(value ?? {}).filter((pair): pair is [string, string] => isText(pair[1])));
 
 const statsAnswer = (context: ControlContext): ControlAnswers['stats'] => {
   const slots = context.services.localSlots;

@@ -1,8 +1,8 @@
 /**
  * May a job that the farm could not do be compiled here?
  *
- * `infra` (default): yes, unless a policy refused it. `never`: no. `always`: yes, a refusal included, and the user is told. What is local by
- * nature is no fallback and never asks.
+ * `infra` (default): yes, unless a policy refused it. `never`: no. `always`: yes, a refusal included. What is local by nature is no
+ * fallback and never asks.
  *
  * @module
  */

@@ -10,7 +10,7 @@
  */
 import type { Socket } from 'node:net';
 import { toWardError, WardError } from '../../protocol/errors.ts';
-import { Decisions, explainCause, explainLine, wantsExplanation } from './explain.ts';
+import { explainCause, explainLine, wantsExplanation, type Decisions } from './explain.ts';
 import { fallbackFor, outcomeOfError } from './fallback.ts';
 import { answerFrames, decodeRequest, runFlags } from './launcher-protocol.ts';
 import type { SlotLease } from './local-slots.ts';
@@ -62,7 +62,9 @@ class SocketReply implements LauncherReply {
 }
 
 /** Serves one launcher until its connection has closed. Never throws. */
-export const serveLauncher = async <S extends BaseServices>(socket: Socket, payload: Buffer, context: LauncherContext<S>): Promise<void> => {
+export const serveLauncher = async <S extends BaseServices>(
+  socket: Socket, payload: Buffer, context: LauncherContext<S>,
+): Promise<void> => {
   const begun = performance.now();
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   const controller = new AbortController();

@@ -16,8 +16,8 @@ let loaded: PeerAddon | null | undefined;
 
 const addon = (): PeerAddon | null => {
   if (loaded !== undefined) return loaded;
-  const places = ['../../native/wardcc.node', '../../dist/native/wardcc.node'].map((place) => fileURLToPath(new URL(place, import.meta.url)));
-  const found = places.find((place) => existsSync(place));
+  const places = ['../../native/wardcc.node', '../../dist/native/wardcc.node'];
+  const found = places.map((place) => fileURLToPath(new URL(place, import.meta.url))).find((place) => existsSync(place));
   try {
     loaded = found === undefined ? null : (createRequire(import.meta.url)(found) as PeerAddon);
   } catch {

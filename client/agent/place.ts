@@ -41,6 +41,9 @@ export const configurationPath = (env: NodeJS.ProcessEnv): string => {
   return path === '' || path.startsWith('/') ? path : `${process.cwd()}/${path}`;
 };
 
+/** The user's configuration file, by which agents are told apart: the one that `WARDCC_CONFIG` names, or the one below `HOME`. */
+const configurationIdentity = (env: NodeJS.ProcessEnv): string => configurationPath(env) || `${env['HOME'] ?? ''}/.config/wardcc/client.jsonc`;
+
 /** FNV-1a over the bytes, 64 bits, as 16 hex digits. */
 export const fnv1a64 = (text: string): string => {
   let state = 0xcbf29ce484222325n;
@@ -76,11 +79,10 @@ export const openMeetingPlace = (env: NodeJS.ProcessEnv, build: string): Meeting
     throw refuse('is a link or no directory, or cannot be opened', error);
   }
   const status = fstatSync(descriptor);
-  const complaint = status.uid !== uid ? 'belongs to somebody else' : (status.mode & 0o077) !== 0 ? 'is open to others: its mode must be 0700' : undefined;
-  if (complaint !== undefined) {
+  if (status.uid !== uid || (status.mode & 0o077) !== 0) {
     closeSync(descriptor);
-    throw refuse(complaint);
+    throw refuse(status.uid === uid ? 'is open to others: its mode must be 0700' : 'belongs to somebody else');
   }
-  const name = fnv1a64(`${build}\0${configurationPath(env)}\0${namespaceIdentity()}`);
+  const name = fnv1a64(`${build}\0${configurationIdentity(env)}\0${namespaceIdentity()}`);
   return { directory: resolve(directory), descriptor, name, file: (suffix) => `/proc/self/fd/${descriptor}/agent-${name}.${suffix}` };
 };

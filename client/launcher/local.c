@@ -47,16 +47,22 @@ static void pass_on(int number) {
   if (compiler > 0) kill(compiler, number);
 }
 
+/* What is meant for the compiler but sent to us; what our caller has ignored stays so. */
+static void pass_on_signals(void) {
+  const int passed[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+  for (size_t i = 0; i < sizeof passed / sizeof *passed; i++) {
+    if (signal(passed[i], pass_on) == SIG_IGN) signal(passed[i], SIG_IGN);
+  }
+}
+
 /* Runs the compiler as a child, so that somebody is left to say what it took (WARDCC_EXPLAIN). */
 void run_and_report(const struct command *command, const char *reason) {
   struct timespec begin, end;
   clock_gettime(CLOCK_MONOTONIC, &begin);
-  const int passed[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-  for (size_t i = 0; i < sizeof passed / sizeof *passed; i++) signal(passed[i], SIG_DFL);
   signal(SIGCHLD, SIG_DFL); /* ignored by our caller, it would take the status away from us */
   compiler = fork();
   if (compiler <= 0) run_compiler(command);
-  for (size_t i = 0; i < sizeof passed / sizeof *passed; i++) signal(passed[i], pass_on);
+  pass_on_signals();
   int status = 0;
   while (waitpid(compiler, &status, 0) < 0 && errno == EINTR) continue;
   clock_gettime(CLOCK_MONOTONIC, &end);

@@ -47,6 +47,14 @@ static uint64_t hash_separator(uint64_t state) {
   return state * 0x100000001b3u; /* a NUL byte changes nothing before the multiplication */
 }
 
+/* The file that WARDCC_CONFIG names, or the one below HOME: a build with a home of its own must not end up with an agent that
+   knows nothing of the user's settings, nor the user with the build's. */
+static uint64_t hash_configuration(uint64_t state) {
+  const char *path = configuration_path(), *home = getenv("HOME");
+  if (*path) return hash(state, path);
+  return hash(hash(state, home ? home : ""), "/.config/wardcc/client.jsonc");
+}
+
 /* Opens our runtime directory, made if it is absent. -1 and *why if it can't be trusted. */
 static int open_directory(const char *path, const char **why) {
   if (mkdir(path, 0700) != 0 && errno != EEXIST) {
@@ -81,7 +89,7 @@ const char *find_meeting_place(struct meeting_place *place) {
   char identity[256];
   if (!namespace_identity(identity, sizeof identity)) return "/proc is not mounted here";
   uint64_t state = hash_separator(hash(0xcbf29ce484222325u, WARDCC_BUILD_ID));
-  state = hash(hash_separator(hash(state, configuration_path())), identity);
+  state = hash(hash_separator(hash_configuration(state)), identity);
   snprintf(place->name, sizeof place->name, "%016llx", (unsigned long long)state);
 
   if (chosen && *chosen) {

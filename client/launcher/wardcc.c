@@ -22,6 +22,8 @@ static const char usage[] =
   "WARDCC_FALLBACK=never|infra|always when to compile here after all; WARDCC_CONFIG client.jsonc; WARDCC_HOSTS.\n"
   "See also: wardctl --help\n";
 
+static const char version[] = "wardcc " WARDCC_VERSION "\n";
+
 /* Starts the agent and waits for it: for wardctl. */
 static int start_agent(void) {
   struct meeting_place place;
@@ -34,7 +36,7 @@ static int start_agent(void) {
 
 static int own_option(const char *option) {
   if (strcmp(option, "--help") == 0) return write_all(STDOUT_FILENO, usage, strlen(usage)) != 0;
-  if (strcmp(option, "--version") == 0) return write_all(STDOUT_FILENO, "wardcc " WARDCC_VERSION "\n", strlen("wardcc " WARDCC_VERSION "\n")) != 0;
+  if (strcmp(option, "--version") == 0) return write_all(STDOUT_FILENO, version, strlen(version)) != 0;
   if (strcmp(option, "--start-agent") == 0) return start_agent();
   write_all(STDERR_FILENO, usage, strlen(usage));
   return EXIT_USAGE;

@@ -172,7 +172,7 @@ test('a launcher of another build has another agent', async (t) => {
   const bench = await createBench(t);
   const newer = await createBench(t, 'newer build');
   await compile(bench);
-  const shared = { WARDCC_RUNTIME_DIR: bench.runtime };
+  const shared = { WARDCC_RUNTIME_DIR: bench.runtime, HOME: bench.directory };
   t.is((await compile(newer, shared)).stdout, 'from the farm');
   t.is(readdirSync(bench.runtime).filter((name) => name.endsWith('.sock')).length, 2);
   await ask(bench, { command: 'stop' }, { build: 'newer build' });
@@ -185,7 +185,15 @@ test('another configuration has another agent, named by an absolute path', async
   const sockets = readdirSync(bench.runtime).filter((name) => name.endsWith('.sock'));
   t.is(sockets.length, 2);
   await ask(bench, { command: 'stop' }, { config: join(bench.work, 'client.jsonc') });
-  t.is(readdirSync(bench.runtime).filter((name) => name.endsWith('.sock')).length, 1);
+  t.true(await eventually(() => readdirSync(bench.runtime).filter((name) => name.endsWith('.sock')).length === 1));
+});
+
+test('a build with a home of its own has its own agent', async (t) => {
+  const bench = await createBench(t);
+  await compile(bench);
+  t.is((await compile(bench, { HOME: '/nonexistent' })).stdout, 'from the farm');
+  t.is(readdirSync(bench.runtime).filter((name) => name.endsWith('.sock')).length, 2);
+  await ask({ runtime: bench.runtime, directory: '/nonexistent' }, { command: 'stop' });
 });
 
 test('a socket that closes without an answer is an agent that ended', async (t) => {
@@ -194,7 +202,7 @@ test('a socket that closes without an answer is an agent that ended', async (t) 
   const name = readdirSync(bench.runtime).find((file) => file.endsWith('.sock'))!;
   await ask(bench, { command: 'stop' });
   const server = createServer((socket) => socket.destroy());
-  const place = openMeetingPlace({ WARDCC_RUNTIME_DIR: bench.runtime }, 'test');
+  const place = openMeetingPlace({ HOME: bench.directory, WARDCC_RUNTIME_DIR: bench.runtime }, 'test');
   t.is(place.file('sock').split('/').at(-1), name);
   await new Promise<void>((resolve) => server.listen(place.file('sock'), resolve));
   t.teardown(() => server.close());

@@ -75,8 +75,8 @@ export const ended = (child: ChildProcess): Promise<Ended> =>
   });
 
 /** What the agent of a bench answers to a control request; undefined if there is none. */
-export const ask = async (bench: Pick<Bench, 'runtime'>, request: object, { build = 'test', config = '' } = {}): Promise<any> => {
-  const place = openMeetingPlace({ WARDCC_RUNTIME_DIR: bench.runtime, WARDCC_CONFIG: config }, build);
+export const ask = async (bench: Pick<Bench, 'runtime' | 'directory'>, request: object, { build = 'test', config = '' } = {}): Promise<any> => {
+  const place = openMeetingPlace({ HOME: bench.directory, WARDCC_RUNTIME_DIR: bench.runtime, WARDCC_CONFIG: config }, build);
   return new Promise((resolve) => {
     const socket = connect(place.file('sock'));
     const chunks: Buffer[] = [];
