@@ -29,6 +29,16 @@ const entries: Readonly<Record<string, Entry>> = {
   stop: { description: 'end your agent', load: async () => (await import('./stop.ts')).stopCommand() },
   dev: { description: 'a throwaway farm on loopback', load: async () => (await import('./dev.ts')).devCommand() },
   options: { description: 'compiler options that wardcc knows', load: async () => (await import('./options.ts')).optionsCommand() },
+  policy: {
+    description: 'check, ask and compare policies',
+    load: async () => (await import('./policy.ts')).policyCommand(),
+    failure: 1,
+  },
+  audit: {
+    description: 'verify and search decision logs',
+    load: async () => (await import('./audit.ts')).auditCommand(),
+    failure: 1,
+  },
   certs: { description: 'the small certificate authority', load: async () => (await import('./certs.ts')).certsCommand() },
 };
 

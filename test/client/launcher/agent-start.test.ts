@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test from 'ava';
 import { openMeetingPlace } from '../../../client/agent/place.ts';
-import { ask, createBench, eventually, type Bench, type Ended } from './bench.ts';
+import { ask, createBench, eventually, stop, type Bench, type Ended } from './bench.ts';
 
 const compile = (bench: Bench, env: NodeJS.ProcessEnv = {}): Promise<Ended> => bench.run(['gcc', '-c', 'a.c'], { env, script: { stdout: 'from the farm' } });
 
@@ -118,7 +118,7 @@ test('without an agent the compiler runs here; the mirrored setting or WARDCC_FA
   await compile(bench);
   const status = readdirSync(bench.runtime).find((name) => name.endsWith('.status'))!;
   t.is(readFileSync(join(bench.runtime, status), 'utf8'), 'never\n');
-  await ask(bench, { command: 'stop' });
+  await stop(bench);
   rmSync(join(bench.directory, 'bin', 'wardcc-agent'));
   t.is((await compile(bench, { WARDCC_FALLBACK: '' })).code, 116);
   t.is((await compile(bench, { WARDCC_FALLBACK: 'infra' })).code, 0);
@@ -175,7 +175,7 @@ test('a launcher of another build has another agent', async (t) => {
   const shared = { WARDCC_RUNTIME_DIR: bench.runtime, HOME: bench.directory };
   t.is((await compile(newer, shared)).stdout, 'from the farm');
   t.is(readdirSync(bench.runtime).filter((name) => name.endsWith('.sock')).length, 2);
-  await ask(bench, { command: 'stop' }, { build: 'newer build' });
+  await stop(bench, { build: 'newer build' });
 });
 
 test('another configuration has another agent, named by an absolute path', async (t) => {
@@ -184,7 +184,7 @@ test('another configuration has another agent, named by an absolute path', async
   t.is((await compile(bench, { WARDCC_CONFIG: 'client.jsonc' })).stdout, 'from the farm');
   const sockets = readdirSync(bench.runtime).filter((name) => name.endsWith('.sock'));
   t.is(sockets.length, 2);
-  await ask(bench, { command: 'stop' }, { config: join(bench.work, 'client.jsonc') });
+  await stop(bench, { config: join(bench.work, 'client.jsonc') });
   t.true(await eventually(() => readdirSync(bench.runtime).filter((name) => name.endsWith('.sock')).length === 1));
 });
 
@@ -193,14 +193,14 @@ test('a build with a home of its own has its own agent', async (t) => {
   await compile(bench);
   t.is((await compile(bench, { HOME: '/nonexistent' })).stdout, 'from the farm');
   t.is(readdirSync(bench.runtime).filter((name) => name.endsWith('.sock')).length, 2);
-  await ask({ runtime: bench.runtime, directory: '/nonexistent' }, { command: 'stop' });
+  await stop({ runtime: bench.runtime, directory: '/nonexistent' });
 });
 
 test('a socket that closes without an answer is an agent that ended', async (t) => {
   const bench = await createBench(t);
   await compile(bench);
   const name = readdirSync(bench.runtime).find((file) => file.endsWith('.sock'))!;
-  await ask(bench, { command: 'stop' });
+  await stop(bench);
   const server = createServer((socket) => socket.destroy());
   const place = openMeetingPlace({ HOME: bench.directory, WARDCC_RUNTIME_DIR: bench.runtime }, 'test');
   t.is(place.file('sock').split('/').at(-1), name);

@@ -82,13 +82,19 @@ export const ask = async (bench: Pick<Bench, 'runtime' | 'directory'>, request: 
     const chunks: Buffer[] = [];
     socket.on('error', () => resolve(undefined));
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));
-    socket.on('end', () => resolve(JSON.parse(Buffer.concat(chunks).toString('utf8', 4))));
+    socket.on('close', () => resolve(chunks.length === 0 ? undefined : JSON.parse(Buffer.concat(chunks).toString('utf8', 4))));
     const body = Buffer.from(JSON.stringify(request));
     const header = Buffer.alloc(8);
     header.write('WCJ1');
     header.writeUInt32LE(body.length, 4);
     socket.write(Buffer.concat([header, body]));
   }).finally(() => closeSync(place.descriptor));
+};
+
+/** Ends the agent of a bench, and waits until it is gone. */
+export const stop = async (bench: Pick<Bench, 'runtime' | 'directory'>, which: { build?: string; config?: string } = {}): Promise<void> => {
+  await ask(bench, { command: 'stop' }, which);
+  await eventually(async () => (await ask(bench, { command: 'stats' }, which)) === undefined);
 };
 
 /** Polls until `check` holds; false after ten seconds. */
