@@ -26,6 +26,7 @@ export const optionsCommand = (): Command => {
     .description('say what wardcc makes of one option')
     .argument('<option>', 'as it stands in a command, such as -fplugin=x.so')
     .option('--compiler <family>', 'gcc or clang', 'gcc')
+    .allowUnknownOption()
     .action((option: string, { compiler }: { compiler: string }) => {
       if (compiler !== 'gcc' && compiler !== 'clang') {
         throw new WardError('usage', '--compiler takes gcc or clang.');

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { lstatSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, realpathSync, statSync } from 'node:fs';
 
 /** `path` as seen from `cwd`; `.` and `//` go, `..` stays, because behind a link it means something else. */
 export const absolutePath = (cwd: string, path: string): string => {
@@ -27,6 +27,9 @@ export const isDirectory = (path: string): boolean => {
     return false;
   }
 };
+
+/** Is there a precompiled header that the compiler would take instead of this one? */
+export const hasCompiledHeader = (header: string): boolean => existsSync(`${header}.gch`) || existsSync(`${header}.pch`);
 
 /** Where a file that will be written lies: its directory with links resolved; or what is wrong with it. */
 export const outputPlace = (spelled: string): { path: string } | { wrong: 'output-directory' | 'output-special' } => {

@@ -13,7 +13,8 @@ import { identifyCompiler } from './compiler.ts';
 import { dependencyArguments } from './dependency-arguments.ts';
 import { diagnosticOptions } from './diagnostics.ts';
 import { localeOf } from './locale.ts';
-import { absolutePath, isDirectory, isRegularFile, outputPlace } from './paths.ts';
+import { expandNative } from './native.ts';
+import { absolutePath, hasCompiledHeader, isDirectory, isRegularFile, outputPlace } from './paths.ts';
 import { isProbe } from './probe.ts';
 import { expandResponseFiles } from './response-file.ts';
 import type { CompilerIdentity } from './compiler.ts';
@@ -38,12 +39,12 @@ export const understandCommand = async (request: CommandRequest): Promise<Comman
   if ('unreadable' in expanded) {
     return local('response-file', expanded.unreadable);
   }
-  const argv = [request.compiler, ...expanded.argv.slice(1)];
   const identity = await identifyCompiler(request.compiler);
   if (typeof identity === 'string') {
-    probe = isProbe(cwd, argv);
+    probe = isProbe(cwd, expanded.argv);
     return local(identity, request.compiler);
   }
+  const argv = await expandNative([request.compiler, ...expanded.argv.slice(1)], identity.family);
 
   const reading = readArguments(argv, identity.family);
   const [first] = reading.sources;
@@ -70,6 +71,11 @@ export const understandCommand = async (request: CommandRequest): Promise<Comman
   }
   if (!isRegularFile(source)) {
     return local('source-missing', first.path);
+  }
+
+  const compiled = reading.includes.find(({ path }) => hasCompiledHeader(absolutePath(cwd, path)));
+  if (compiled !== undefined) {
+    return local('precompiled-header', compiled.path);
   }
 
   const environment = await readEnvironment(request, identity);

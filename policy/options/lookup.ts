@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { longestSpelling, optionIndex } from './table.ts';
+import { optionIndex, spellingLengths } from './table.ts';
 import type { Family, OptionEntry } from './types.ts';
 import type { OptionReason } from './reasons.ts';
 
@@ -31,8 +31,8 @@ export const isFileArgument = (argument: string): boolean => !argument.startsWit
 export const matchOption = (argv: readonly string[], index: number, family: Family): OptionMatch | UnknownOption => {
   const argument = argv[index] ?? '';
   const table = optionIndex[family];
-  for (let length = Math.min(argument.length, longestSpelling); length > 0; length -= 1) {
-    const entry = table.get(argument.length === length ? argument : argument.slice(0, length));
+  for (const length of spellingLengths[family].get(argument.slice(0, 2)) ?? []) {
+    const entry = length > argument.length ? undefined : table.get(argument.slice(0, length));
     if (entry === undefined) {
       continue;
     }

@@ -31,5 +31,14 @@ const index = (family: Family): ReadonlyMap<string, OptionEntry> => {
 /** The entries of one family by spelling. */
 export const optionIndex: Readonly<Record<Family, ReadonlyMap<string, OptionEntry>>> = { gcc: index('gcc'), clang: index('clang') };
 
-/** Length of the longest spelling: no look-up needs to try more. */
-export const longestSpelling = optionTable.reduce((longest, entry) => Math.max(longest, entry.spelling.length), 0);
+const lengths = (family: Family): ReadonlyMap<string, readonly number[]> => {
+  const found = new Map<string, Set<number>>();
+  for (const spelling of optionIndex[family].keys()) {
+    const start = spelling.slice(0, 2);
+    found.set(start, (found.get(start) ?? new Set()).add(spelling.length));
+  }
+  return new Map([...found].map(([start, set]) => [start, [...set].sort((a, b) => b - a)]));
+};
+
+/** By the first two characters: which lengths spellings have, longest first. */
+export const spellingLengths: Readonly<Record<Family, ReadonlyMap<string, readonly number[]>>> = { gcc: lengths('gcc'), clang: lengths('clang') };

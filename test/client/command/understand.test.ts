@@ -37,8 +37,8 @@ const locals: readonly (readonly [line: string, reason: LocalReason])[] = [
   ['gcc -c a.c -o nowhere/a.o', 'output-directory'], ['gcc -c a.c -o a.c/x.o', 'output-directory'], ['gcc -c a.c -o /usr/a.o', 'path-reserved'],
   ['gcc -c a.c -o a.c', 'output-clash'], ['gcc -c a.c -MD -MF a.o', 'output-clash'], ['gcc -c a.c -MD -MF /dev/stderr', 'output-special'],
   ['gcc -c d.s', 'assembler-source'], ['gcc -c f.f90', 'language'], ['gcc -c h.h', 'language'], ['gcc -x c-header -c h.h', 'language'],
-  ['gcc -c missing.c', 'source-missing'], ['gcc -c src', 'language'], ['gcc -xc -c src', 'source-missing'], ['gcc -c conftest.c', 'configure-probe'], ['gcc -march=native -c a.c', 'native-target'],
-  ['gcc -mtune=native -c a.c', 'native-target'], ['gcc -c a.c @missing', 'response-file'], ['gcc -fplugin=x.so -c a.c', 'plugin'], ['gcc -c -fwhat a.c', 'unknown-option'],
+  ['gcc -c missing.c', 'source-missing'], ['gcc -c src', 'language'], ['gcc -xc -c src', 'source-missing'], ['gcc -c conftest.c', 'configure-probe'], ['gcc -g -march=native -c a.c', 'native-target'],
+  ['clang -march=native -c a.c', 'native-target'], ['gcc -c a.c @missing', 'response-file'], ['gcc -fplugin=x.so -c a.c', 'plugin'], ['gcc -c -fwhat a.c', 'unknown-option'],
   ['gcc -c -save-temps a.c', 'save-temps'], ['gcc -c -fprofile-use a.c', 'profile-data'], ['gcc -specs=/x -c a.c', 'tool-replaced'], ['clang -c -fmodules a.c', 'modules'],
   ['clang -c -Xclang -load a.c', 'tool-argument'], ['gcc -S -c a.c', 'several-stages'], ['gcc -v -c a.c', 'verbose'], ['gcc -c -fsyntax-only a.c', 'syntax-only'],
   ['nothing-here -c a.c', 'compiler-missing'], ['ld -c a.c', 'compiler-unknown'], ['c99-gcc -c a.c', 'compiler-script'], ['true -c a.c', 'compiler-unknown'],
@@ -161,4 +161,23 @@ test('colours and width of the terminal become options', async t => {
   t.deepEqual(await added('gcc -c a.c -fno-diagnostics-color'), []);
   t.deepEqual(await added('clang -c a.c -fdiagnostics-color=never -fmessage-length=0'), []);
   t.deepEqual(compileOf(await type('gcc -c a.c', { terminal: { isTerminal: false, columns: 0 }, env: { TERM: 'xterm' } })).argv, ['/usr/bin/gcc', '-c', 'a.c']);
+});
+
+test('a forced include with a precompiled header beside it is local', async t => {
+  const { type, directory } = place(t);
+  t.is(compileOf(await type('gcc -include h.h -c a.c')).forcedIncludes[0]?.path, `${directory}/h.h`);
+  writeFileSync(join(directory, 'h.h.gch'), '');
+  const command = await type('gcc -include h.h -c a.c');
+  t.is(command.kind === 'local' && command.reason, 'precompiled-header');
+});
+
+test('understanding a command that is known already is cheap', async t => {
+  const { type } = place(t);
+  const line = `gcc ${'-I../deps/hiredis -DUSE_JEMALLOC -Wno-unused -fno-omit-frame-pointer '.repeat(10)}-MMD -o out/a.o -c a.c`;
+  await type(line);
+  const start = performance.now();
+  for (let round = 0; round < 100; round += 1) await type(line);
+  const each = (performance.now() - start) / 100;
+  t.log(`${(each * 1000).toFixed(0)} µs a command`);
+  t.true(each < 5);
 });
