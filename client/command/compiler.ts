@@ -61,7 +61,8 @@ const examine = async (path: string): Promise<CompilerIdentity | CompilerProblem
   const [first = '', second = ''] = text.split('\n');
   const gcc = / (\d+)(?:\.\d+)+/.exec(first.replace(/\([^)]*\)/g, ''));
   const program = realpathSync(path);
-  if (gcc === null || !first.startsWith(`${name} `) || !second.includes('Free Software Foundation') || !gccName.test(posix.basename(program))) {
+  if (gcc === null || !first.startsWith(`${name} `) || !second.includes('Free Software Foundation')
+    || !gccName.test(posix.basename(program))) {
     return 'compiler-unknown';
   }
   return { family: 'gcc', driver: isCxxName(program) ? 'c++' : 'c', major: Number(gcc[1]) };
@@ -84,7 +85,8 @@ const firstBytes = (path: string): string => {
 };
 
 /** Programs that run a compiler of their own choice and pass its answers on. */
-const isWrapper = (path: string): boolean => /^(?:ccache|sccache|distcc|icecc|icerun|nocc|colorgcc|wardcc)$/.test(posix.basename(realpathSync(path)));
+const isWrapper = (path: string): boolean =>
+  /^(?:ccache|sccache|distcc|icecc|icerun|nocc|colorgcc|wardcc)$/.test(posix.basename(realpathSync(path)));
 
 /** clang decides by the name it is called by, gcc is another program: `g++`, `clang++-14`, `x86_64-linux-gnu-g++-12`, `c++`. */
 const isCxxName = (path: string): boolean => /\+\+(?:-[0-9.]+)?$/.test(posix.basename(path));

@@ -50,6 +50,7 @@ const isInstalled = async (name: string): Promise<boolean> => {
   return (await installed).has(normalized(name));
 };
 
+const catalogue = /^(?:gcc|cpplib)(?:-[0-9.]+)?\.mo$/;
 const catalogues = new Map<string, boolean>();
 
 const hasCatalogue = (languages: readonly string[], compiler: string): boolean =>
@@ -57,7 +58,7 @@ const hasCatalogue = (languages: readonly string[], compiler: string): boolean =
     const key = `${compiler}\0${language}`;
     let found = catalogues.get(key);
     if (found === undefined) {
-      found = catalogueDirectories(language, compiler).some(directory => list(directory).some(name => /^(?:gcc|cpplib)(?:-[0-9.]+)?\.mo$/.test(name)));
+      found = catalogueDirectories(language, compiler).some(directory => list(directory).some(name => catalogue.test(name)));
       catalogues.set(key, found);
     }
     return found;
@@ -65,9 +66,10 @@ const hasCatalogue = (languages: readonly string[], compiler: string): boolean =
 
 /** gettext tries ll_CC.codeset@modifier, then less of it. */
 const catalogueDirectories = (locale: string, compiler: string): string[] => {
-  const names = new Set([locale, normalized(locale), locale.replace(/\.[^@]*/, ''), locale.replace(/[.@].*/, ''), locale.replace(/[_.@].*/, '')]);
+  const shorter = [/\.[^@]*/, /[.@].*/, /[_.@].*/].map(part => locale.replace(part, ''));
+  const names = [...new Set([locale, normalized(locale), ...shorter])].filter(name => !name.includes('/'));
   const prefixes = new Set(['/usr', posix.dirname(posix.dirname(realpathSync(compiler)))]);
-  return [...prefixes].flatMap(prefix => [...names].filter(name => !name.includes('/')).map(name => posix.join(prefix, 'share/locale', name, 'LC_MESSAGES')));
+  return [...prefixes].flatMap(prefix => names.map(name => posix.join(prefix, 'share/locale', name, 'LC_MESSAGES')));
 };
 
 const list = (directory: string): string[] => {

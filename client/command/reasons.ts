@@ -27,4 +27,5 @@ const ownSentences = {
 export type LocalReason = OptionReason | keyof typeof ownSentences;
 
 /** One sentence for each reason, for people. */
-export const localReasons: Readonly<Record<LocalReason, string>> = Object.freeze(Object.assign(Object.create(null), optionReasons, ownSentences));
+export const localReasons: Readonly<Record<LocalReason, string>> = Object.freeze(Object.assign(Object.create(null), optionReasons,
+  ownSentences));

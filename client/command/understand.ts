@@ -24,10 +24,8 @@ import type { Command, CommandOutput, CommandRequest, CompileCommand } from './t
 /** Never rejects. Files are looked at, none is changed; the compiler is run at most once to learn what it is. */
 export const understandCommand = async (request: CommandRequest): Promise<Command> => {
   const { cwd } = request;
-  let source: string | undefined;
-  let probe = false;
-  const local = (reason: LocalReason, detail?: string): Command =>
-    ({ kind: 'local', reason, probe, ...(detail === undefined ? {} : { detail }), ...(source === undefined ? {} : { source }) });
+  const known: { probe: boolean; source?: string } = { probe: false };
+  const local = (reason: LocalReason, detail?: string): Command => ({ kind: 'local', reason, ...known, ...(detail === undefined ? {} : { detail }) });
 
   if (request.isUtf8 === false || [...request.argv, cwd, request.pwd ?? ''].some(each => each.includes('\ufffd'))) {
     return local('non-utf8');
@@ -41,23 +39,26 @@ export const understandCommand = async (request: CommandRequest): Promise<Comman
   }
   const identity = await identifyCompiler(request.compiler);
   if (typeof identity === 'string') {
-    probe = isProbe(cwd, expanded.argv);
+    known.probe = isProbe(cwd, expanded.argv);
     return local(identity, request.compiler);
   }
   const argv = await expandNative([request.compiler, ...expanded.argv.slice(1)], identity.family);
 
   const reading = readArguments(argv, identity.family);
   const [first] = reading.sources;
-  probe = isProbe(cwd, reading.sources.map(each => each.path));
-  source = first === undefined || first.path === '-' ? undefined : absolutePath(cwd, first.path);
-  if (probe) {
+  known.probe = isProbe(cwd, reading.sources.map(each => each.path));
+  if (first !== undefined && first.path !== '-') {
+    known.source = absolutePath(cwd, first.path);
+  }
+  if (known.probe) {
     return local('configure-probe', first?.path);
   }
   const misfit = firstMisfit(reading, argv);
   if (misfit !== undefined) {
-    const assembler = misfit.reason === 'language' && /\.s$/.test(misfit.option) ? 'assembler-source' : misfit.reason;
+    const assembler = misfit.reason === 'language' && misfit.option.endsWith('.s') ? 'assembler-source' : misfit.reason;
     return local(assembler, misfit.option);
   }
+  const { source } = known;
   if (first === undefined || source === undefined) {
     return local('source-absent');
   }

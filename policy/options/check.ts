@@ -25,9 +25,14 @@ export interface NamedPath {
   readonly detail?: OutputRole | SearchChain;
 }
 
-export type ArgvCheck =
-  | { readonly ok: true; readonly paths: readonly NamedPath[] }
-  | { readonly ok: false; readonly code: 'option-refused'; readonly reason: OptionReason; readonly option: string; readonly index: number; readonly sentence: string };
+/** `sentence` is for a person; `option` and `index` say which argument it is about. */
+export interface ArgvRefusal extends Misfit {
+  readonly ok: false;
+  readonly code: 'option-refused';
+  readonly sentence: string;
+}
+
+export type ArgvCheck = { readonly ok: true; readonly paths: readonly NamedPath[] } | ArgvRefusal;
 
 /** How much of an argument a refusal repeats. */
 const longestQuote = 200;

@@ -63,5 +63,6 @@ export const checkEnvironment = (env: Readonly<Record<string, string>>): OptionF
   Object.entries(env).flatMap(([name, value]): OptionFinding[] => {
     const variable = byName.get(name);
     const travels = variable !== undefined && variable.effect !== 'local' && variable.value?.test(value) !== false;
-    return travels ? [] : [{ code: 'option-refused', option: name, message: `The environment variable ${JSON.stringify(name.slice(0, 200))} may not be sent.` }];
+    return travels ? [] : [{ code: 'option-refused', option: name,
+      message: `The environment variable ${JSON.stringify(name.slice(0, 200))} may not be sent.` }];
   });

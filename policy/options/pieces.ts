@@ -14,20 +14,24 @@ export const pieceReason: Readonly<Record<Tool, OptionReason>> = {
 };
 
 const assembler = [
-  /^--(?:no)?execstack$/, /^--(?:warn|no-warn|fatal-warnings|32|64|x32|strip-local-absolute|no-pad-sections|reduce-memory-overheads|size-check=[a-z]+)$/,
+  /^--(?:no)?execstack$/, /^--(?:warn|no-warn|fatal-warnings|32|64|x32|strip-local-absolute|no-pad-sections|reduce-memory-overheads)$/,
+  /^--size-check=[a-z]+$/,
   /^-(?:W|Z|L|J|n|q|Qy|g|-gen-debug|-gdwarf-[2345]|-gdwarf-sections|-gdwarf-cie-version=[134])$/, /^-gdwarf-[2345]$/,
   /^--(?:no)?compress-debug-sections(?:=[a-z-]+)?$/, /^--elf-stt-common=(?:yes|no)$/, /^--generate-missing-build-notes=(?:yes|no)$/,
   /^-m(?:arch|tune|cpu)=[A-Za-z0-9_.+-]+$/, /^-m(?:relax-relocations|x86-used-note)=(?:yes|no)$/, /^-mbranches-within-32B-boundaries$/,
-  /^-malign-branch(?:-boundary|-prefix-size)?=[a-z0-9+]+$/, /^-mlfence-[a-z-]+=[a-z+]+$/, /^-m(?:sse2avx|no-relax|intel|att|abi=[a-z0-9]+)$/,
-  /^-mindex-reg$/, /^-mnaked-reg$/, /^-msyntax=(?:att|intel)$/, /^-mmnemonic=(?:att|intel)$/, /^-momit-lock-prefix=(?:yes|no)$/, /^--hash-size=[0-9]+$/,
+  /^-malign-branch(?:-boundary|-prefix-size)?=[a-z0-9+]+$/, /^-mlfence-[a-z-]+=[a-z+]+$/,
+  /^-m(?:sse2avx|no-relax|intel|att|abi=[a-z0-9]+)$/,
+  /^-mindex-reg$/, /^-mnaked-reg$/, /^-m(?:syntax|mnemonic)=(?:att|intel)$/, /^-momit-lock-prefix=(?:yes|no)$/, /^--hash-size=[0-9]+$/,
 ];
 
 const linker = [
-  /^-{1,2}(?:as-needed|no-as-needed|gc-sections|no-gc-sections|export-dynamic|no-undefined|no-allow-shlib-undefined|allow-shlib-undefined)$/,
-  /^--(?:build-id(?:=[A-Za-z0-9]+)?|hash-style=[a-z]+|icf=[a-z]+|warn-common|fatal-warnings|start-group|end-group|whole-archive|no-whole-archive)$/,
-  /^-{1,2}(?:rpath|rpath-link|soname|z|e|u|h|O|O[0-9]|E|S|s|x|X|Bsymbolic|Bsymbolic-functions|Bstatic|Bdynamic|no-copy-dt-needed-entries|enable-new-dtags|disable-new-dtags)$/,
+  /^-{1,2}(?:(?:no-)?as-needed|(?:no-)?gc-sections|export-dynamic|no-undefined|(?:no-)?allow-shlib-undefined)$/,
+  /^--(?:build-id(?:=[A-Za-z0-9]+)?|hash-style=[a-z]+|icf=[a-z]+|warn-common|fatal-warnings|(?:start|end)-group|(?:no-)?whole-archive)$/,
+  /^-{1,2}(?:rpath|rpath-link|soname|[zeuhESsxX]|O[0-9]?|Bsymbolic|Bsymbolic-functions|Bstatic|Bdynamic)$/,
+  /^--(?:no-copy-dt-needed-entries|(?:enable|disable)-new-dtags)$/,
   /^-{1,2}(?:rpath|rpath-link|soname)=[^@\0\n]*$/,
-  /^(?:relro|now|noexecstack|defs|nodelete|origin|separate-code|noseparate-code|max-page-size=[0-9a-fx]+|stack-size=[0-9a-fx]+|lazy|text|notext|pack-relative-relocs)$/,
+  /^(?:relro|now|noexecstack|defs|nodelete|origin|(?:no)?separate-code|lazy|(?:no)?text|pack-relative-relocs)$/,
+  /^(?:max-page|stack)-size=[0-9a-fx]+$/,
   /^[A-Za-z0-9_.$][A-Za-z0-9_.$/+-]*$/,
 ];
 

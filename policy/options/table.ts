@@ -41,4 +41,5 @@ const lengths = (family: Family): ReadonlyMap<string, readonly number[]> => {
 };
 
 /** By the first two characters: which lengths spellings have, longest first. */
-export const spellingLengths: Readonly<Record<Family, ReadonlyMap<string, readonly number[]>>> = { gcc: lengths('gcc'), clang: lengths('clang') };
+export const spellingLengths: Readonly<Record<Family, ReadonlyMap<string, readonly number[]>>> = { gcc: lengths('gcc'),
+  clang: lengths('clang') };

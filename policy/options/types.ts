@@ -15,7 +15,8 @@ export type Family = 'gcc' | 'clang';
 export type Form = 'flag' | 'joined' | 'separate' | 'either';
 
 /** Which part of the include search path a directory joins. */
-export type SearchChain = 'quote' | 'user' | 'system' | 'system-after' | 'after' | 'cxx-system' | 'framework' | 'prefix' | 'with-prefix' | 'with-prefix-before';
+export type SearchChain = 'quote' | 'user' | 'system' | 'system-after' | 'after' | 'cxx-system' | 'framework'
+  | 'prefix' | 'with-prefix' | 'with-prefix-before';
 
 /** What a file is that a compile writes. */
 export type OutputRole = 'object' | 'assembly' | 'bitcode' | 'depfile' | 'dwo' | 'gcno' | 'stack-usage' | 'callgraph' | 'diagnostics'

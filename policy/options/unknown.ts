@@ -31,13 +31,15 @@ export const unknownOptions = async (compiler: string): Promise<string[]> => {
   return [...spellings].filter(each => !isKnown(each, family)).sort();
 };
 
+const placeholder = /(?:[<[(]|=[a-z][a-z0-9-]*$|=[0-9,]+$).*$/i;
+
 /**
  * The options at the start of the lines of a help text. Placeholders for values are cut off: `-std=<standard>` is `-std=`,
  * and `-fcompare-debug[=<opts>]` is `-fcompare-debug`.
  */
 export const listedOptions = (help: string): string[] =>
   help.split('\n').flatMap(line => {
-    const found = /^ {1,4}(-[^\s,]+)/.exec(line)?.[1]?.replace(/(?:[<[(]|=[a-z][a-z0-9-]*$|=[0-9,]+$).*$/i, match => (match.startsWith('=') ? '=' : ''));
+    const found = /^ {1,4}(-[^\s,]+)/.exec(line)?.[1]?.replace(placeholder, match => (match.startsWith('=') ? '=' : ''));
     return found === undefined || found === '-' || found === '--' ? [] : [found];
   });
 

@@ -52,11 +52,14 @@ export const driver = [
   ...entries(clang, '-module-dependency-dir -dsym-dir -gen-cdb-fragment-path', 'separate', local('modules')),
 
   // questions
-  ...entries(both, '-### -dumpversion -dumpmachine --version -version --help -help -print-search-dirs --print-search-dirs', 'flag', question),
-  ...entries(both, '-print-libgcc-file-name --print-libgcc-file-name -print-multi-lib -print-multi-directory -print-multiarch', 'flag', question),
+  ...entries(both, `
+    -### -dumpversion -dumpmachine --version -version --help -help -print-search-dirs --print-search-dirs`, 'flag', question),
+  ...entries(both, `
+    -print-libgcc-file-name --print-libgcc-file-name -print-multi-lib -print-multi-directory -print-multiarch`, 'flag', question),
   ...entries(both, '--print-multi-lib --print-multi-directory --print-multiarch -print-multi-os-directory', 'flag', question),
   ...entries(both, '-print-file-name= --print-file-name= -print-prog-name= --print-prog-name= --help=', 'joined', question),
-  ...entries(gcc, '-dumpspecs -dumpfullversion -print-sysroot -print-sysroot-headers-suffix --target-help -print-objc-runtime-info', 'flag', question),
+  ...entries(gcc, `
+    -dumpspecs -dumpfullversion -print-sysroot -print-sysroot-headers-suffix --target-help -print-objc-runtime-info`, 'flag', question),
   ...entries(gcc, '--completion=', 'joined', question),
   ...entries(gcc, '-fhelp -fversion -ftarget-help', 'flag', question),
   ...entries(gcc, '-fhelp=', 'joined', question),
@@ -91,7 +94,8 @@ export const driver = [
   ...entries(clang, '-resource-dir -gcc-toolchain', 'separate', replaced),
   ...entries(clang, '-cc1 -cc1as -cc1gen-reproducer', 'flag', replaced),
   ...entries(clang, '--no-default-config', 'flag', plain),
-  ...entries(clang, '-fno-integrated-as -no-integrated-as -fno-integrated-cc1 -via-file-asm --via-file-asm', 'flag', local('tool-replaced')),
+  ...entries(clang, `
+    -fno-integrated-as -no-integrated-as -fno-integrated-cc1 -via-file-asm --via-file-asm`, 'flag', local('tool-replaced')),
   ...entries(clang, '-fintegrated-as -integrated-as -fintegrated-cc1', 'flag', plain),
   entry(both, '-Wa,', 'joined', { kind: 'pieces', tool: 'assembler' }),
   entry(both, '-Wp,', 'joined', { kind: 'pieces', tool: 'preprocessor' }),

@@ -15,7 +15,8 @@ export const linking = [
   entry(both, '-u', 'separate', plain, word),
   entry(both, '-z', 'separate', plain, word),
   entry(both, '-e', 'separate', plain, name),
-  ...entries(both, '-r -s -static -shared -rdynamic -pie -no-pie -static-pie -nostdlib -nostartfiles -nodefaultlibs -nolibc', 'flag', plain),
+  ...entries(both, `
+    -r -s -static -shared -rdynamic -pie -no-pie -static-pie -nostdlib -nostartfiles -nodefaultlibs -nolibc`, 'flag', plain),
   ...entries(both, '--static --shared -static-libgcc -shared-libgcc -static-libstdc++ -nopie', 'flag', plain),
   ...entries(gcc, '-static-libasan -static-libtsan -static-libubsan -static-liblsan -static-libhwasan -symbolic', 'flag', plain),
   ...entries(clang, '-static-libsan -shared-libsan -static-openmp -nostdlib++', 'flag', plain),

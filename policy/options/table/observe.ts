@@ -17,13 +17,17 @@ export const observe = [
   // debug information
   ...entries(both, '-g -g0 -g1 -g2 -g3 -ggdb -ggdb0 -ggdb1 -ggdb2 -ggdb3 -gdwarf --debug', 'flag', plain),
   ...entries(both, '-gdwarf-', 'joined', plain, /^[2-5]$/),
-  ...entries(gcc, '-gstabs -gstabs+ -gstabs0 -gstabs1 -gstabs2 -gstabs3 -gxcoff -gxcoff+ -gvms -gcoff -gcoff1 -gcoff2 -gcoff3 -gz', 'flag', plain),
+  ...entries(gcc, `
+    -gstabs -gstabs+ -gstabs0 -gstabs1 -gstabs2 -gstabs3 -gxcoff -gxcoff+ -gvms -gcoff -gcoff1 -gcoff2 -gcoff3 -gz`, 'flag', plain),
   ...entries(gcc, '-gctf -gctf0 -gctf1 -gctf2 -gbtf -gcodeview -gprune-btf', 'flag', plain),
   ...entries(clang, '-glldb -gsce -gdbx -gfull -gused -gline-tables-only -gline-directives-only -gmlt -gcodeview -gz', 'flag', plain),
-  ...switches(both, '-g', 'column-info dwarf32 dwarf64 gnu-pubnames pubnames strict-dwarf statement-frontiers record-gcc-switches record-command-line'),
+  ...switches(both, '-g',
+    'column-info dwarf32 dwarf64 gnu-pubnames pubnames strict-dwarf statement-frontiers record-gcc-switches record-command-line'),
   ...switches(gcc, '-g', `
-    as-loc-support as-locview-support describe-dies inline-points internal-reset-location-views toggle variable-location-views?= prune-btf`),
-  ...switches(clang, '-g', 'codeview-ghash codeview-command-line dwarf-aranges inline-line-tables simple-template-names?= template-alias key-instructions'),
+    as-loc-support as-locview-support describe-dies inline-points internal-reset-location-views toggle variable-location-views?=
+    prune-btf`),
+  ...switches(clang, '-g',
+    'codeview-ghash codeview-command-line dwarf-aranges inline-line-tables simple-template-names?= template-alias key-instructions'),
   ...entries(clang, '-gno-embed-source -gno-modules -gno-omit-unreferenced-methods -gomit-unreferenced-methods', 'flag', plain),
   ...entries(clang, '-gembed-source', 'flag', plain),
   ...entries(both, '-gz=', 'joined', plain, word),
@@ -34,16 +38,18 @@ export const observe = [
   ...entries(clang, '-gsplit-dwarf=single', 'flag', plain),
   ...entries(gcc, '-gen-decls', 'flag', dump),
   ...switches(gcc, '-f', `
-    eliminate-dwarf2-dups eliminate-unused-debug-symbols eliminate-unused-debug-types emit-class-debug-always emit-struct-debug-baseonly
-    emit-struct-debug-detailed= emit-struct-debug-reduced gnat-encodings= merge-debug-strings var-tracking
-    var-tracking-assignments var-tracking-assignments-toggle var-tracking-uninit debug-types-section`),
+    eliminate-dwarf2-dups eliminate-unused-debug-symbols eliminate-unused-debug-types emit-class-debug-always
+    emit-struct-debug-baseonly emit-struct-debug-detailed= emit-struct-debug-reduced gnat-encodings= merge-debug-strings
+    var-tracking var-tracking-assignments var-tracking-assignments-toggle var-tracking-uninit debug-types-section`),
   ...switches(clang, '-f', `
     debug-default-version= debug-info-for-profiling debug-macro debug-pass-arguments debug-pass-structure debug-ranges-base-address
-    debug-types-section eliminate-unused-debug-symbols eliminate-unused-debug-types jmc split-dwarf-inlining standalone-debug limit-debug-info`),
+    debug-types-section eliminate-unused-debug-symbols eliminate-unused-debug-types jmc split-dwarf-inlining standalone-debug
+    limit-debug-info`),
 
   // sanitizers; their ignore lists are text inputs
   ...switches(both, '-f', `
-    sanitize-address-use-after-scope sanitize-coverage= sanitize-recover?= sanitize-undefined-trap-on-error sanitize= sanitize-trap?=`),
+    sanitize-address-use-after-scope sanitize-coverage= sanitize-recover?= sanitize-undefined-trap-on-error sanitize=
+    sanitize-trap?=`),
   ...entries(both, '-fno-sanitize= -fno-sanitize-recover= -fno-sanitize-coverage= -fno-sanitize-trap=', 'joined', plain, word),
   ...switches(gcc, '-f', `
     asan-shadow-offset= sanitize-sections= chkp-check-incomplete-type chkp-check-read chkp-check-write
@@ -57,15 +63,19 @@ export const observe = [
     sanitize-address-use-odr-indicator sanitize-cfi-canonical-jump-tables sanitize-cfi-cross-dso
     sanitize-cfi-icall-generalize-pointers sanitize-cfi-icall-experimental-normalize-integers sanitize-hwaddress-abi=
     sanitize-hwaddress-experimental-aliasing sanitize-kcfi-arity sanitize-link-c++-runtime sanitize-link-runtime
-    sanitize-memory-param-retval sanitize-memory-track-origins?= sanitize-memory-use-after-dtor sanitize-merge?= sanitize-minimal-runtime
-    sanitize-stable-abi sanitize-stats sanitize-thread-atomics sanitize-thread-func-entry-exit sanitize-thread-memory-access
-    sanitize-undefined-strip-path-components= sanitize-annotate-debug-info?= sanitize-skip-hot-cutoff=`),
+    sanitize-memory-param-retval sanitize-memory-track-origins?= sanitize-memory-use-after-dtor sanitize-merge?=
+    sanitize-minimal-runtime sanitize-stable-abi sanitize-stats sanitize-thread-atomics sanitize-thread-func-entry-exit
+    sanitize-thread-memory-access sanitize-undefined-strip-path-components= sanitize-annotate-debug-info?= sanitize-skip-hot-cutoff=`),
   ...entries(clang, '-fno-sanitize-ignorelist -fno-sanitize-blacklist', 'flag', plain),
-  ...entries(clang, '-fsanitize-blacklist= -fsanitize-ignorelist= -fsanitize-system-blacklist= -fsanitize-system-ignorelist=', 'joined', { kind: 'input' }),
-  ...entries(clang, '-fsanitize-coverage-allowlist= -fsanitize-coverage-whitelist= -fsanitize-coverage-ignorelist= -fsanitize-coverage-blacklist=', 'joined', { kind: 'input' }),
+  ...entries(clang, `
+    -fsanitize-blacklist= -fsanitize-ignorelist= -fsanitize-system-blacklist= -fsanitize-system-ignorelist=`, 'joined', { kind: 'input' }),
+  ...entries(clang, `
+    -fsanitize-coverage-allowlist= -fsanitize-coverage-whitelist= -fsanitize-coverage-ignorelist=
+    -fsanitize-coverage-blacklist=`, 'joined', { kind: 'input' }),
   ...entries(clang, '-fprofile-list=', 'joined', { kind: 'input' }),
   ...entries(clang, '-fxray-always-instrument= -fxray-never-instrument= -fxray-attr-list=', 'either', { kind: 'input' }),
-  ...entries(clang, '-fbasic-block-sections=list= -frandomize-layout-seed-file= -fexperimental-sanitize-metadata-ignorelist=', 'joined', { kind: 'input' }),
+  ...entries(clang, `
+    -fbasic-block-sections=list= -frandomize-layout-seed-file= -fexperimental-sanitize-metadata-ignorelist=`, 'joined', { kind: 'input' }),
   ...entries(clang, '-frandomize-layout-seed= -fexperimental-sanitize-metadata= -fpatchable-function-entry-offset=', 'joined', plain, word),
 
   // coverage and profiles: names that the program will write are text, data that the compiler reads is not
@@ -84,7 +94,8 @@ export const observe = [
   ...switches(clang, '-f', `
     coverage-mapping coverage-mcdc mcdc-coverage memory-profile profile-sample-accurate auto-profile-accurate
     pseudo-probe-for-profiling profile-function-groups= profile-selected-function-group= profile-continuous`),
-  ...entries(clang, '-fprofile-instr-generate -fcs-profile-generate -fcreate-profile -fno-profile-instr-generate -fno-profile-instr-use', 'flag', plain),
+  ...entries(clang, `
+    -fprofile-instr-generate -fcs-profile-generate -fcreate-profile -fno-profile-instr-generate -fno-profile-instr-use`, 'flag', plain),
   ...entries(clang, '-fno-profile-sample-use', 'flag', plain),
   ...entries(clang, '-fprofile-instr-generate= -fcs-profile-generate= -fmemory-profile=', 'joined', plain, text),
   ...entries(clang, '-fprofile-instr-use -fprofile-sample-use', 'flag', profile),

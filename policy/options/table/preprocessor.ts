@@ -62,7 +62,9 @@ export const preprocessor = [
   entry(gcc, '--assert=', 'joined', plain),
   entry(both, '-undef', 'flag', plain),
   entry(gcc, '-remap', 'flag', local('unknown-option')),
-  ...entries(both, '-C -CC -P -H --comments --comments-in-macros --no-line-commands --trace-includes -trigraphs --trigraphs -traditional-cpp --traditional-cpp', 'flag', plain),
+  ...entries(both, `
+    -C -CC -P -H --comments --comments-in-macros --no-line-commands --trace-includes -trigraphs --trigraphs -traditional-cpp
+    --traditional-cpp`, 'flag', plain),
 
   ...entries(both, '-M -MM -MG --dependencies --user-dependencies --print-missing-file-dependencies', 'flag', local('dependencies-only')),
   ...entries(both, '-MD --write-dependencies', 'flag', dependencies('all')),
@@ -83,7 +85,8 @@ export const preprocessor = [
   entry(both, '-fmodule', 'joined', local('modules')),
   entry(clang, '-fmodules-user-build-path', 'separate', local('modules')),
   ...entries(both, '-fno-modules -fno-modules-ts -fno-cxx-modules -fno-implicit-modules -fno-implicit-module-maps', 'flag', plain),
-  ...entries(clang, '-fcxx-modules -fimplicit-modules -fimplicit-module-maps -fbuiltin-module-map -fsystem-module', 'flag', local('modules')),
+  ...entries(clang, `
+    -fcxx-modules -fimplicit-modules -fimplicit-module-maps -fbuiltin-module-map -fsystem-module`, 'flag', local('modules')),
   ...entries(clang, '-fprebuilt-implicit-modules -gmodules', 'flag', local('modules')),
   ...entries(clang, '-fprebuilt-module-path= -fdepfile-entry=', 'joined', local('modules')),
   ...entries(gcc, '-flang-info-', 'joined', local('modules')),
@@ -92,10 +95,12 @@ export const preprocessor = [
   ...entries(clang, '-fbuild-session-file= -fbuild-session-timestamp=', 'joined', local('build-session')),
 
   // text that is read or written in another character set
-  ...entries(both, '-finput-charset= -fexec-charset= -fwide-exec-charset=', 'joined', plain, /^(?:utf-?8|utf-?16|utf-?32|utf-?16[lb]e|utf-?32[lb]e)$/i),
+  ...entries(both, `
+    -finput-charset= -fexec-charset= -fwide-exec-charset=`, 'joined', plain, /^(?:utf-?8|utf-?16|utf-?32|utf-?16[lb]e|utf-?32[lb]e)$/i),
 
   // paths that are only text
-  ...entries(both, '-ffile-prefix-map= -fmacro-prefix-map= -fdebug-prefix-map= -fprofile-prefix-map= -fcoverage-prefix-map=', 'joined', plain, text),
+  ...entries(both, `
+    -ffile-prefix-map= -fmacro-prefix-map= -fdebug-prefix-map= -fprofile-prefix-map= -fcoverage-prefix-map=`, 'joined', plain, text),
   ...entries(both, '-fdebug-compilation-dir= -ffile-compilation-dir= -fcoverage-compilation-dir=', 'joined', plain, text),
   entry(clang, '-fdebug-compilation-dir', 'separate', plain, text),
   ...entries(gcc, '-fprofile-prefix-path=', 'joined', plain, text),

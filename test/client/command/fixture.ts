@@ -15,7 +15,8 @@ export const place = (t: { teardown(done: () => void): void }): Place => {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), 'wardcc command-')));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
   for (const name of ['src', 'out']) mkdirSync(join(directory, name));
-  for (const name of ['a.c', 'src/b.cc', 'src/c.S', 'd.s', 'e.i', 'f.f90', 'conftest.c', 'h.h']) writeFileSync(join(directory, name), 'int x;\n');
+  for (const name of ['a.c', 'src/b.cc', 'src/c.S', 'd.s', 'e.i', 'f.f90', 'conftest.c', 'h.h']) writeFileSync(join(directory, name),
+    'int x;\n');
   return {
     directory,
     type: (line, more = {}) => {

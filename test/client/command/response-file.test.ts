@@ -22,7 +22,8 @@ const macrosOf = (compiler: string, content: string): string[] => {
   const directory = mkdtempSync(join(tmpdir(), 'wardcc-response-'));
   try {
     writeFileSync(join(directory, 'r'), content);
-    const output = execFileSync(compiler, ['-E', '-dM', '-undef', '-x', 'c', '/dev/null', `@${join(directory, 'r')}`], { encoding: 'utf8' });
+    const output = execFileSync(compiler, ['-E', '-dM', '-undef', '-x', 'c', '/dev/null', `@${join(directory, 'r')}`],
+      { encoding: 'utf8' });
     return output.split('\n').filter(line => line.startsWith('#define M_')).sort();
   } finally {
     rmSync(directory, { recursive: true, force: true });

@@ -12,7 +12,8 @@ import type { Family, OptionEntry } from '../../../policy/options/index.ts';
 
 const run = (command: string, args: readonly string[], cwd: string): Promise<string> =>
   new Promise(resolve => {
-    execFile(command, [...args], { cwd, env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' }, maxBuffer: 1 << 26 }, (_, stdout, stderr) => resolve(stdout + stderr));
+    execFile(command, [...args], { cwd, env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' }, maxBuffer: 1 << 26 }, (_, stdout,
+      stderr) => resolve(stdout + stderr));
   });
 
 /** Options that may be sent: the others need not be read right, they end the reading. */
@@ -28,7 +29,8 @@ const directory = async (t: { teardown(done: () => Promise<void>): void }): Prom
 
 /** Ways to write an option so that the table admits it. A joined value may be empty where its pattern says so. */
 const samples = (entry: OptionEntry): string[] => {
-  const values = entry.form === 'joined' ? ['', '1', '2', 'all', 'utf-8', 'disable', 'text', 'x=1'].filter(value => entry.value?.test(value) !== false).slice(0, 2) : [''];
+  const values = entry.form === 'joined' ? ['', '1', '2', 'all', 'utf-8', 'disable', 'text',
+    'x=1'].filter(value => entry.value?.test(value) !== false).slice(0, 2) : [''];
   return values.map(value => entry.spelling + value);
 };
 
@@ -55,7 +57,8 @@ test('clang takes a separate value exactly where the table says so', async t => 
   for (let start = 0; start < entries.length; start += 100) {
     const batch = entries.slice(start, start + 100);
     await Promise.all(batch.map((_, index) => writeFile(join(cwd, `n${index}.c`), '')));
-    const output = await run('clang', ['-ccc-print-bindings', '-c', ...batch.flatMap((entry, index) => [entry.sample, `n${index}.c`])], cwd);
+    const output = await run('clang', ['-ccc-print-bindings', '-c', ...batch.flatMap((entry, index) => [entry.sample,
+      `n${index}.c`])], cwd);
     for (const [index, { sample, form }] of batch.entries()) {
       if (output.includes(`unknown argument: '${sample}'`) || output.includes(`unknown argument '${sample}'`)) continue;
       t.is(!output.includes(`"n${index}.c"`), form === 'separate' || form === 'either', sample);

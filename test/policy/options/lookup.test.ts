@@ -6,7 +6,8 @@ import type { Family } from '../../../policy/options/index.ts';
 const families = fc.constantFrom<Family>('gcc', 'clang');
 const spelling = fc.constantFrom(...optionTable.map(entry => entry.spelling));
 const argument = fc.oneof(
-  spelling, fc.tuple(spelling, fc.string()).map(parts => parts.join('')), fc.string({ unit: 'binary' }), fc.constantFrom('-c', '-o', 'a.c', '@x', '-', '--', ''),
+  spelling, fc.tuple(spelling, fc.string()).map(parts => parts.join('')), fc.string({ unit: 'binary' }), fc.constantFrom('-c', '-o',
+    'a.c', '@x', '-', '--', ''),
 );
 
 test('reading and checking any argument list ends without throwing', t => {
@@ -47,7 +48,8 @@ test('an abbreviated long option is unknown', t => {
     for (const family of entry.families) {
       const shorter = entry.spelling.slice(0, -1);
       const match = matchOption(['cc', shorter, 'x'], 1, family);
-      t.true('unknown' in match || match.entry.spelling === shorter, `${shorter} is taken for ${'unknown' in match ? '' : match.entry.spelling}`);
+      t.true('unknown' in match || match.entry.spelling === shorter,
+        `${shorter} is taken for ${'unknown' in match ? '' : match.entry.spelling}`);
     }
   }
 });

@@ -11,16 +11,22 @@ const sources = ['a.c', 'src/b.c', 'src/b.c.c', '-x c src/plain', 'dir.d/c.cc'];
 const destinations = ['', '-o x.o', '-o out/x.o', '-oout/x', '-o out.dir/x', '-o x.y.o', '-o ./out/../x.o', '-o .o', '--output=out/x.obj'];
 const stages = ['-c', '-S', '-c -g', '--compile', '-S -g'];
 const extras: readonly (readonly [words: string, families: readonly Family[]])[] = [
-  ['', ['gcc', 'clang']], ['-MD', ['gcc', 'clang']], ['-MMD -MP', ['gcc', 'clang']], ['-MD -MF d.dep', ['gcc', 'clang']], ['-MMD -MFout/e.d -MT t', ['gcc', 'clang']],
-  ['-Wp,-MD,out/w.d', ['gcc', 'clang']], ['-Wp,-MMD,w.d,-MT,t -Wp,-D_X=1', ['gcc']], ['-gsplit-dwarf', ['gcc', 'clang']], ['--coverage', ['gcc', 'clang']],
-  ['-ftest-coverage -fprofile-arcs', ['gcc', 'clang']], ['-fstack-usage', ['gcc', 'clang']], ['-fcallgraph-info=su', ['gcc']], ['-fcallgraph-info -fstack-usage', ['gcc']],
-  ['-ftime-trace -ftime-trace-granularity=0', ['clang']], ['--serialize-diagnostics s.dia', ['clang']], ['-MJ out/db.json', ['clang']], ['-aux-info aux.txt', ['gcc']],
-  ['-emit-llvm', ['clang']], ['-flto', ['gcc', 'clang']], ['-gsplit-dwarf --coverage -MD', ['gcc', 'clang']], ['-gsplit-dwarf=single', ['clang']],
+  ['', ['gcc', 'clang']], ['-MD', ['gcc', 'clang']], ['-MMD -MP', ['gcc', 'clang']], ['-MD -MF d.dep', ['gcc', 'clang']],
+  ['-MMD -MFout/e.d -MT t', ['gcc', 'clang']],
+  ['-Wp,-MD,out/w.d', ['gcc', 'clang']], ['-Wp,-MMD,w.d,-MT,t -Wp,-D_X=1', ['gcc']], ['-gsplit-dwarf', ['gcc', 'clang']],
+  ['--coverage', ['gcc', 'clang']],
+  ['-ftest-coverage -fprofile-arcs', ['gcc', 'clang']], ['-fstack-usage', ['gcc', 'clang']], ['-fcallgraph-info=su', ['gcc']],
+  ['-fcallgraph-info -fstack-usage', ['gcc']],
+  ['-ftime-trace -ftime-trace-granularity=0', ['clang']], ['--serialize-diagnostics s.dia', ['clang']], ['-MJ out/db.json', ['clang']],
+  ['-aux-info aux.txt', ['gcc']],
+  ['-emit-llvm', ['clang']], ['-flto', ['gcc', 'clang']], ['-gsplit-dwarf --coverage -MD', ['gcc', 'clang']],
+  ['-gsplit-dwarf=single', ['clang']],
 ];
 
 const prepare = async (directory: string): Promise<void> => {
   await Promise.all(['src', 'out', 'out.dir', 'dir.d'].map(name => mkdir(join(directory, name), { recursive: true })));
-  await Promise.all(['a.c', 'src/b.c', 'src/b.c.c', 'src/plain', 'dir.d/c.cc'].map(name => writeFile(join(directory, name), 'int f(int a) { return a + 1; }\n')));
+  await Promise.all(['a.c', 'src/b.c', 'src/b.c.c', 'src/plain', 'dir.d/c.cc'].map(name => writeFile(join(directory, name),
+    'int f(int a) { return a + 1; }\n')));
 };
 
 const files = async (directory: string): Promise<Set<string>> => {
@@ -29,7 +35,8 @@ const files = async (directory: string): Promise<Set<string>> => {
 };
 
 const compile = (argv: readonly string[], cwd: string): Promise<boolean> =>
-  new Promise(resolve => execFile(argv[0] ?? '', argv.slice(1), { cwd, env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' } }, error => resolve(error === null)));
+  new Promise(resolve => execFile(argv[0] ?? '', argv.slice(1), { cwd, env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' } },
+    error => resolve(error === null)));
 
 for (const family of ['gcc', 'clang'] as const) {
   test(`what ${family} writes is what the table derives`, async t => {

@@ -3,9 +3,12 @@ import { optionsCommand } from '../../../ctl/options.ts';
 import { listedOptions, unknownOptions } from '../../../policy/options/unknown.ts';
 
 test('the options of a help text are found, their placeholders are not', t => {
-  const help = ['Options:', '  -fabi-version=              Text.', '  -std=<standard>   Text', '  -fcompare-debug[=<opts>]  Text', '  -O<number>', '  -D<macro>[=<val>]',
-    '  -fcf-protection=[full|none]', '  -B <prefix>', '  -flto=auto', '                              -not-this', 'text -nor-this', '  --param=x=<0,1>'].join('\n');
-  t.deepEqual(listedOptions(help), ['-fabi-version=', '-std=', '-fcompare-debug', '-O', '-D', '-fcf-protection=', '-B', '-flto=', '--param=x=']);
+  const help = ['Options:', '  -fabi-version=              Text.', '  -std=<standard>   Text', '  -fcompare-debug[=<opts>]  Text',
+    '  -O<number>', '  -D<macro>[=<val>]',
+    '  -fcf-protection=[full|none]', '  -B <prefix>', '  -flto=auto', '                              -not-this', 'text -nor-this',
+      '  --param=x=<0,1>'].join('\n');
+  t.deepEqual(listedOptions(help), ['-fabi-version=', '-std=', '-fcompare-debug', '-O', '-D', '-fcf-protection=', '-B', '-flto=',
+    '--param=x=']);
 });
 
 test('the table knows what gcc lists, but for a few', async t => {
