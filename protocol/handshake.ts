@@ -41,17 +41,26 @@ export interface ServerAuthenticator {
   accept(io: AuthIo, hello: ClientHello): Promise<unknown>;
 }
 
-export interface ClientHandshakeOptions {
-  authenticator: ClientAuthenticator;
-  exporter: Exporter;
-  timeoutMs?: number;
+/** What one side brings to its hello. */
+export interface HelloSecrets {
+  nonce: Buffer;
+  pair: KeyPair;
 }
 
-export interface ServerHandshakeOptions {
-  /** The permitted mechanisms of this connection. */
-  authenticators: ReadonlyMap<Mechanism, ServerAuthenticator>;
+export interface HandshakeOptions {
   exporter: Exporter;
   timeoutMs?: number;
+  /** Makes the hello; only test vectors give something else than fresh secrets. */
+  secrets?: () => HelloSecrets;
+}
+
+export interface ClientHandshakeOptions extends HandshakeOptions {
+  authenticator: ClientAuthenticator;
+}
+
+export interface ServerHandshakeOptions extends HandshakeOptions {
+  /** The permitted mechanisms of this connection. */
+  authenticators: ReadonlyMap<Mechanism, ServerAuthenticator>;
 }
 
 export interface Accepted {
@@ -61,6 +70,8 @@ export interface Accepted {
   mechanism: Mechanism;
   target: string;
 }
+
+const freshSecrets = (): HelloSecrets => ({ nonce: randomBytes(NONCE_BYTES), pair: newKeyPair() });
 
 /** Exporter bytes for the keys. Only an SSH connection may do without. */
 const exportedFor = (mechanism: Mechanism, exporter: Exporter): Buffer | undefined => {
@@ -72,14 +83,12 @@ const exportedFor = (mechanism: Mechanism, exporter: Exporter): Buffer | undefin
 
 /** Runs the client's side. The channel that it resolves to has sent nothing yet; the server's first message is `welcome`. */
 export const clientHandshake = async (transport: Transport, options: ClientHandshakeOptions): Promise<Channel> => {
-  const { authenticator, exporter } = options;
+  const { authenticator, exporter, secrets = freshSecrets } = options;
   const wire = new HandshakeWire(transport, 'client', options.timeoutMs);
   try {
-    const pair = newKeyPair();
+    const { nonce, pair } = secrets();
     const exported = exportedFor(authenticator.mechanism, exporter);
-    wire.send(frameType.HELLO, encodeClientHello({
-      nonce: randomBytes(NONCE_BYTES), publicKey: pair.publicKey, mechanism: authenticator.mechanism, target: authenticator.target,
-    }));
+    wire.send(frameType.HELLO, encodeClientHello({ nonce, publicKey: pair.publicKey, mechanism: authenticator.mechanism, target: authenticator.target }));
     const hello = decodeServerHello(await wire.receive(frameType.HELLO));
     await authenticator.authenticate?.(authIo(wire, exporter, () => {}));
     const keys = deriveKeys(wire.transcript.digest(), sharedSecret(pair.secretKey, hello.publicKey), exported);
@@ -92,7 +101,7 @@ export const clientHandshake = async (transport: Transport, options: ClientHands
 
 /** Runs the server's side. Register `onStream` and send `welcome` right after it resolves. */
 export const serverHandshake = async (transport: Transport, options: ServerHandshakeOptions): Promise<Accepted> => {
-  const { authenticators, exporter } = options;
+  const { authenticators, exporter, secrets = freshSecrets } = options;
   const wire = new HandshakeWire(transport, 'server', options.timeoutMs);
   try {
     const hello = decodeClientHello(await wire.receive(frameType.HELLO));
@@ -102,8 +111,9 @@ export const serverHandshake = async (transport: Transport, options: ServerHands
     let pair: KeyPair | undefined;
     const greet = (): KeyPair => {
       if (pair !== undefined) return pair;
-      pair = newKeyPair();
-      wire.send(frameType.HELLO, encodeServerHello({ nonce: randomBytes(NONCE_BYTES), publicKey: pair.publicKey }));
+      const made = secrets();
+      pair = made.pair;
+      wire.send(frameType.HELLO, encodeServerHello({ nonce: made.nonce, publicKey: pair.publicKey }));
       return pair;
     };
     const identity = await authenticator.accept(authIo(wire, exporter, greet), hello);

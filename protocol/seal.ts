@@ -83,8 +83,8 @@ export class Opener {
     setSequence(this.#nonce, this.#sequence);
     const decipher = createDecipheriv('aes-256-gcm', this.#key, this.#nonce, options);
     decipher.setAAD(frame.covered);
-    decipher.setAuthTag(frame.tag ?? nothing);
     try {
+      decipher.setAuthTag(frame.tag ?? nothing);
       decipher.final();
     } catch {
       throw new WardError('bad-tag', `Frame ${this.#sequence} fails its integrity check.`);
