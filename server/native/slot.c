@@ -207,16 +207,21 @@ int main(int argc, char **argv) {
   if (chdir("/") != 0) die("chdir", "/");
   join_cgroups(&room);
   enter_namespaces();
-  mount_file_systems(&room);
-  set_limits(&room);
-  drop_privileges(&room);
-  die_with(parent);
 
   const int forwarded[] = {SIGTERM, SIGINT, SIGHUP};
   for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++) signal(forwarded[i], kill_child);
   if ((child = fork()) < 0) die("fork", "");
-  if (child > 0) _exit(wait_for_child(-1));
+  if (child > 0) {
+    drop_privileges(&room);
+    die_with(parent);
+    _exit(wait_for_child(-1));
+  }
 
+  /* bubblewrap looks its child up there, by the number it has here. */
+  if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0) die("mount", "/proc");
+  mount_file_systems(&room);
+  set_limits(&room);
+  drop_privileges(&room);
   /* The first process of the pid namespace: its end is the end of all in it. It only collects the dead. */
   die_with(0);
   int report[2];
