@@ -43,8 +43,6 @@ export class Channel {
   readonly role: Role;
   /** Resolves at the end of the session: with what ended it, or undefined when both sides were done. */
   readonly closed: Promise<WardError | undefined>;
-  /** When the last frame came (ms since the epoch). */
-  lastReceived = Date.now();
   readonly #transport: Transport;
   readonly #decoder: FrameDecoder;
   readonly #opener: Opener;
@@ -54,6 +52,8 @@ export class Channel {
   readonly #pings = new Map<string, { sent: number; resolve: (ms: number) => void; reject: (error: WardError) => void }>();
   readonly #blobStreams = new Set<number>();
   readonly #waitingBlobs: WaitingBlob[] = [];
+  /** Frames received. */
+  #frames = 0;
   #lastId: number;
   #pingCount = 0n;
   #keepAlive: NodeJS.Timeout | undefined;
@@ -151,10 +151,14 @@ export class Channel {
   /** Pings a peer that was silent for `idleMs` and ends the session when it stays silent for as long again. */
   keepAlive(idleMs: number): void {
     clearInterval(this.#keepAlive);
+    let seen = this.#frames;
+    let silent = 0;
+    // Counted in looks, not by the clock: a process that was stopped meanwhile must read its socket before it judges its peer.
     this.#keepAlive = setInterval(() => {
-      const silent = Date.now() - this.lastReceived;
-      if (silent >= 2 * idleMs) this.close(new WardError('session-lost', `The peer has been silent for ${Math.round(silent / 1000)} s.`));
-      else if (silent >= idleMs) this.ping().catch(() => {});
+      silent = this.#frames === seen ? silent + 1 : 0;
+      seen = this.#frames;
+      if (silent >= 4) this.close(new WardError('session-lost', `The peer has been silent for ${Math.round((2 * idleMs) / 1000)} s.`));
+      else if (silent === 2) this.ping().catch(() => {});
     }, idleMs / 2);
     this.#keepAlive.unref();
   }
@@ -202,7 +206,7 @@ export class Channel {
         const frame = this.#decoder.next();
         if (frame === undefined) return;
         this.#opener.open(frame);
-        this.lastReceived = Date.now();
+        this.#frames += 1;
         this.#dispatch(frame);
       }
     } catch (thrown) {
