@@ -3,6 +3,14 @@
  *
  * @module
  */
+import { createRequire } from 'node:module';
+
+// An error may have properties that are undefined. The YAML writer of the TAP reporter refuses those by default, and the whole
+// report would be lost with the first failure that has one.
+const yaml = createRequire(new URL('node_modules/supertap/dist/index.js', import.meta.url))('js-yaml');
+const { safeDump } = yaml;
+yaml.safeDump = (value, options) => safeDump(value, { skipInvalid: true, ...options });
+
 const system = process.env.WARDCC_TEST_PART === 'system';
 
 export default {
