@@ -53,7 +53,7 @@ export const runCompiler = (command: InputsCommand, args: readonly string[], env
 export const prerequisiteArguments = (command: InputsCommand): string[] =>
   [...command.dependencyArguments, ...(command.family === 'gcc' ? ['-fno-canonical-system-headers'] : []), '-w', '-M', '-MT', 'x'];
 
-const steersSearch = /^-(m|std|stdlib|-stdlib|nostd|nobuiltininc|nostdlibinc|-no-standard|ibuiltininc|no-canonical|canonical|ansi|pthread)/;
+const steersSearch = /^-(m|std|stdlib|-stdlib|nostd|nobuiltininc|nostdlibinc|-no-standard|ibuiltininc|no-canonical|canonical|ansi|pthread|-embed-dir)/;
 
 /** Arguments of a run that prints the command's search path: what it depends on, and nothing else. */
 export const searchArguments = (command: InputsCommand): string[] => {

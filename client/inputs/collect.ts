@@ -7,36 +7,26 @@
  * @module
  */
 
-import { existsSync } from 'node:fs';
+import { readArguments } from '../../policy/options/index.ts';
 import type { Toolchain } from '../../toolchain/describe.ts';
 import { prerequisiteArguments, runCompiler } from './ask-compiler.ts';
 import { parseDepfile } from './depfile.ts';
-import type { Facts } from './facts.ts';
-import { FileCache } from './file-cache.ts';
+import { addQuotedFiles, addReferences, checkObstacles, refusePrecompiled } from './references.ts';
+import type { InputsMemory } from './memory.ts';
 import { StaysLocal } from './reasons.ts';
-import { absolute, SearchPaths, type SearchPath } from './search-path.ts';
-import { StageView } from './stage-view.ts';
-import { TreeBuilder, type BuiltFile } from './tree-builder.ts';
+import { AskCompiler } from './scanner/ask.ts';
+import type { ScanRoots } from './scanner/scan.ts';
+import { absolute, type SearchPath } from './search-path.ts';
+import { TreeBuilder } from './tree-builder.ts';
 import type { Inputs, InputsCommand } from './types.ts';
 
-/** What is remembered from one command to the next. One for each agent. */
-export class InputsMemory {
-  readonly files = new FileCache();
-  readonly search = new SearchPaths();
-  readonly #stages = new WeakMap<object, StageView>();
-
-  stage(toolchain: Pick<Toolchain, 'entries' | 'includeDirs'>): StageView {
-    const known = this.#stages.get(toolchain);
-    if (known !== undefined) return known;
-    const view = new StageView(toolchain);
-    this.#stages.set(toolchain, view);
-    return view;
-  }
-}
+export { InputsMemory } from './memory.ts';
 
 export interface CollectOptions {
   readonly memory: InputsMemory;
   readonly signal?: AbortSignal;
+  /** `compiler` never scans. Default: the scanner, and the compiler where the scanner can't be sure. */
+  readonly method?: 'scanner' | 'compiler';
 }
 
 /**
@@ -47,32 +37,74 @@ export interface CollectOptions {
  */
 export const collectInputs = async (command: InputsCommand, toolchain: Toolchain, options: CollectOptions): Promise<Inputs> => {
   try {
-    return await collect(command, toolchain, options);
+    const search = await options.memory.search.get(command, options.signal);
+    return (options.method === 'compiler' ? undefined : scan(command, toolchain, search, options.memory)) ?? (await ask(command, toolchain, search, options));
   } catch (error) {
     if (!(error instanceof StaysLocal)) throw error;
     return { entries: [], blobs: new Map(), bytes: 0, how: 'none', reason: { code: error.code, detail: error.detail } };
   }
 };
 
-const collect = async (command: InputsCommand, toolchain: Toolchain, { memory, signal }: CollectOptions): Promise<Inputs> => {
+/** The tree as the scanner finds it; undefined when the compiler has to be asked. */
+const scan = (command: InputsCommand, toolchain: Toolchain, search: SearchPath, memory: InputsMemory): Inputs | undefined => {
   const tree = new TreeBuilder(memory.files, memory.stage(toolchain));
-  const search = await memory.search.get(command, signal);
+  try {
+    addPlaces(tree, command, search);
+    const visited = isPreprocessed(command)
+      ? new Map([[command.source, openedSource(tree, command)]])
+      : memory.scanner(search).scan(tree, rootsOf(command), memory.nextJob());
+    for (const path of command.inputs) tree.file(path);
+    for (const { place, file } of visited.values()) {
+      checkObstacles(command, toolchain, file.facts, place);
+      addQuotedFiles(tree, command, file.facts);
+    }
+    return { ...tree.finish(), how: 'scanner' };
+  } catch (error) {
+    if (error instanceof AskCompiler || error instanceof StaysLocal) return undefined;
+    throw error;
+  }
+};
+
+const openedSource = (tree: TreeBuilder, command: InputsCommand): NonNullable<ReturnType<TreeBuilder['file']>> => {
+  const opened = tree.file(command.source);
+  if (opened === undefined) throw new StaysLocal('odd-input', command.source);
+  return opened;
+};
+
+const rootsOf = (command: InputsCommand): ScanRoots => {
+  const { includes, defines } = readArguments(command.argv, command.family);
+  return {
+    source: command.source,
+    forced: includes.map(({ path }) => path),
+    cwd: command.cwd,
+    embedDirs: embedDirs(command),
+    implicit: ['stdc-predef.h'],
+    defines: defines.filter(({ undo }) => !undo).map(({ text }) => text),
+  };
+};
+
+/** The tree as the compiler tells it with `-M`, and what only texts tell. */
+const ask = async (command: InputsCommand, toolchain: Toolchain, search: SearchPath, { memory, signal }: CollectOptions): Promise<Inputs> => {
+  const tree = new TreeBuilder(memory.files, memory.stage(toolchain));
   addPlaces(tree, command, search);
   const prerequisites = isPreprocessed(command) ? [command.source] : await prerequisitesOf(command, signal);
   const files = prerequisites.map((name) => {
     const path = absolute(name, command.cwd);
-    const file = tree.file(path);
-    if (file === undefined) throw new StaysLocal('odd-input', path);
-    return { path, file };
+    const opened = tree.file(path);
+    if (opened === undefined) throw new StaysLocal('odd-input', path);
+    return opened;
   });
   for (const path of command.inputs) tree.file(path);
-  for (const { path, file } of files) {
-    checkObstacles(command, toolchain, file.facts, path);
-    addReferences(tree, command, search, path, file);
+  for (const opened of files) {
+    checkObstacles(command, toolchain, opened.file.facts, opened.place);
+    addReferences(tree, command, search, embedDirs(command), opened);
   }
   refusePrecompiled(command, search, files);
   return { ...tree.finish(), how: 'compiler' };
 };
+
+const embedDirs = (command: InputsCommand): string[] =>
+  command.argv.flatMap((argument) => /^--embed-dir=(.+)$/s.exec(argument)?.[1] ?? []).map((name) => absolute(name, command.cwd));
 
 const isPreprocessed = (command: InputsCommand): boolean => command.language.endsWith('cpp-output');
 
@@ -90,57 +122,4 @@ const prerequisitesOf = async (command: InputsCommand, signal?: AbortSignal): Pr
   const names = ok ? parseDepfile(stdout) : undefined;
   if (names === undefined) throw new StaysLocal('preprocessing-failed', stderr.split('\n').find((line) => /error/.test(line)) ?? command.source);
   return names;
-};
-
-/** Adds what the text of an input asks for beyond inclusion, in every place where it might be found. */
-const addReferences = (tree: TreeBuilder, command: InputsCommand, search: SearchPath, path: string, file: BuiltFile, seen = new Set<string>()): void => {
-  const { asks = [], lines = [] } = file.facts;
-  for (const name of lines) addQuoted(tree, absolute(name, command.cwd));
-  if (asks.length === 0 || seen.has(file.real)) return;
-  seen.add(file.real);
-  const embedDirs = command.argv.flatMap((argument) => /^--embed-dir=(.+)$/s.exec(argument)?.[1] ?? []).map((name) => absolute(name, command.cwd));
-  const places = [path.slice(0, path.lastIndexOf('/')), command.cwd, ...search.quote, ...search.angle, ...embedDirs];
-  for (const { name } of asks) {
-    for (const place of name.startsWith('/') ? [''] : places) {
-      const asked = `${place === '/' ? '' : place}/${name.replace(/^\/+/, '')}`;
-      const found = tree.file(asked);
-      // An assembler text may include another one.
-      if (found !== undefined) addReferences(tree, command, search, asked, found, seen);
-    }
-  }
-};
-
-/** A file that is only quoted in diagnostics: taken if it may be. */
-const addQuoted = (tree: TreeBuilder, path: string): void => {
-  try {
-    tree.file(path);
-  } catch (error) {
-    if (!(error instanceof StaysLocal)) throw error;
-  }
-};
-
-/** clang before 16 does not know SOURCE_DATE_EPOCH; nobody's `__TIMESTAMP__` does. */
-const checkObstacles = (command: InputsCommand, toolchain: Toolchain, facts: Facts, path: string): void => {
-  for (const obstacle of facts.obstacles ?? []) {
-    if (obstacle === 'timestamp') throw new StaysLocal('time-macro', path);
-    if (obstacle === 'date-or-time') {
-      const fixed = command.env['SOURCE_DATE_EPOCH'] !== undefined && (command.family === 'gcc' || Number.parseInt(toolchain.version, 10) >= 16);
-      if (!fixed) throw new StaysLocal('time-macro', path);
-    } else throw new StaysLocal(obstacle === 'computed-embed' ? 'computed-has-include' : obstacle, path);
-  }
-};
-
-/** A compiled header is taken instead of the header wherever it lies first on the search path. */
-const refusePrecompiled = (command: InputsCommand, search: SearchPath, files: readonly { path: string; file: BuiltFile }[]): void => {
-  const places = [command.cwd, ...search.quote, ...search.angle];
-  const endings = ['.gch', '.pch'];
-  const candidates = new Set<string>();
-  for (const { path } of files) {
-    const under = places.filter((place) => path.startsWith(`${place}/`)).map((place) => path.slice(place.length + 1));
-    candidates.add(path);
-    for (const name of under) for (const place of places) candidates.add(`${place}/${name}`);
-  }
-  for (const candidate of candidates) {
-    for (const ending of endings) if (existsSync(candidate + ending)) throw new StaysLocal('precompiled-header', candidate + ending);
-  }
 };

@@ -106,8 +106,12 @@ const findTimes = (text: string, found: Found): void => {
   if (/\b__(?:DATE|TIME)__\b/.test(code)) found.obstacles.add('date-or-time');
 };
 
+/** Longer texts are not searched; the compiler has to be asked about them. */
+const longestText = 256 * 1024 * 1024;
+
 /** Finds out what a text may make a compiler read. */
 export const factsOf = (content: Buffer): Facts => {
+  if (content.length > longestText) return { computed: ['?'] };
   const found = new Found();
   const raw = content.toString('latin1');
   const text = raw.includes('\\') ? raw.replace(/\\[ \t\f\v]*\r?\n/g, '') : raw;

@@ -16,9 +16,12 @@ import type { FileCache, KnownFile } from './file-cache.ts';
 import { StaysLocal } from './reasons.ts';
 import type { StageView } from './stage-view.ts';
 
-export interface BuiltFile extends KnownFile {
+export interface BuiltFile {
+  readonly file: KnownFile;
   /** Absolute path without links. */
   readonly real: string;
+  /** The path as it was opened, its directory without links: `#include "…"` in the file starts from there. */
+  readonly place: string;
 }
 
 interface FileNode {
@@ -71,23 +74,24 @@ export class TreeBuilder {
    * @throws StaysLocal if it may not be sent or is no regular file
    */
   file(path: string): BuiltFile | undefined {
-    return this.#file(path, 0);
+    return this.#file(path, 0, undefined);
   }
 
-  #file(path: string, hops: number): BuiltFile | undefined {
+  #file(path: string, hops: number, opened: string | undefined): BuiltFile | undefined {
     const slash = path.lastIndexOf('/');
     const folder = path.slice(0, slash);
     const parent = this.#resolve(folder, hops);
     const name = path.slice(slash + 1);
     if (parent === absent || name === '' || name === '.' || name === '..') return undefined;
     const real = `${parent}/${name}`;
+    const place = opened ?? real;
     const known = this.#files.get(real);
-    if (known !== undefined) return { ...known.file, real };
+    if (known !== undefined) return { file: known.file, real, place };
     const stat = lstat(real);
     if (stat === undefined || stat.isDirectory()) return undefined;
     if (stat.isSymbolicLink()) {
       if (hops >= mostLinks) return undefined;
-      return this.#file(this.#link(real, parent), hops + 1);
+      return this.#file(this.#link(real, parent), hops + 1, place);
     }
     if (!stat.isFile()) throw new StaysLocal('odd-input', real);
     if (checkClientPath(real, this.#stage.includeDirs) !== undefined) throw new StaysLocal('system-file', real);
@@ -96,7 +100,7 @@ export class TreeBuilder {
     const file = this.#cache.get(real, stat);
     this.#files.set(real, { file, second: Math.floor(stat.mtimeMs / 1000) });
     if (this.#files.size > mostEntries) throw new StaysLocal('too-many-inputs', real);
-    return { ...file, real };
+    return { file, real, place };
   }
 
   /** Records a link and returns the absolute path it stands for. */

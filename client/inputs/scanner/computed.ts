@@ -1,0 +1,76 @@
+/**
+ * `#include MACRO`: which headers it can mean. Every definition of the macro in any file that may be read, and on the command
+ * line, counts; if all of them are plain header names, or names of other such macros, all these headers are followed. A
+ * definition of any other kind only the compiler can expand.
+ *
+ * @module
+ */
+
+import { readFileSync } from 'node:fs';
+import type { Facts, Mention } from '../facts.ts';
+import type { BuiltFile } from '../tree-builder.ts';
+import { AskCompiler } from './ask.ts';
+
+type Definition = { readonly header: Mention } | { readonly macro: string } | 'other';
+
+/** Macros that compilers define by themselves, beyond those with a leading underscore. */
+const predefined = /^(?:_.*|linux|unix|i386)$/;
+const deepest = 20;
+
+const meaningOf = (text: string): Definition | undefined => {
+  const value = text.replace(/\/\*[^]*?\*\/|\/\/.*/g, ' ').trim();
+  if (value === '') return undefined;
+  const quoted = /^"([^"]+)"$/.exec(value)?.[1];
+  const angled = /^<([^>]+)>$/.exec(value)?.[1];
+  const name = quoted ?? angled;
+  if (name !== undefined) return { header: { name: Buffer.from(name, 'latin1').toString('utf8'), quoted: quoted !== undefined } };
+  return /^[A-Za-z_$][\w$]*$/.test(value) ? { macro: value } : 'other';
+};
+
+/** Definitions found in texts, by the facts of the text and the macro: a text is searched once for each macro. */
+const searched = new WeakMap<Facts, Map<string, Definition[]>>();
+
+const definitionsIn = ({ file, real }: BuiltFile, macro: string): Definition[] => {
+  let known = searched.get(file.facts);
+  if (known === undefined) searched.set(file.facts, (known = new Map()));
+  const found = known.get(macro);
+  if (found !== undefined) return found;
+  const text = readFileSync(real, 'latin1').replace(/\\[ \t\f\v]*\r?\n/g, '');
+  const blank = String.raw`(?:[ \t\f\v\r]|/\*[^]*?\*/)`;
+  const pattern = new RegExp(String.raw`(?:#|%:|\?\?=)${blank}*define${blank}+${macro.replaceAll('$', '\\$')}(?![\w$])([^\n]*)`, 'g');
+  const definitions = [...text.matchAll(pattern)].flatMap(([, rest = '']) => (rest.startsWith('(') ? ['other' as const] : meaningOf(rest) ?? []));
+  known.set(macro, definitions);
+  return definitions;
+};
+
+const definitionsOnCommandLine = (defines: readonly string[], macro: string): Definition[] =>
+  defines.flatMap((text) => {
+    if (text.startsWith(`${macro}(`)) return ['other' as const];
+    return text.startsWith(`${macro}=`) ? meaningOf(Buffer.from(text.slice(macro.length + 1)).toString('latin1')) ?? [] : [];
+  });
+
+/**
+ * The headers that `#include MACRO` can mean, as far as the files visited so far tell.
+ *
+ * @param defines what `-D` options say
+ * @throws AskCompiler when a definition has to be expanded
+ */
+export const headersOf = (macro: string, visited: Iterable<BuiltFile>, defines: readonly string[]): Mention[] => {
+  const files = [...visited];
+  const headers: Mention[] = [];
+  const seen = new Set<string>();
+  const look = (name: string, depth: number): void => {
+    if (seen.has(name)) return;
+    seen.add(name);
+    if (name === '?' || depth > deepest) throw new AskCompiler(`#include ${name}`);
+    const definitions = [...definitionsOnCommandLine(defines, name), ...files.flatMap((file) => definitionsIn(file, name))];
+    if (definitions.length === 0 && predefined.test(name)) throw new AskCompiler(`#include ${name}`);
+    for (const definition of definitions) {
+      if (definition === 'other') throw new AskCompiler(`#include ${name}`);
+      if ('header' in definition) headers.push(definition.header);
+      else look(definition.macro, depth + 1);
+    }
+  };
+  look(macro, 0);
+  return headers;
+};
