@@ -7,7 +7,7 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { constants, open } from 'node:fs/promises';
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { createScanner, parseTree, printParseErrorCode, type Node, type ParseError } from 'jsonc-parser';
@@ -117,7 +117,8 @@ export const parseJsonc = <T>(text: string, file: string, schema: Schema): T => 
 /** Reads a whole regular file of bounded size; throws `config-invalid` with a sentence that names it as given. */
 export const readBounded = async (path: string, maxBytes: number = maxConfigurationBytes): Promise<Buffer> => {
   const refuse = (sentence: string, cause?: unknown) => new WardError('config-invalid', `${path}: ${sentence}`, { at: path, cause });
-  const handle = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+  // Without waiting: the path may name a pipe that nobody writes to.
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: NodeJS.ErrnoException) => {
     throw refuse(readSentence(error), error);
   });
   try {

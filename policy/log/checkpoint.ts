@@ -28,9 +28,14 @@ const resultText = ({ server, epoch, action, result }: SignedResult): Buffer =>
 /** Ed25519 signature in base64. */
 export const signResult = (result: SignedResult, key: KeyObject): string => sign(null, resultText(result), key).toString('base64');
 
+/** A signature has one spelling: what Buffer would forgive (white space, text after the padding) is refused. */
+const holds = (text: Buffer, signature: string, key: KeyObject): boolean => {
+  const bytes = Buffer.from(signature, 'base64');
+  return bytes.toString('base64') === signature && verify(null, text, key, bytes);
+};
+
 /** Attacker-controlled: true only for a signature that `key`'s owner made over exactly this. */
-export const verifyResult = (result: SignedResult, signature: string, key: KeyObject): boolean =>
-  verify(null, resultText(result), key, Buffer.from(signature, 'base64'));
+export const verifyResult = (result: SignedResult, signature: string, key: KeyObject): boolean => holds(resultText(result), signature, key);
 
 export interface Checkpoint extends ChainEnd {
   /** Whose log it is. */
@@ -51,7 +56,7 @@ export const signCheckpoint = (end: ChainEnd, origin: string, time: Date, key: K
 };
 
 export const verifyCheckpoint = (checkpoint: Checkpoint, key: KeyObject): boolean =>
-  checkpoint.key === keyId(key) && verify(null, checkpointText(checkpoint), key, Buffer.from(checkpoint.signature, 'base64'));
+  checkpoint.key === keyId(key) && holds(checkpointText(checkpoint), checkpoint.signature, key);
 
 const schema = compileSchema<Checkpoint>({
   type: 'object',
