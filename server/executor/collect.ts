@@ -90,14 +90,16 @@ const openRegular = (path: string): number | undefined => {
   return undefined;
 };
 
-/** Copies the rest of an open file to a new one that the front can read, and gives its SHA-256. @throws WardError `disk-full` */
+/** Copies an open file to a new one that the front can read, and gives its SHA-256. @throws WardError `disk-full` */
 export const copy = (source: number, path: string): string => {
   const hash = createHash('sha256');
   const target = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o644);
   try {
     fchmodSync(target, 0o644);
-    for (;;) {
-      const length = readSync(source, chunk, 0, chunk.length, null);
+    // Read by position: the place of a descriptor that a job printed through is where the job left it.
+    for (let position = 0; ; ) {
+      const length = readSync(source, chunk, 0, chunk.length, position);
+      position += length;
       if (length === 0) return hash.digest('hex');
       const bytes = chunk.subarray(0, length);
       hash.update(bytes);

@@ -20,33 +20,35 @@ const spoiled = 75;
 
 const serve = (peer: IpcPeer, slot: Slot): void => {
   let current: Job | undefined;
+  let finished: Job | undefined;
+  const clean = (): void => {
+    if (finished === undefined) return;
+    try {
+      finished.restore();
+    } catch (error) {
+      process.stderr.write(`wardccd executor: ${(error as Error).message}\n`);
+      process.exit(spoiled);
+    }
+    finished = undefined;
+  };
   peer.onNotify(({ type, job }) => {
     if (type === 'kill' && current?.id === job) current?.cancel();
   });
   peer.onRequest(async (request, encodedTree) => {
     if (request.type !== 'run') throw new WardError('protocol-violation', 'An executor only runs jobs.');
     if (current !== undefined) throw new WardError('internal', 'The slot has a job already.');
+    clean();
     const job = new Job(slot, request as RunRequest);
     current = job;
     try {
       return { json: await job.run(encodedTree) };
     } finally {
-      // After the answer: nobody has to wait for the cleaning, and the next request comes no earlier.
-      setImmediate(() => {
-        current = undefined;
-        clean(job);
-      });
+      current = undefined;
+      finished = job;
+      // After the answer, so that nobody has to wait for it; a request that comes even sooner does it itself.
+      setImmediate(clean);
     }
   });
-};
-
-const clean = (job: Job): void => {
-  try {
-    job.restore();
-  } catch (error) {
-    process.stderr.write(`wardccd executor: ${(error as Error).message}\n`);
-    process.exit(spoiled);
-  }
 };
 
 const configuration: ExecutorConfiguration = await readConfigurationLine();

@@ -43,6 +43,8 @@ export const descriptors = Object.freeze({ status: 3, seccomp: 4, block: 5 });
 
 /** How long the report of the first process may take after it is gone, before what is known by then must do. */
 const reportGraceMs = 20;
+/** How long the status descriptor may stay open after every process that is known of is gone. */
+const statusGraceMs = 1000;
 /** A process that was killed and is not gone after this long hangs in the kernel. */
 const deathSeconds = 10;
 
@@ -109,10 +111,11 @@ export class Sandbox {
         reported = run.reaper.gone(pid);
         this.#release(run, pid, block);
       });
-      await closed(child);
+      await ended(child);
       // The command has ended; what it left running ends now.
       this.#strike();
       const usage = await this.#waitGone(reported);
+      await this.#waitClosed(status);
       return { exit, killed: this.#killed, usage: { ...sum(usage, before, native().childrenUsage()), wallMs: performance.now() - started } };
     } finally {
       clearTimeout(deadline);
@@ -130,6 +133,13 @@ export class Sandbox {
     // Ending a blocked sandbox from outside would run it: a killed one never gets its byte.
     if (this.#killed !== undefined) this.#strike();
     else block.end('x');
+  }
+
+  /** Every process of a sandbox that never told its pid holds the status descriptor: open for longer, somebody is left whom nobody can name. */
+  async #waitClosed(status: Duplex): Promise<void> {
+    if (await Promise.race([readToEnd(status), later(statusGraceMs)])) return;
+    this.hangs = true;
+    throw new WardError('sandbox-failed', 'The sandbox ended before it had begun and left a process.');
   }
 
   async #waitGone(reported: Promise<Usage> | undefined): Promise<Usage> {
@@ -155,6 +165,8 @@ export class Sandbox {
   }
 }
 
+const readToEnd = (stream: Duplex): Promise<true> => new Promise((resolve) => (stream.closed || stream.readableEnded ? resolve(true) : stream.once('close', () => resolve(true))));
+
 const start = (run: SandboxRun): ChildProcess => {
   const seccomp = openSync(run.seccompFile, 'r');
   // Node has no way to give a child a mask of its own; nothing else happens between these two lines.
@@ -169,11 +181,11 @@ const start = (run: SandboxRun): ChildProcess => {
   }
 };
 
-/** Resolves when the process has ended and its pipes have been read to the end. */
-const closed = (child: ChildProcess): Promise<void> =>
+/** Resolves when the outer process has ended. */
+const ended = (child: ChildProcess): Promise<void> =>
   new Promise((resolve, reject) => {
     child.once('error', (cause) => reject(new WardError('sandbox-failed', `The sandbox could not be started (${cause.message}).`, { cause })));
-    child.once('close', () => resolve());
+    child.once('exit', () => resolve());
   });
 
 const later = (milliseconds: number): Promise<undefined> => new Promise((resolve) => setTimeout(resolve, milliseconds, undefined));

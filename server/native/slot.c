@@ -4,8 +4,8 @@
  *   wardcc-slot [--cgroup FILE]... [--tmpfs DIR BYTES INODES]... [--uid N --gid N] [--limit NAME N]... -- COMMAND [ARG]...
  *
  * In order: descriptors but 0, 1, 2 are closed; the process joins the given cgroups; it enters new mount, pid and ipc namespaces (and a new user
- * namespace with its own uid unless it is root); the slot's file systems are mounted noexec, nosuid, nodev with their sizes; as root it becomes the
- * slot's uid; limits are set; every capability is dropped for good; COMMAND is executed.
+ * namespace with its own uid unless it is root); the slot's file systems are mounted noexec, nosuid, nodev with their sizes, and a /proc that shows
+ * the slot alone; as root it becomes the slot's uid; limits are set; every capability is dropped for good; COMMAND is executed.
  *
  * What always holds: three processes stand in a line, this one, the first of the pid namespace, and COMMAND. When any of them ends, however it
  * ends, all that runs in the slot is dead and the slot's file systems are gone. COMMAND's exit status is passed on. Nothing secret is on the
@@ -144,6 +144,11 @@ static void mount_file_systems(const struct room *room) {
   }
 }
 
+/* Shows the slot's own processes and no others. bubblewrap looks its child up there, by the number it has here. */
+static void mount_processes(void) {
+  if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0) die("mount", "/proc (is a part of it hidden here?)");
+}
+
 static void set_limits(const struct room *room) {
   const struct rlimit none = {0, 0};
   if (setrlimit(RLIMIT_CORE, &none) != 0) die("setrlimit", "core");
@@ -217,12 +222,11 @@ int main(int argc, char **argv) {
     _exit(wait_for_child(-1));
   }
 
-  /* bubblewrap looks its child up there, by the number it has here. */
-  if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0) die("mount", "/proc");
+  /* The first process of the pid namespace: its end is the end of all in it. It only collects the dead. */
+  mount_processes();
   mount_file_systems(&room);
   set_limits(&room);
   drop_privileges(&room);
-  /* The first process of the pid namespace: its end is the end of all in it. It only collects the dead. */
   die_with(0);
   int report[2];
   if (pipe2(report, O_NONBLOCK) != 0 || report[0] != report_fd) die("pipe", "");
