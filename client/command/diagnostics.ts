@@ -1,33 +1,59 @@
 /**
  * Diagnostics of a job that runs elsewhere look as they would here: what the compiler decides by looking at its terminal is
- * said with options.
+ * said with options. The rules are the compilers' own.
  *
  * @module
  */
-import type { Family } from '../../policy/options/types.ts';
+import type { CompilerIdentity } from './compiler.ts';
 
 export interface Terminal {
   readonly isTerminal: boolean;
   readonly columns: number;
 }
 
-/** What the user chose; what would record the added options in the object. */
-const chosen = /^-(?:f(?:no-)?(?:diagnostics-color|color-diagnostics|ansi-escape-codes)|fdiagnostics-plain-output|fdiagnostics-format)/;
+type Environment = Readonly<Record<string, string>>;
+
+/** What the user chose about colours (`auto` is no choice). */
+const colourChosen = /^-f(?:no-)?(?:diagnostics-(?:color(?!=auto)|plain-output|format)|color-diagnostics|ansi-escape-codes)/;
+const urlsChosen = /^-f(?:diagnostics-urls=(?!auto)|diagnostics-plain-output|diagnostics-format)/;
+/** clang then writes its options into the object. */
 const recorded = /^-[fg]record-command-line$/;
 
-/** Options to add, in front of the user's. */
-export const diagnosticOptions = (argv: readonly string[], env: Readonly<Record<string, string>>, terminal: Terminal | undefined,
-  family: Family): string[] => {
+/** Options to add after the user's; none when stderr is no terminal. */
+export const diagnosticOptions = (
+  argv: readonly string[], env: Environment, terminal: Terminal | undefined, compiler: CompilerIdentity,
+): string[] => {
   if (terminal?.isTerminal !== true) {
     return [];
   }
-  const isChosen = argv.some(argument => chosen.test(argument) || (family === 'clang' && recorded.test(argument)));
-  const term = env['TERM'] ?? '';
-  const colour = !isChosen && term !== '' && term !== 'dumb' && (family === 'gcc' || !env['NO_COLOR']);
-  if (family === 'gcc') {
-    return colour ? ['-fdiagnostics-color=always'] : [];
+  const has = (pattern: RegExp): boolean => argv.some(argument => pattern.test(argument));
+  if (compiler.family === 'gcc') {
+    return [
+      ...(gccColours(env) && !has(colourChosen) ? ['-fdiagnostics-color=always'] : []),
+      ...(compiler.major >= 10 && gccUrls(env) && !has(urlsChosen) ? ['-fdiagnostics-urls=always'] : []),
+    ];
   }
-  const columns = /^[1-9][0-9]{0,4}$/.test(env['COLUMNS'] ?? '') ? Number(env['COLUMNS']) : terminal.columns;
-  const width = columns > 0 && !argv.some(argument => argument.startsWith('-fmessage-length') || recorded.test(argument));
-  return [...(colour ? ['-fcolor-diagnostics'] : []), ...(width ? [`-fmessage-length=${columns}`] : [])];
+  if (has(recorded)) {
+    return [];
+  }
+  const columns = /^[1-9][0-9]{0,4}$/.test(env['COLUMNS'] ?? '') ? Number(env['COLUMNS']) : compiler.major < 13 ? terminal.columns : 0;
+  return [
+    ...(clangColours(env) && !has(colourChosen) ? ['-fcolor-diagnostics'] : []),
+    ...(columns > 0 && !has(/^-fmessage-length/) ? [`-fmessage-length=${columns}`] : []),
+  ];
 };
+
+const gccColours = (env: Environment): boolean => env['TERM'] !== undefined && env['TERM'] !== 'dumb';
+
+const gccUrls = (env: Environment): boolean => {
+  const { COLORTERM: colours, TERM: term = '' } = env;
+  if (!gccColours(env) || colours === 'xfce4-terminal' || colours === 'gnome-terminal') {
+    return false;
+  }
+  return env['GCC_URLS'] !== undefined || env['TERM_URLS'] !== undefined || colours !== undefined || (term !== 'xterm' && term !== 'linux');
+};
+
+/** clang asks terminfo whether a terminal has colours: these have. */
+const clangColours = (env: Environment): boolean => !env['NO_COLOR'] && colourful.test(env['TERM'] ?? '');
+const colourful =
+  /color|^(?:alacritty|ansi|contour|cygwin|eterm|foot|ghostty|gnome|kitty|konsole|linux|putty|rxvt|screen|st-|tmux|wezterm|xterm)/i;

@@ -25,7 +25,8 @@ import type { Command, CommandOutput, CommandRequest, CompileCommand } from './t
 export const understandCommand = async (request: CommandRequest): Promise<Command> => {
   const { cwd } = request;
   const known: { probe: boolean; source?: string } = { probe: false };
-  const local = (reason: LocalReason, detail?: string): Command => ({ kind: 'local', reason, ...known, ...(detail === undefined ? {} : { detail }) });
+  const local = (reason: LocalReason, detail?: string): Command =>
+    ({ kind: 'local', reason, ...known, ...(detail === undefined ? {} : { detail }) });
 
   if (request.isUtf8 === false || [...request.argv, cwd, request.pwd ?? ''].some(each => each.includes('\ufffd'))) {
     return local('non-utf8');
@@ -91,7 +92,7 @@ export const understandCommand = async (request: CommandRequest): Promise<Comman
   const depfile = outputs.files.find(file => file.role === 'depfile');
   const command: CompileCommand = {
     kind: 'compile', family: identity.family, language, compiler: request.compiler,
-    argv: [request.compiler, ...diagnosticOptions(argv, request.env, request.terminal, identity.family), ...argv.slice(1)],
+    argv: [...argv, ...diagnosticOptions(argv, request.env, request.terminal, identity)],
     dependencyArguments: dependencyArguments(argv, reading),
     cwd, ...(request.pwd === undefined ? {} : { pwd: request.pwd }),
     source, outputs: outputs.files,

@@ -25,6 +25,8 @@ export const variables: readonly Variable[] = [
   { name: 'SOURCE_DATE_EPOCH', families: both, effect: 'travels', value: /^[0-9]{1,15}$/ },
   { name: 'LC_ALL', families: both, effect: 'travels', value: /^C(?:\.UTF-8)?$/ },
   { name: 'GCC_COLORS', families: ['gcc'], effect: 'travels', value: printable },
+  { name: 'GCC_URLS', families: ['gcc'], effect: 'travels', value: /^[a-z]*$/ },
+  { name: 'TERM_URLS', families: ['gcc'], effect: 'travels', value: /^[a-z]*$/ },
   { name: 'GCC_EXTRA_DIAGNOSTIC_OUTPUT', families: ['gcc'], effect: 'travels', value: /^[a-z0-9-]*$/ },
   { name: 'CPATH', families: both, effect: 'search', value: printable, chain: 'user' },
   { name: 'C_INCLUDE_PATH', families: both, effect: 'search', value: printable, chain: 'system' },

@@ -164,24 +164,6 @@ test('the environment that changes a compile travels or keeps it here', async t 
   t.is(clang.kind === 'local' && clang.reason, 'environment');
 });
 
-test('colours and width of the terminal become options', async t => {
-  const { type } = place(t);
-  const terminal = { isTerminal: true, columns: 91 };
-  const added = async (line: string, env: Record<string, string> = { TERM: 'xterm' }): Promise<readonly string[]> => {
-    const { argv } = compileOf(await type(line, { terminal, env }));
-    return argv.slice(1, argv.indexOf('-c'));
-  };
-  t.deepEqual(await added('gcc -c a.c'), ['-fdiagnostics-color=always']);
-  t.deepEqual(await added('clang -c a.c'), ['-fcolor-diagnostics', '-fmessage-length=91']);
-  t.deepEqual(await added('clang -c a.c', { TERM: 'dumb', COLUMNS: '40' }), ['-fmessage-length=40']);
-  t.deepEqual(await added('gcc -c a.c', { TERM: 'dumb' }), []);
-  t.deepEqual(await added('gcc -c a.c', {}), []);
-  t.deepEqual(await added('gcc -c a.c -fno-diagnostics-color'), []);
-  t.deepEqual(await added('clang -c a.c -fdiagnostics-color=never -fmessage-length=0'), []);
-  t.deepEqual(compileOf(await type('gcc -c a.c', { terminal: { isTerminal: false, columns: 0 }, env: { TERM: 'xterm' } })).argv,
-    ['/usr/bin/gcc', '-c', 'a.c']);
-});
-
 test('a forced include with a precompiled header beside it is local', async t => {
   const { type, directory } = place(t);
   t.is(compileOf(await type('gcc -include h.h -c a.c')).forcedIncludes[0]?.path, `${directory}/h.h`);
