@@ -169,14 +169,15 @@ export const parseAuthz = (text: string, file: string, groupsText?: string, grou
   const aliases = readAliases(named('aliases'));
   const groups = readGroups(groupSection, aliases);
   const users = new Set<string>([...groups.values()].flatMap((members) => [...members]));
-  const rules = sections.filter(({ name }) => name !== 'groups' && name !== 'aliases').map((section) => ({ at: section.at, rule: readRule(section, { groups, aliases }, users) }));
   const places = new Map<string, string>();
-  for (const { at, rule } of rules) {
+  const rules = sections.filter(({ name }) => name !== 'groups' && name !== 'aliases').map((section) => {
+    const rule = readRule(section, { groups, aliases }, users);
     const place = `${rule.repository ?? ''}\0${rule.key}`;
-    if (places.has(place)) reject(at, `this is the same path as at ${places.get(place) ?? ''}`);
-    places.set(place, at);
-  }
-  return { rules: rules.map(({ rule }) => rule), users };
+    if (places.has(place)) reject(section.at, `this is the same path as at ${places.get(place) ?? ''}`);
+    places.set(place, section.at);
+    return rule;
+  });
+  return { rules, users };
 };
 
 /** What a rule says about a user: undefined is nothing at all. */

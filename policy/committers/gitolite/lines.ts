@@ -1,0 +1,89 @@
+/**
+ * The lines of gitolite.conf as its compiler sees them: comments gone, white space normalised, included files in their place,
+ * blocks that are not for access control left out, and the spellings that gitolite itself rewrites, rewritten.
+ *
+ * @module
+ */
+import { glob } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { decodeText, readBounded } from '../../jsonc.ts';
+import { WardError } from '../../../protocol/errors.ts';
+
+export interface ConfLine {
+  readonly text: string;
+  /** `file:line:1`. */
+  readonly at: string;
+}
+
+const maxFiles = 10_000;
+
+/** @throws WardError `config-invalid`, always */
+export const reject = (at: string, sentence: string): never => {
+  throw new WardError('config-invalid', `${at}: ${sentence}`, { at });
+};
+
+/** Without its comment (a `#` inside of a simple string is none), with single spaces, and spaces around the first `=`. */
+export const cleanLine = (line: string): string =>
+  line.replace(/^((?:".*?"|[^#"])*)#.*/, '$1').replace('=', ' = ').replaceAll(/[ \t\n\r\f\v]+/g, ' ').replace(/^ /, '').replace(/ $/, '');
+
+const blockBegins = /^= *begin (?:testconf|template-data)$/;
+const blockEnds = /^= *end$/;
+const inclusion = /^(include|subconf) (?:\S+ )?(\S.+)$/;
+const quoted = /^(["'])(.+)\1$/;
+
+interface Explosion {
+  readonly lines: ConfLine[];
+  /** As they were read, the first is gitolite.conf. */
+  readonly files: string[];
+}
+
+const matching = async (pattern: string, directory: string, at: string): Promise<string[]> => {
+  if (/[\s{}[\]~\\]|\*\*/.test(pattern)) return reject(at, `"${pattern}" has signs that are not accepted in an include: * and ? are`);
+  if (!pattern.endsWith('.conf')) return reject(at, `"${pattern}" does not end in .conf`);
+  if (!/[*?]/.test(pattern)) return [pattern];
+  const found: string[] = [];
+  for await (const name of glob(pattern, { cwd: directory })) found.push(name);
+  return found.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+};
+
+/**
+ * Reads gitolite.conf and what it includes, relative to its directory; a file counts once.
+ *
+ * @throws WardError `config-invalid`: a file that is not there, `subconf`, `%HOSTNAME`
+ */
+export const readLines = async (file: string): Promise<Explosion> => {
+  const directory = dirname(file);
+  const result: Explosion = { lines: [], files: [] };
+  const seen = new Set<string>();
+  // A block may begin in one file and end in another.
+  let isSkipped = false;
+  const read = async (path: string): Promise<void> => {
+    if (seen.has(resolve(path))) return;
+    seen.add(resolve(path));
+    result.files.push(path);
+    if (result.files.length > maxFiles) {
+      throw new WardError('config-invalid', `${file} includes more than ${maxFiles} files.`, { at: file });
+    }
+    for (const [index, raw] of decodeText(await readBounded(path), path).split('\n').entries()) {
+      const at = `${path}:${index + 1}:1`;
+      const text = cleanLine(raw);
+      if (blockBegins.test(text)) isSkipped = true;
+      const [, verb, rest = ''] = inclusion.exec(text) ?? [];
+      if (text === '' || (isSkipped && verb === undefined)) {
+        if (blockEnds.test(text)) isSkipped = false;
+        continue;
+      }
+      if (text.includes('%HOSTNAME')) reject(at, '%HOSTNAME is known to the git server only');
+      if (verb === undefined) {
+        result.lines.push({ text, at });
+        continue;
+      }
+      if (verb === 'subconf') reject(at, 'delegation by subconf is not supported: name the files with include');
+      const [, , pattern] = quoted.exec(rest) ?? [];
+      if (pattern === undefined) return reject(at, 'the file of an include stands in quotes');
+      for (const name of await matching(pattern, directory, at)) await read(join(directory, name));
+    }
+  };
+  await read(file);
+  return result;
+};

@@ -1,0 +1,47 @@
+/**
+ * Committer source of kind `gitolite`: who may push to one repository (and one branch), according to gitolite.conf.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import type { CommitterReader, Membership } from '../source.ts';
+import { mayWrite, parseConf, rulesFor, type RepositoryRules } from './conf.ts';
+import { readLines } from './lines.ts';
+
+export interface GitoliteOptions {
+  /** gitolite.conf; what it includes lies beside it. */
+  readonly file: string;
+  readonly repository: string;
+  /** `master` or `refs/heads/master`. Without one: whoever may push somewhere, as gitolite asks first. */
+  readonly ref?: string;
+}
+
+/** A user name that gitolite accepts and that nobody has. */
+const nobodyInParticular = '0-nobody-in-particular';
+
+const usersOf = ({ rules, groups }: RepositoryRules): Set<string> => {
+  const users = new Set(rules.flatMap(({ user }) => user.startsWith('@') ? [...groups.get(user) ?? []] : [user]));
+  return users;
+};
+
+/** A reader for `CommitterSource`. Included files join the list of files to watch as they are read. */
+export const gitoliteReader = ({ file, repository, ref = 'any' }: GitoliteOptions): CommitterReader => {
+  const fullRef = ref === 'any' || /^(?:refs|VREF)\//.test(ref) ? ref : `refs/heads/${ref}`;
+  const files = [file];
+  return {
+    kind: 'gitolite',
+    files,
+    async read(): Promise<Membership> {
+      const { lines, files: found } = await readLines(file);
+      files.splice(0, files.length, ...found);
+      const rules = rulesFor(parseConf(lines), repository);
+      const users = usersOf(rules);
+      const isOpen = mayWrite(rules, nobodyInParticular, fullRef);
+      return {
+        revision: createHash('sha256').update(JSON.stringify(lines)).digest('hex').slice(0, 16),
+        has: (name) => mayWrite(rules, name, fullRef),
+        names: isOpen ? undefined : [...users].filter((user) => mayWrite(rules, user, fullRef)).sort(),
+      };
+    },
+  };
+};
