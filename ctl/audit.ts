@@ -64,8 +64,10 @@ const printReport = (directory: string, { ok, records, files, first, last, findi
   for (const { file, line, message } of findings) print(printable(line === 0 ? `${file}: ${message}` : `${file}:${line}: ${message}`));
   for (const note of notes) print(printable(`note: ${note}`));
   const range = first === undefined || last === undefined ? '' : `, ${first.seq} to ${last.seq}, last hash ${last.hash}`;
-  print(printable(`${directory}: ${ok ? 'OK' : `${findings.length} findings`}, ${records} records in ${files} ${files === 1 ? 'file' : 'files'}${range}`));
+  print(printable(`${directory}: ${ok ? 'OK' : counted(findings.length)}, ${records} records in ${files} ${files === 1 ? 'file' : 'files'}${range}`));
 };
+
+const counted = (findings: number): string => `${findings} ${findings === 1 ? 'finding' : 'findings'}`;
 
 interface QueryArguments {
   readonly principal?: string;
@@ -113,7 +115,7 @@ const query = (): Command => new Command('query')
     if (options.json === true) for (const { text } of shown) print(text);
     else if (shown.length > 0) print(table(shown.map(({ record }) => row(record).map(printable))));
     if (!report.ok) {
-      process.stderr.write(`wardctl: ${directory}: this log does not verify (${report.findings.length} findings): wardctl audit verify\n`);
+      process.stderr.write(`wardctl: ${directory}: this log does not verify (${counted(report.findings.length)}): wardctl audit verify\n`);
       process.exitCode = findingsStatus;
     }
   });
