@@ -65,13 +65,18 @@ const empty = (): Reading => ({
 /** Reads `argv` (argv[0] is the compiler). Never throws: everything it does not know is a misfit. */
 export const readArguments = (argv: readonly string[], family: Family): Reading => {
   const reading = empty();
+  argv.forEach((argument, index) => {
+    // compilers expand @file wherever it stands, before they look at options
+    if (index > 0 && argument.startsWith('@')) {
+      reading.misfits.push({ reason: 'response-file', option: argument, index });
+    } else if (argument.includes('\0')) {
+      reading.misfits.push({ reason: 'option-value', option: argument, index });
+    }
+  });
   let language: string | undefined;
   for (let index = 1; index < argv.length;) {
     const argument = argv[index] ?? '';
-    if (argument.startsWith('@')) {
-      reading.misfits.push({ reason: 'response-file', option: argument, index });
-      index += 1;
-    } else if (isFileArgument(argument)) {
+    if (isFileArgument(argument)) {
       if (argument === '-') {
         reading.misfits.push({ reason: 'standard-input', option: argument, index });
       }

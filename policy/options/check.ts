@@ -68,7 +68,12 @@ export const firstMisfit = (reading: Reading, argv: readonly string[]): Misfit |
   if (second !== undefined) {
     return at('several-sources', second.index);
   }
-  return languageOf(source.path, source.language, 'c') === undefined ? at('language', source.index) : undefined;
+  const language = languageOf(source.path, source.language, 'c');
+  if (language === undefined) {
+    return at('language', source.index);
+  }
+  // assembler sources are only preprocessed by -S, to standard output
+  return language === 'assembler-with-cpp' && reading.stages.has('assembly') ? at('preprocess-only', source.index) : undefined;
 };
 
 const namedPaths = (reading: Reading, family: Family): NamedPath[] => [

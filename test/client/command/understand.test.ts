@@ -49,6 +49,7 @@ const locals: readonly (readonly [line: string, reason: LocalReason])[] = [
   ['gcc -c -save-temps a.c', 'save-temps'], ['gcc -c -fprofile-use a.c', 'profile-data'], ['gcc -specs=/x -c a.c', 'tool-replaced'],
   ['clang -c -fmodules a.c', 'modules'],
   ['clang -c -Xclang -load a.c', 'tool-argument'], ['gcc -S -c a.c', 'several-stages'], ['gcc -v -c a.c', 'verbose'],
+  ['gcc -S src/c.S', 'preprocess-only'],
   ['gcc -c -fsyntax-only a.c', 'syntax-only'],
   ['nothing-here -c a.c', 'compiler-missing'], ['ld -c a.c', 'compiler-unknown'], ['c99-gcc -c a.c', 'compiler-script'],
   ['true -c a.c', 'compiler-unknown'],

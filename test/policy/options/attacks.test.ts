@@ -38,7 +38,7 @@ const write: readonly Attack[] = [
   [['-Wa,@/etc/shadow'], 'assembler-argument'],
   [['-Wa,-I,/etc'], 'assembler-argument'], [['-Wa,--debug-prefix-map=a=b'], 'assembler-argument'],
   [['-Wa,--statistics'], 'assembler-argument'],
-  [['-Xassembler', '-a=/tmp/x'], 'assembler-argument'], [['-Xassembler', '@/etc/shadow'], 'assembler-argument'],
+  [['-Xassembler', '-a=/tmp/x'], 'assembler-argument'], [['-Xassembler', '@/etc/shadow'], 'response-file'],
   [['-Xpreprocessor', '-MD'], 'preprocessor-argument'], [['-Wp,-include,/etc/passwd'], 'preprocessor-argument'],
   [['-Wp,-MF,/tmp/x'], 'preprocessor-argument'],
   [['-Wp,-fplugin=./x.so'], 'preprocessor-argument'], [['-Wp,-I/etc'], 'preprocessor-argument'], [['-Wp,@x'], 'preprocessor-argument'],
@@ -62,6 +62,7 @@ const write: readonly Attack[] = [
 ];
 
 const read: readonly Attack[] = [
+  [['-D', '@/etc/shadow'], 'response-file'], [['-I', '@/etc/shadow'], 'response-file'], [['-MT', '@/etc/shadow'], 'response-file'],
   [['@/etc/shadow'], 'response-file'], [['-fprofile-use=/etc/shadow'], 'profile-data'], [['-fauto-profile=/etc/shadow'], 'profile-data'],
   [['-fprofile-use'], 'profile-data'], [['-fbranch-probabilities'], 'profile-data'], [['--sysroot=/etc'], 'sysroot'],
   [['--sysroot', '/etc'], 'sysroot'],
@@ -76,6 +77,7 @@ const read: readonly Attack[] = [
 ];
 
 const slip: readonly Attack[] = [
+  [['-DX=\0-wrapper'], 'option-value'], [['-I', '/a\0b'], 'option-value'],
   [['--compil'], 'unknown-option'], [['--outpu=x'], 'unknown-option'], [['--incl=x'], 'unknown-option'], [['--spec=x'], 'unknown-option'],
   [['--wrapper', 'x'], 'unknown-option'], [['--B', 'x'], 'unknown-option'], [['--fplugin=x.so'], 'unknown-option'],
   [['--no-integrated-cpp'], 'unknown-option'],
