@@ -19,8 +19,6 @@ const longestText = 4096;
 export interface EventContext {
   readonly server: string;
   readonly policy: Policy;
-  /** Key of the digests that stand for argument values. */
-  readonly key: Buffer;
 }
 
 const judged = ({ verdict, code, rule, position }: Decision, { policy }: EventContext): Partial<LogEvent> => ({
@@ -46,8 +44,8 @@ export function connectEvent(identity: Identity, address: string, committer: str
   return { event: outcome.verdict === 'allow' ? 'session.allowed' : 'session.denied', ...who, ...judged(outcome, context) };
 }
 
-/** A job was decided. */
-export function decisionEvent(request: DecisionRequest, decision: Decision, session: JobSession, probe: Probe, family: 'gcc' | 'clang', context: EventContext): LogEvent {
+/** A job was decided. `key`: of the digests that stand for argument values. */
+export function decisionEvent(request: DecisionRequest, decision: Decision, session: JobSession, probe: Probe, family: 'gcc' | 'clang', key: Buffer, context: EventContext): LogEvent {
   return {
     event: decision.verdict === 'allow' ? 'job.allowed' : 'job.denied',
     id: cleanText(probe.id, 128),
@@ -63,7 +61,7 @@ export function decisionEvent(request: DecisionRequest, decision: Decision, sess
       toolchain: probe.toolchain,
       compiler: cleanText(probe.compiler, longestText),
       language: probe.language,
-      argv: redactArguments(probe.argv, family, context.key),
+      argv: redactArguments(probe.argv, family, key),
       tree: probe.tree,
       inputBytes: probe.inputBytes,
     },

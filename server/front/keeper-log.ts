@@ -16,8 +16,9 @@ import type { Identity } from './session.ts';
 const noKeeper = (): WardError => new WardError('log-unavailable', 'The keeper of the decision log is not there, so nothing can be decided.');
 
 export class KeeperLog implements DecisionLog {
-  /** Resolves when the keeper has joined. */
+  /** Resolves when the keeper has joined and given the key of the digests that stand for argument values. */
   readonly connected: Promise<void>;
+  #key: Buffer = Buffer.alloc(0);
   #peer: IpcPeer | undefined;
   readonly #context: () => EventContext;
   readonly #familyOf: (toolchain: string) => 'gcc' | 'clang';
@@ -36,11 +37,14 @@ export class KeeperLog implements DecisionLog {
     void peer.closed.then(() => {
       if (this.#peer === peer) this.#peer = undefined;
     });
-    this.#markConnected();
+    peer.request({ type: 'redaction-key' }).then(({ json }) => {
+      this.#key = Buffer.from(json.key, 'hex');
+      this.#markConnected();
+    }, () => {});
   }
 
   async decided(request: DecisionRequest, decision: Decision, session: JobSession, probe: Probe): Promise<number> {
-    return this.#append(decisionEvent(request, decision, session, probe, this.#familyOf(probe.toolchain), this.#context()));
+    return this.#append(decisionEvent(request, decision, session, probe, this.#familyOf(probe.toolchain), this.#key, this.#context()));
   }
 
   /** Who was let in, or refused by name. */

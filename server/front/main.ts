@@ -40,13 +40,11 @@ interface Configuration {
   readonly toolchains: StageIndex;
   readonly results: string;
   readonly isolation: 'strict' | 'strict-rlimit';
-  /** Hex. */
-  readonly redactionKey: string;
 }
 
 async function main(): Promise<void> {
   process.title = 'wardccd: front';
-  const { config, socketPath, supervisorToken, toolchains: staged, results, isolation, redactionKey }: Configuration = await readConfigurationLine();
+  const { config, socketPath, supervisorToken, toolchains: staged, results, isolation }: Configuration = await readConfigurationLine();
   whenParentGone(() => process.exit(0));
 
   const store = new Store({ directory: `${config.state}/store`, maxBytes: config.store.maxBytes });
@@ -55,10 +53,9 @@ async function main(): Promise<void> {
   const pool = new ExecutorPool(config.slots, store, results);
   const policy = await PolicyHolder.load(config.policy);
   const authorities = new ClientAuthorities(config.tls);
-  const key = Buffer.from(redactionKey, 'hex');
   const policyName = (): { serial: number; digest: string } => ({ serial: policy.current.serial, digest: policy.current.digest });
   const families = new Map(staged.map(({ digest, family }) => [digest, family]));
-  const log = new KeeperLog(() => ({ server: config.name, policy: policy.current, key }), (toolchain) => families.get(toolchain) ?? 'gcc');
+  const log = new KeeperLog(() => ({ server: config.name, policy: policy.current }), (toolchain) => families.get(toolchain) ?? 'gcc');
 
   const supervisor = await listenForChildren(socketPath, supervisorToken, (child) => {
     if (child.role === 'keeper') log.connect(child.peer);

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { checkArgv } from '../../policy/options/check.ts';
+import { checkArgv, checkEnvironment } from '../../policy/options/index.ts';
 import type { Decision, OptionFinding } from '../../policy/types.ts';
 import { WardError } from '../../protocol/errors.ts';
 import type { Probe } from '../../protocol/messages.ts';
-import { checkJobPaths } from './check-paths.ts';
+import { checkJobPaths, checkNamedPaths } from './check-paths.ts';
 import type { JobServices, JobSession, StagedToolchain } from './services.ts';
 
 export interface Authorized {
@@ -38,9 +38,17 @@ export async function authorizeJob(probe: Probe, session: JobSession, services: 
   return { decision, toolchain, seq };
 }
 
-/** What no rule can permit in a command line. A command for a compiler that is not here is judged as gcc's. */
+/** What no rule can permit: in arguments, environment or paths. A command for a compiler that is not here is judged as gcc's. */
 function commandFindings(probe: Probe, toolchain: StagedToolchain | undefined): OptionFinding[] {
+  const includeDirs = toolchain?.includeDirs ?? [];
+  const findings = [...checkEnvironment(probe.env), ...checkJobPaths(probe, includeDirs)];
+  // clang takes its mode from the name it is called by.
+  const [program = ''] = probe.argv;
+  if (toolchain !== undefined && program !== toolchain.name) {
+    findings.push({ code: 'option-refused', option: program, message: `The command calls ${JSON.stringify(program)}, not the compiler ${toolchain.name}.` });
+  }
   const options = checkArgv(probe.argv, toolchain?.family ?? 'gcc');
-  const paths = checkJobPaths(probe, toolchain?.includeDirs ?? []);
-  return [...(options.ok ? [] : [{ code: options.code, option: options.option, message: options.sentence }]), ...paths];
+  if (options.ok) findings.push(...checkNamedPaths(options.paths, probe.cwd, includeDirs));
+  else findings.push({ code: options.code, option: options.option, message: options.sentence });
+  return findings;
 }

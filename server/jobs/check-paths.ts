@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { dirname } from 'node:path';
+import { dirname, posix } from 'node:path';
+import type { NamedPath } from '../../policy/options/index.ts';
 import { checkClientDirectory, checkClientPath } from '../../policy/paths.ts';
 import type { OptionFinding } from '../../policy/types.ts';
 import { WardError } from '../../protocol/errors.ts';
@@ -24,6 +25,17 @@ export function checkJobPaths(probe: Probe, includeDirs: readonly string[]): Opt
     if (includeDirs.some((directory) => output.startsWith(`${directory}/`))) refuse(output, 'outputs may not lie among the headers of the compiler');
   }
   return findings;
+}
+
+/**
+ * Files that the command line itself names. The sandbox shows nothing but the tree whatever they say; this makes a command that
+ * reaches for a system file a refusal with a reason. Search directories may be named freely: what is not there is not searched.
+ */
+export function checkNamedPaths(paths: readonly NamedPath[], cwd: string, includeDirs: readonly string[]): OptionFinding[] {
+  return paths.flatMap(({ role, path }): OptionFinding[] => {
+    const reason = role === 'search' ? undefined : checkClientPath(posix.resolve(cwd, path), includeDirs);
+    return reason === undefined ? [] : [{ code: 'path-refused', option: path, message: `The path ${JSON.stringify(path)} is refused: ${reason}.` }];
+  });
 }
 
 /** Every path of the tree, and that outputs go to directories of the tree. @throws WardError `path-refused`, `tree-invalid` */

@@ -16,7 +16,6 @@ import type { StageIndex } from '../toolchains/index-file.ts';
 import { Child, nodeCommand } from './child.ts';
 import type { PreparedIsolation } from './isolate.ts';
 import { serverModule } from './modules.ts';
-import { redactionKey } from './redaction-key.ts';
 
 const connectTries = 100;
 const connectPauseMs = 50;
@@ -45,7 +44,7 @@ export async function startServer(config: ServerConfig, isolation: PreparedIsola
   const front = new Child({
     name: 'front',
     command: nodeCommand(serverModule('front/main')),
-    configuration: { config, socketPath, supervisorToken, toolchains, results, isolation: isolation.profile, redactionKey: redactionKey(config.state) },
+    configuration: { config, socketPath, supervisorToken, toolchains, results, isolation: isolation.profile },
   });
   let stopping = false;
   const children = new Set<Child>([front]);
@@ -65,7 +64,7 @@ export async function startServer(config: ServerConfig, isolation: PreparedIsola
   const keeper = new Child({
     name: 'keeper',
     command: nodeCommand(serverModule('keeper/main')),
-    configuration: { socketPath, role: 'keeper', token: await admit('keeper'), directory: config.log, state: join(config.state, 'keeper'), durability: config.durability },
+    configuration: { socketPath, role: 'keeper', token: await admit('keeper'), directory: config.log, state: join(config.state, 'keeper'), durability: config.durability, server: config.name },
   });
   children.add(keeper);
 
