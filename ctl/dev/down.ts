@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { rm } from 'node:fs/promises';
+import { chmod, lstat, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { WardError } from '../../protocol/errors.ts';
 import { endAgents } from './agents.ts';
 import { removeCgroup } from './cgroup.ts';
@@ -32,8 +33,19 @@ export const bringDown = async (dir: string): Promise<number | undefined> => {
   for (const cgroup of record.cgroups) await removeCgroup(cgroup);
   if (record.stage !== undefined) await removeStage(record.stage);
   if (layout.runtime.startsWith('/tmp/')) await rm(layout.runtime, { recursive: true, force: true });
+  await makeRemovable(join(layout.directory, 'servers'));
   const left = record.processes.filter(isRunning);
   if (left.length > 0) throw new WardError('dev-failed', `still running: ${left.map(({ role, pid }) => `${role} (process ${pid})`).join(', ')}`);
   await writeFarmRecord(layout.record, { ...record, processes: [], cgroups: [], stage: undefined });
   return running.length;
+};
+
+/** Staged compilers lie in directories that nobody may write to, which would stop even `rm -r` by their owner. */
+const makeRemovable = async (directory: string): Promise<void> => {
+  const entries = await readdir(directory, { withFileTypes: true, recursive: true }).catch(() => []);
+  for (const entry of entries.filter((one) => one.isDirectory())) {
+    const path = join(entry.parentPath, entry.name);
+    const { mode } = await lstat(path);
+    if ((mode & 0o200) === 0) await chmod(path, (mode & 0o7777) | 0o200).catch(() => undefined);
+  }
 };

@@ -16,6 +16,8 @@ export interface ServerPlan {
   readonly cores: number | undefined;
   readonly isolation: 'strict' | 'strict-rlimit';
   readonly cgroup: Delegation | undefined;
+  /** Absolute, or relative to the server's directory. */
+  readonly run: string;
 }
 
 const json = (value: unknown): string => JSON.stringify(value);
@@ -46,7 +48,7 @@ ${fields([
   '"tls": { "cert": "cert.pem", "key": "key.pem", "clientCa": "../../trust/ca.pem", "crl": "../../trust/crl.pem" }',
   '"policy": "../../policy.jsonc"',
   '"state": "state"',
-  '"run": "run"',
+  `"run": ${json(plan.run)}`,
   `"log": ${json(logOf(plan.number))}`,
   plan.cores === undefined ? undefined : `"slots": ${plan.cores}`,
   plan.jobs === undefined ? undefined : `"jobs": ${plan.jobs}`,

@@ -28,15 +28,18 @@ export interface FarmLayout {
   /** The agent's sockets. In /tmp when the farm's own path is too long for one. */
   readonly runtime: string;
   server(number: number): string;
+  /** A server's sockets and its ready file: with the agent's when the farm's own path is too long. */
+  serverRun(number: number): string;
 }
 
-/** Longest directory in which `agent-<16 hex digits>.sock` still fits into a socket address. */
-const longestSocketDirectory = 80;
+/** Longest farm directory below which `run/agent-<16 hex digits>.sock` and `servers/999/run/front.sock` fit into a socket address. */
+const longestDirectory = 75;
 
 export const farmLayout = (dir: string): FarmLayout => {
   const directory = resolve(dir);
   const id = createHash('sha256').update(directory).digest('hex').slice(0, 8);
-  const own = join(directory, 'run');
+  const fits = Buffer.byteLength(directory) <= longestDirectory;
+  const elsewhere = `/tmp/wardcc-dev-${id}`;
   return {
     directory,
     id,
@@ -51,8 +54,9 @@ export const farmLayout = (dir: string): FarmLayout => {
     bin: join(directory, 'bin'),
     client: join(directory, 'client.jsonc'),
     environment: join(directory, 'env.sh'),
-    runtime: Buffer.byteLength(own) <= longestSocketDirectory ? own : `/tmp/wardcc-dev-${id}`,
+    runtime: fits ? join(directory, 'run') : elsewhere,
     server: (number) => join(directory, 'servers', String(number)),
+    serverRun: (number) => (fits ? join(directory, 'servers', String(number), 'run') : join(elsewhere, `server-${number}`)),
   };
 };
 

@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, openSync, closeSync } from 'node:fs';
 import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Authority } from '../../certs/authority.ts';
 import { WardError } from '../../protocol/errors.ts';
@@ -19,6 +19,8 @@ const outputFile = 'output.txt';
 /** Staging three compilers and proving each takes some seconds on a slow disk. */
 const readyMs = 120_000;
 
+const readyFile = (layout: FarmLayout, plan: ServerPlan): string => resolve(layout.server(plan.number), plan.run, 'ready');
+
 /** Writes what a server needs: certificate, configuration, and directories it may write to. */
 export const prepareServer = async (layout: FarmLayout, plan: ServerPlan, authority: Authority, owner: Account | undefined): Promise<void> => {
   const directory = layout.server(plan.number);
@@ -26,11 +28,11 @@ export const prepareServer = async (layout: FarmLayout, plan: ServerPlan, author
     if (owner !== undefined) await chown(path, owner.uid, owner.gid);
   };
   await mkdir(directory, { recursive: true, mode: 0o755 });
-  for (const name of ['state', 'run']) {
-    await mkdir(join(directory, name), { recursive: true, mode: 0o700 });
-    await own(join(directory, name));
+  for (const path of [join(directory, 'state'), resolve(directory, plan.run)]) {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    await own(path);
   }
-  await rm(join(directory, 'run', 'ready'), { force: true });
+  await rm(readyFile(layout, plan), { force: true });
   await mkdir(layout.log, { recursive: true, mode: 0o700 });
   await own(layout.log);
   if (!existsSync(join(directory, 'key.pem'))) {
@@ -69,14 +71,19 @@ export const startServer = (layout: FarmLayout, plan: ServerPlan, owner: Account
 
 /** @throws WardError `dev-failed` with the server's own words when it ends, or does not accept within two minutes. */
 export const whenReady = async (layout: FarmLayout, plan: ServerPlan, server: ProcessRecord): Promise<void> => {
-  const ready = join(layout.server(plan.number), 'run', 'ready');
+  const ready = readyFile(layout, plan);
   const deadline = Date.now() + readyMs;
   while (!existsSync(ready)) {
     const ended = !isRunning(server);
     if (ended || Date.now() > deadline) {
-      const words = await readFile(join(layout.server(plan.number), outputFile), 'utf8').catch(() => '');
-      throw new WardError('dev-failed', `${server.role} ${ended ? 'ended' : 'did not become ready'}:\n${words.trim() || 'it said nothing'}`);
+      throw new WardError('dev-failed', `${server.role} ${ended ? 'ended' : 'did not become ready'}:\n${(await lastWords(join(layout.server(plan.number), outputFile))) || 'it said nothing'}`);
     }
     await pause(25);
   }
+};
+
+/** What a server said, each line once: one that is started again and again says the same each time. */
+const lastWords = async (file: string): Promise<string> => {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  return [...new Set(text.trim().split('\n'))].slice(-20).join('\n');
 };

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { chmodSync, existsSync } from 'node:fs';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, lstat, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { availableParallelism, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { WardError } from '../../protocol/errors.ts';
@@ -58,7 +58,7 @@ const begin = async (layout: FarmLayout, options: UpOptions): Promise<RunningFar
 
   // 1. Who: a CA, people with certificates, the committers among them.
   await mkdir(layout.directory, { recursive: true, mode: 0o755 });
-  for (const directory of [layout.people, layout.runtime]) await mkdir(directory, { recursive: true, mode: 0o700 });
+  for (const directory of [layout.people, layout.runtime]) await makePrivate(directory);
   const people = peopleOf(userInfo().username);
   const authority = await certifyPeople(layout, people);
   await listCommitters(layout, people);
@@ -72,9 +72,12 @@ const begin = async (layout: FarmLayout, options: UpOptions): Promise<RunningFar
   const owner = asRoot ? await ensureAccount() : undefined;
   const ports = await freePorts(options.servers);
   const plans = ports.map((port, index): ServerPlan => {
-    const cgroup = owner === undefined ? undefined : delegateCgroup(name, index + 1, owner);
+    const number = index + 1;
+    const cgroup = owner === undefined ? undefined : delegateCgroup(name, number, owner);
     const strict = owner === undefined ? ownCgroupIsDelegated() : cgroup !== undefined;
-    return { number: index + 1, port, jobs: options.jobs, cores: options.cores, isolation: strict ? 'strict' : 'strict-rlimit', cgroup };
+    // The place where the servers' account sees the farm is never too long for a socket.
+    const run = owner === undefined ? layout.serverRun(number) : 'run';
+    return { number, port, jobs: options.jobs, cores: options.cores, isolation: strict ? 'strict' : 'strict-rlimit', cgroup, run };
   });
 
   // 3. What clients need.
@@ -91,12 +94,20 @@ const begin = async (layout: FarmLayout, options: UpOptions): Promise<RunningFar
   return { layout, ports, cores: options.cores ?? availableParallelism(), isolation: plans[0]!.isolation };
 };
 
+/** In /tmp somebody else may have made it before. */
+const makePrivate = async (directory: string): Promise<void> => {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const found = await lstat(directory);
+  if (!found.isDirectory() || found.uid !== process.getuid?.()) throw new WardError('dev-failed', `${directory} is not a directory of yours.`);
+  await chmod(directory, 0o700);
+};
+
 const writeClients = async (layout: FarmLayout, people: readonly string[], ports: readonly number[]): Promise<void> => {
   for (const id of people) await writeFile(join(layout.people, id, 'client.jsonc'), clientText(ports, '../../trust'), { mode: 0o600 });
   const caller = clientText(ports, 'trust').replaceAll('"cert.pem"', `"people/${people[0]}/cert.pem"`).replaceAll('"key.pem"', `"people/${people[0]}/key.pem"`);
   await writeFile(layout.client, caller, { mode: 0o600 });
   await writeFile(layout.environment, environmentText(layout));
-  chmodSync(layout.environment, 0o644);
+  await chmod(layout.environment, 0o644);
 };
 
 const linkPrograms = async (layout: FarmLayout): Promise<void> => {

@@ -14,10 +14,24 @@ const bench = async (t: ExecutionContext) => {
   const keeper = await startKeeper(t, { directory });
   const append = async (event: object) => (await keeper.peer.request({ type: 'append', event })).json.seq as number;
   await append(jobEnd(await append(jobAllowed('one'))));
-  await append({ ...jobAllowed('two'), event: 'job.denied', principal: 'cert:bob', committer: 'bob', verdict: 'deny', reason: 'policy-denied', rule: 'no-bob' });
-  const wardctl = (...args: string[]) => new Promise<{ code: number; out: string }>((resolve) => {
-    execFile(process.execPath, [main, 'audit', ...args], { cwd: directory, env: { PATH: process.env['PATH'] } }, (error, stdout, stderr) => resolve({ code: typeof error?.code === 'number' ? error.code : 0, out: stdout + stderr }));
+  await append({
+    ...jobAllowed('two'),
+    event: 'job.denied',
+    principal: 'cert:bob',
+    committer: 'bob',
+    verdict: 'deny',
+    reason: 'policy-denied',
+    rule: 'no-bob',
   });
+  const wardctl = (...args: string[]) =>
+    new Promise<{ code: number; out: string }>((resolve) => {
+      execFile(
+        process.execPath,
+        [main, 'audit', ...args],
+        { cwd: directory, env: { PATH: process.env['PATH'] } },
+        (error, stdout, stderr) => resolve({ code: typeof error?.code === 'number' ? error.code : 0, out: stdout + stderr }),
+      );
+    });
   return { directory, keeper, append, wardctl };
 };
 
@@ -55,7 +69,10 @@ test('verify: 0 in order, 1 unreadable, 2 findings with file and line', async (t
   writeFileSync(path, readFileSync(path, 'utf8').replace('cert:alice', 'cert:malli'));
   const changed = await wardctl('verify', 'log');
   t.is(changed.code, 2);
-  t.regex(changed.out, new RegExp(`^log/${file}:2: record 2 was changed: its hash does not match\n${cutNote}log: 1 finding, 4 records in 1 file`));
+  t.regex(
+    changed.out,
+    new RegExp(`^log/${file}:2: record 2 was changed: its hash does not match\n${cutNote}log: 1 finding, 4 records in 1 file`),
+  );
 });
 
 test('verify with a checkpoint finds a tail that was cut off; the checkpoint must be signed', async (t) => {
@@ -82,7 +99,10 @@ test('query finds records by who, what, rule and time', async (t) => {
   const seqs = async (...args: string[]) => {
     const { code, out } = await wardctl('query', 'log', '--json', ...args);
     t.is(code, 0, out);
-    return out.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line).seq);
+    return out
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line).seq);
   };
   t.deepEqual(await seqs(), [1, 2, 3, 4]);
   t.deepEqual(await seqs('--committer', 'bob'), [4]);

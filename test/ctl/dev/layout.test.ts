@@ -3,11 +3,16 @@ import test from 'ava';
 import { farmLayout, installation, programs } from '../../../ctl/dev/layout.ts';
 import { existsSync } from 'node:fs';
 
-test('the agent\'s sockets lie in the farm, and in /tmp when its path is too long for a socket address', (t) => {
+test('the agent\'s and the servers\' sockets lie in the farm, and in /tmp when its path is too long for a socket address', (t) => {
   t.is(farmLayout('/tmp/farm').runtime, '/tmp/farm/run');
   const long = farmLayout(`/tmp/${'x'.repeat(100)}`);
   t.is(long.runtime, `/tmp/wardcc-dev-${long.id}`);
-  t.true(Buffer.byteLength(join(long.runtime, `agent-${'0'.repeat(16)}.sock`)) <= 107);
+  t.is(long.serverRun(2), `${long.runtime}/server-2`);
+  for (const length of [1, 60, 75, 76, 200]) {
+    const layout = farmLayout(`/${'x'.repeat(length - 1)}`);
+    t.true(Buffer.byteLength(join(layout.runtime, `agent-${'0'.repeat(16)}.sock`)) <= 107);
+    t.true(Buffer.byteLength(join(layout.serverRun(999), 'front.sock')) <= 107);
+  }
 });
 
 test('two farms never share a name', (t) => {
