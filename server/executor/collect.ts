@@ -19,11 +19,25 @@ export interface Collected {
   readonly mode: number;
 }
 
+export interface Printed {
+  readonly path: string;
+  readonly size: number;
+}
+
+export interface Results {
+  readonly stdout: Printed;
+  readonly stderr: Printed;
+  readonly outputs: readonly Collected[];
+}
+
 export interface CollectOptions {
   /** Root of the slot's tree, without links in its path. */
   readonly root: string;
   /** Where each output that was asked for lies in the tree: real directory and name; undefined if its directory does not exist. */
   readonly places: readonly (string | undefined)[];
+  /** Descriptors of what was printed. */
+  readonly stdout: number;
+  readonly stderr: number;
   /** Where the results go, and how their names begin. */
   readonly resultPrefix: string;
   readonly fileBytes: number;
@@ -32,29 +46,41 @@ export interface CollectOptions {
 
 const chunk = Buffer.allocUnsafe(256 * 1024);
 
+/** The results of a job that has none. */
+export const noResults = (resultPrefix: string): Results => {
+  const nothing = (name: string): Printed => ({ path: `${resultPrefix}-${name}`, size: 0 });
+  return { stdout: nothing('stdout'), stderr: nothing('stderr'), outputs: [] };
+};
+
 /**
- * Hashes and copies the outputs. An output that is absent or no regular file is not in the answer.
+ * Hashes and copies what a job made. An output that is absent or no regular file is not in the answer; what was printed has a file only if it is
+ * not empty.
  *
- * @throws WardError `output-limit`, `disk-full`; what was copied by then is removed
+ * @throws WardError `output-limit`, `disk-full`; nothing that was copied is left then
  */
-export const collectOutputs = (options: CollectOptions): Collected[] => {
-  const collected: Collected[] = [];
-  let left = options.outputBytes;
+export const collectResults = (options: CollectOptions): Results => {
+  const made: string[] = [];
+  const printed = (fd: number, { path }: Printed): Printed => {
+    const { size } = fstatSync(fd);
+    if (size > 0) copy(fd, path, made);
+    return { path, size };
+  };
   try {
+    const { stdout, stderr } = noResults(options.resultPrefix);
+    const outputs: Collected[] = [];
     for (const [index, place] of options.places.entries()) {
-      const output = place === undefined ? undefined : collectOne(options, index, place, left);
-      if (output === undefined) continue;
-      collected.push(output);
-      left -= output.size;
+      const left = options.outputBytes - outputs.reduce((sum, { size }) => sum + size, 0);
+      const output = place === undefined ? undefined : collectOne(options, index, place, left, made);
+      if (output !== undefined) outputs.push(output);
     }
-    return collected;
+    return { stdout: printed(options.stdout, stdout), stderr: printed(options.stderr, stderr), outputs };
   } catch (error) {
-    for (const { path } of collected) unlinkSync(path);
+    for (const path of made) unlinkSync(path);
     throw error;
   }
 };
 
-const collectOne = (options: CollectOptions, index: number, place: string, left: number): Collected | undefined => {
+const collectOne = (options: CollectOptions, index: number, place: string, left: number, made: string[]): Collected | undefined => {
   const directory = options.root + dirname(place);
   // A job may have put a link in the place of a directory on the way.
   if (!isReal(directory)) return undefined;
@@ -64,7 +90,7 @@ const collectOne = (options: CollectOptions, index: number, place: string, left:
     const { size, mode } = fstatSync(source);
     if (size > options.fileBytes || size > left) throw new WardError('output-limit', `The output ${JSON.stringify(place)} has ${size} bytes, which is more than allowed.`);
     const path = `${options.resultPrefix}-${index}`;
-    return { index, path, size, digest: copy(source, path), mode: mode & 0o777 };
+    return { index, path, size, digest: copy(source, path, made), mode: mode & 0o777 };
   } finally {
     closeSync(source);
   }
@@ -91,9 +117,10 @@ const openRegular = (path: string): number | undefined => {
 };
 
 /** Copies an open file to a new one that the front can read, and gives its SHA-256. @throws WardError `disk-full` */
-export const copy = (source: number, path: string): string => {
+const copy = (source: number, path: string, made: string[]): string => {
   const hash = createHash('sha256');
   const target = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o644);
+  made.push(path);
   try {
     fchmodSync(target, 0o644);
     // Read by position: the place of a descriptor that a job printed through is where the job left it.
@@ -106,8 +133,7 @@ export const copy = (source: number, path: string): string => {
       for (let written = 0; written < length; ) written += writeSync(target, bytes, written);
     }
   } catch (cause) {
-    unlinkSync(path);
-    throw (cause as NodeJS.ErrnoException).code === 'ENOSPC' ? new WardError('disk-full', undefined, { cause: cause as Error }) : cause;
+    throw (cause as NodeJS.ErrnoException).code === 'ENOSPC' ? new WardError('disk-full', undefined, { cause }) : cause;
   } finally {
     closeSync(target);
   }

@@ -15,13 +15,13 @@ import { closeSync, constants, existsSync, fstatSync, openSync, readdirSync, rea
 import { basename, dirname } from 'node:path';
 import { checkClientDirectory, checkClientPath } from '../../policy/paths.ts';
 import type { Limits } from '../../policy/types.ts';
-import { WardError, type ErrorCode } from '../../protocol/errors.ts';
+import { toWardError, WardError, type ErrorCode } from '../../protocol/errors.ts';
 import { decodeTree, type TreeEntry } from '../../protocol/tree.ts';
 import { bwrapArguments } from '../sandbox/bwrap.ts';
 import { resourceLimits } from '../sandbox/limits.ts';
 import type { Counters } from '../sandbox/meter.ts';
 import { readStage, type StageTop } from '../sandbox/stage.ts';
-import { collectOutputs, copy, type Collected } from './collect.ts';
+import { collectResults, noResults, type Results } from './collect.ts';
 import { outermost, resolveDirectory } from './paths-in-tree.ts';
 import { descriptors, Sandbox, type SandboxEnd } from './sandbox-run.ts';
 import type { Slot } from './slot.ts';
@@ -43,16 +43,13 @@ export interface RunRequest {
   readonly resultDir: string;
 }
 
-export interface Done {
+export interface Done extends Results {
   readonly type: 'done';
   readonly status: { readonly code: number; readonly signal: number };
   /** Present when the end was not the compiler's own answer. */
   readonly verdict?: ErrorCode;
   readonly sentence?: string;
   readonly usage: SandboxEnd['usage'];
-  readonly stdout: { readonly path: string; readonly size: number };
-  readonly stderr: { readonly path: string; readonly size: number };
-  readonly outputs: readonly Collected[];
 }
 
 /** Enough of what was printed to recognise the driver's words. */
@@ -92,8 +89,9 @@ export class Job {
     const [out, err] = ['stdout', 'stderr'].map((name) => openFresh(`${this.#slot.work}/${name}`)) as [number, number];
     try {
       const end = await this.#runSandbox(request, entries, stageTops, writable, out, err);
+      const done = { type: 'done' as const, status: { code: end.exit ?? 1, signal: 0 }, usage: end.usage };
       const verdict = this.#judge(end, before, out, err);
-      return { type: 'done', status: { code: end.exit ?? 1, signal: 0 }, ...named(verdict), usage: end.usage, ...this.#collect(places, verdict, out, err) };
+      return { ...done, ...(verdict === undefined ? this.#collect(places, out, err) : this.#failed(verdict)) };
     } finally {
       closeSync(out);
       closeSync(err);
@@ -143,16 +141,22 @@ export class Job {
     });
   }
 
-  #collect(places: readonly (string | undefined)[], verdict: Verdict | undefined, out: number, err: number): Pick<Done, 'stdout' | 'stderr' | 'outputs'> {
-    const prefix = `${this.#request.resultDir}/${this.id}`;
-    const printed = (fd: number, name: string) => {
-      const file = { path: `${prefix}-${name}`, size: verdict === undefined ? fstatSync(fd).size : 0 };
-      if (file.size > 0) copy(fd, file.path);
-      return file;
-    };
+  get #resultPrefix(): string {
+    return `${this.#request.resultDir}/${this.id}`;
+  }
+
+  #failed({ code, sentence }: Verdict): Results & { verdict: ErrorCode; sentence: string } {
+    return { ...noResults(this.#resultPrefix), verdict: code, sentence };
+  }
+
+  #collect(places: readonly (string | undefined)[], stdout: number, stderr: number): Results {
     const { fileBytes, outputBytes } = this.#request.limits;
-    const options = { root: this.#slot.tree.root, places, resultPrefix: prefix, fileBytes, outputBytes };
-    return { stdout: printed(out, 'stdout'), stderr: printed(err, 'stderr'), outputs: verdict === undefined ? collectOutputs(options) : [] };
+    try {
+      return collectResults({ root: this.#slot.tree.root, places, stdout, stderr, resultPrefix: this.#resultPrefix, fileBytes, outputBytes });
+    } catch (thrown) {
+      const { code, message } = toWardError(thrown);
+      return this.#failed({ code, sentence: message });
+    }
   }
 
   /** Step 7. @throws WardError when the slot cannot be made clean: then it must not be used again */
@@ -175,6 +179,7 @@ const checkPaths = (request: RunRequest, entries: readonly TreeEntry[], stageTop
   const refuse = (path: string, reason: string | undefined): void => {
     if (reason !== undefined) throw new WardError('path-refused', `${JSON.stringify(path)}: ${reason}.`);
   };
+  if (!/^[\w-]{1,64}$/.test(request.job)) throw new WardError('protocol-violation', 'The name of a job becomes part of file names.');
   for (const { path, kind } of entries) refuse(path, (kind === 'directory' ? checkClientDirectory : checkClientPath)(path, request.includeMounts, prefixes));
   for (const path of [request.cwd, request.pwd ?? request.cwd]) refuse(path, checkClientDirectory(path, request.includeMounts, prefixes));
   for (const path of request.outputs) refuse(path, checkClientPath(path, [], prefixes) ?? (dirname(path) === '/' ? 'outputs may not lie in the root directory' : undefined));
@@ -192,9 +197,6 @@ const topsOf = (entries: readonly TreeEntry[]): StageTop[] =>
     .map((entry) => ({ name: entry.path.slice(1), target: entry.kind === 'link' ? entry.target : undefined }));
 
 const sizeOf = (entries: readonly TreeEntry[]): number => entries.reduce((sum, entry) => sum + (entry.kind === 'file' ? entry.size : 0), 0);
-
-const named = (verdict: Verdict | undefined): { verdict?: ErrorCode; sentence?: string } =>
-  verdict === undefined ? {} : { verdict: verdict.code, sentence: verdict.sentence };
 
 /** A new empty file, read and written through one descriptor; appending, so that no job can write over what another process of it wrote. */
 const openFresh = (path: string): number => {
