@@ -30,24 +30,27 @@ interface VerifyArguments {
   readonly json?: boolean;
 }
 
-const verify = (): Command => new Command('verify')
-  .description('check every record of a log directory, live or copied, and the chain that holds them together')
-  .argument('<directory>', 'directory with the *.jsonl files of a log')
-  .option('--checkpoint <file>', 'a checkpoint that the keeper signed: without one, a tail that was cut off cannot be seen')
-  .option('--key <file>', "the server's public result key in PEM, to check the checkpoint's signature")
-  .option('--retained', 'old files were removed on purpose')
-  .option('--json', 'print JSON')
-  .action(async (directory: string, options: VerifyArguments) => {
-    const report = await verifyLog(directory, await verifyOptions(options));
-    if (options.json === true) printJson({ directory, ...report });
-    else printReport(directory, report);
-    if (!report.ok) process.exitCode = findingsStatus;
-  });
+const verify = (): Command =>
+  new Command('verify')
+    .description('check every record of a log directory, live or copied, and the chain that holds them together')
+    .argument('<directory>', 'directory with the *.jsonl files of a log')
+    .option('--checkpoint <file>', 'a checkpoint that the keeper signed: without one, a tail that was cut off cannot be seen')
+    .option('--key <file>', "the server's public result key in PEM, to check the checkpoint's signature")
+    .option('--retained', 'old files were removed on purpose')
+    .option('--json', 'print JSON')
+    .action(async (directory: string, options: VerifyArguments) => {
+      const report = await verifyLog(directory, await verifyOptions(options));
+      if (options.json === true) printJson({ directory, ...report });
+      else printReport(directory, report);
+      if (!report.ok) process.exitCode = findingsStatus;
+    });
 
 const verifyOptions = async ({ checkpoint, key, retained }: VerifyArguments): Promise<VerifyOptions> => {
   if (key !== undefined && checkpoint === undefined) throw new WardError('usage', '--key checks a checkpoint: name it with --checkpoint.');
   return {
-    ...(checkpoint === undefined ? {} : { checkpoint: await readCheckpoint(checkpoint, key === undefined ? undefined : await readKey(key)) }),
+    ...(checkpoint === undefined
+      ? {}
+      : { checkpoint: await readCheckpoint(checkpoint, key === undefined ? undefined : await readKey(key)) }),
     ...(retained === undefined ? {} : { retained }),
   };
 };
@@ -56,7 +59,9 @@ const readKey = async (file: string): Promise<KeyObject> => {
   try {
     return createPublicKey(await readBounded(file));
   } catch (cause) {
-    throw cause instanceof WardError ? cause : new WardError('config-invalid', `${file}: this is not a public key in PEM`, { at: file, cause });
+    throw cause instanceof WardError
+      ? cause
+      : new WardError('config-invalid', `${file}: this is not a public key in PEM`, { at: file, cause });
   }
 };
 
@@ -64,7 +69,11 @@ const printReport = (directory: string, { ok, records, files, first, last, findi
   for (const { file, line, message } of findings) print(printable(line === 0 ? `${file}: ${message}` : `${file}:${line}: ${message}`));
   for (const note of notes) print(printable(`note: ${note}`));
   const range = first === undefined || last === undefined ? '' : `, ${first.seq} to ${last.seq}, last hash ${last.hash}`;
-  print(printable(`${directory}: ${ok ? 'OK' : counted(findings.length)}, ${records} records in ${files} ${files === 1 ? 'file' : 'files'}${range}`));
+  print(
+    printable(
+      `${directory}: ${ok ? 'OK' : counted(findings.length)}, ${records} records in ${files} ${files === 1 ? 'file' : 'files'}${range}`,
+    ),
+  );
 };
 
 const counted = (findings: number): string => `${findings} ${findings === 1 ? 'finding' : 'findings'}`;
@@ -83,42 +92,45 @@ interface QueryArguments {
   readonly json?: boolean;
 }
 
-const query = (): Command => new Command('query')
-  .description('print the records that match, oldest first')
-  .argument('<directory>', 'directory with the *.jsonl files of a log')
-  .option('--principal <principal>', 'exactly this principal')
-  .option('--committer <name>', 'exactly this committer')
-  .option('--event <name>', 'event name or code, such as job.denied or WL201')
-  .addOption(new Option('--verdict <verdict>', 'decisions of this kind').choices(['allow', 'deny']))
-  .option('--rule <id>', 'decided by this rule')
-  .option('--reason <code>', 'with this error code')
-  .option('--project <name>', 'jobs for this project')
-  .option('--since <time>', 'at or after this time, such as 2026-11-20T08:00Z')
-  .option('--until <time>', 'before this time')
-  .option('--limit <n>', 'the last n that match', String(defaultLimit))
-  .option('--json', 'print the records as they stand in the log, one a line')
-  .action(async (directory: string, options: QueryArguments) => {
-    const matches = matcher(options);
-    const limit = Number(options.limit);
-    if (!Number.isSafeInteger(limit) || limit < 1) throw new WardError('usage', '--limit takes a number from 1.');
-    const found: { record: LogRecord; text: string }[] = [];
-    const report = await verifyLog(directory, {
-      retained: true,
-      onRecord: (text) => {
-        const record = readRecord(text);
-        if (record === undefined || !matches(record)) return;
-        found.push({ record, text });
-        if (found.length > 2 * limit) found.splice(0, found.length - limit);
-      },
+const query = (): Command =>
+  new Command('query')
+    .description('print the records that match, oldest first')
+    .argument('<directory>', 'directory with the *.jsonl files of a log')
+    .option('--principal <principal>', 'exactly this principal')
+    .option('--committer <name>', 'exactly this committer')
+    .option('--event <name>', 'event name or code, such as job.denied or WL201')
+    .addOption(new Option('--verdict <verdict>', 'decisions of this kind').choices(['allow', 'deny']))
+    .option('--rule <id>', 'decided by this rule')
+    .option('--reason <code>', 'with this error code')
+    .option('--project <name>', 'jobs for this project')
+    .option('--since <time>', 'at or after this time, such as 2026-11-20T08:00Z')
+    .option('--until <time>', 'before this time')
+    .option('--limit <n>', 'the last n that match', String(defaultLimit))
+    .option('--json', 'print the records as they stand in the log, one a line')
+    .action(async (directory: string, options: QueryArguments) => {
+      const matches = matcher(options);
+      const limit = Number(options.limit);
+      if (!Number.isSafeInteger(limit) || limit < 1) throw new WardError('usage', '--limit takes a number from 1.');
+      const found: { record: LogRecord; text: string }[] = [];
+      const report = await verifyLog(directory, {
+        retained: true,
+        onRecord: (text) => {
+          const record = readRecord(text);
+          if (record === undefined || !matches(record)) return;
+          found.push({ record, text });
+          if (found.length > 2 * limit) found.splice(0, found.length - limit);
+        },
+      });
+      const shown = found.slice(-limit);
+      if (options.json === true) for (const { text } of shown) print(text);
+      else if (shown.length > 0) print(table(shown.map(({ record }) => row(record).map(printable))));
+      if (!report.ok) {
+        process.stderr.write(
+          `wardctl: ${directory}: this log does not verify (${counted(report.findings.length)}): wardctl audit verify\n`,
+        );
+        process.exitCode = findingsStatus;
+      }
     });
-    const shown = found.slice(-limit);
-    if (options.json === true) for (const { text } of shown) print(text);
-    else if (shown.length > 0) print(table(shown.map(({ record }) => row(record).map(printable))));
-    if (!report.ok) {
-      process.stderr.write(`wardctl: ${directory}: this log does not verify (${counted(report.findings.length)}): wardctl audit verify\n`);
-      process.exitCode = findingsStatus;
-    }
-  });
 
 const time = (text: string | undefined, option: string): number | undefined => {
   if (text === undefined) return undefined;
@@ -135,15 +147,16 @@ const matcher = (options: QueryArguments): ((record: LogRecord) => boolean) => {
     throw new WardError('usage', `There is no event ${JSON.stringify(event)}: ${Object.keys(eventTable).join(', ')}.`);
   }
   const same = (wanted: string | undefined, value: string | undefined) => wanted === undefined || wanted === value;
-  return (record) => same(options.principal, record.principal)
-    && same(options.committer, record.committer)
-    && (event === undefined || record.event === event || record.code === event)
-    && same(options.verdict, record.verdict)
-    && same(options.rule, record.rule)
-    && same(options.reason, record.reason)
-    && same(options.project, record.request?.project)
-    && (since === undefined || Date.parse(record.time) >= since)
-    && (until === undefined || Date.parse(record.time) < until);
+  return (record) =>
+    same(options.principal, record.principal) &&
+    same(options.committer, record.committer) &&
+    (event === undefined || record.event === event || record.code === event) &&
+    same(options.verdict, record.verdict) &&
+    same(options.rule, record.rule) &&
+    same(options.reason, record.reason) &&
+    same(options.project, record.request?.project) &&
+    (since === undefined || Date.parse(record.time) >= since) &&
+    (until === undefined || Date.parse(record.time) < until);
 };
 
 const row = (record: LogRecord): string[] => [
@@ -153,5 +166,7 @@ const row = (record: LogRecord): string[] => [
   record.principal ?? '-',
   record.address ?? '-',
   record.rule ?? record.reason ?? '-',
-  [record.request?.project, record.reason, record.of === undefined ? undefined : `of ${record.of}`, record.message].filter((part) => part !== undefined).join(' '),
+  [record.request?.project, record.reason, record.of === undefined ? undefined : `of ${record.of}`, record.message]
+    .filter((part) => part !== undefined)
+    .join(' '),
 ];

@@ -1,5 +1,6 @@
 /**
- * From the written policy to the one that decides: names resolved, groups flattened, defaults filled in. Complains with positions; reads no file.
+ * From the written policy to the one that decides: names resolved, groups flattened, defaults filled in. Complains with positions; reads
+ * no file.
  *
  * @module
  */
@@ -8,7 +9,18 @@ import { buildIdentityTable, type IdentityWriting } from './identity.ts';
 import type { Finding, JsoncDocument, JsonPath } from './jsonc.ts';
 import { closest, printPath } from './schema-sentence.ts';
 import type { WrittenChoices, WrittenPolicy, WrittenRule } from './schema.ts';
-import { defaultLimits, defaultQuota, reservedRuleIds, type Anchor, type Limits, type Mechanism, type Policy, type Quota, type Rule, type Who } from './types.ts';
+import {
+  defaultLimits,
+  defaultQuota,
+  reservedRuleIds,
+  type Anchor,
+  type Limits,
+  type Mechanism,
+  type Policy,
+  type Quota,
+  type Rule,
+  type Who,
+} from './types.ts';
 
 /** All of a policy but what comes from outside the file. */
 export type CompiledPolicy = Omit<Policy, 'digest' | 'committers' | 'warnings'>;
@@ -51,29 +63,39 @@ export const compilePolicy = (document: JsoncDocument<WrittenPolicy>): { policy:
   const sourceIds = written.committers.sources.map(({ id }) => id);
   const groupIds = Object.keys(written.groups ?? {});
   const usedGroups = new Set<string>();
-  const readWho = (texts: readonly string[], path: JsonPath): Who[] => texts.flatMap((text, index) => {
-    const who = parseWho(text);
-    if (typeof who === 'string') complain('WP001', [...path, index], who);
-    else if (who.kind === 'group' && !groupIds.includes(who.id)) undefinedName('group', who.id, groupIds, [...path, index]);
-    else if (who.kind === 'source' && !sourceIds.includes(who.id)) undefinedName('committer source', who.id, sourceIds, [...path, index]);
-    else {
-      if (who.kind === 'group') usedGroups.add(who.id);
-      return [who];
-    }
-    return [];
-  });
+  const readWho = (texts: readonly string[], path: JsonPath): Who[] =>
+    texts.flatMap((text, index) => {
+      const who = parseWho(text);
+      if (typeof who === 'string') complain('WP001', [...path, index], who);
+      else if (who.kind === 'group' && !groupIds.includes(who.id)) undefinedName('group', who.id, groupIds, [...path, index]);
+      else if (who.kind === 'source' && !sourceIds.includes(who.id)) undefinedName('committer source', who.id, sourceIds, [...path, index]);
+      else {
+        if (who.kind === 'group') usedGroups.add(who.id);
+        return [who];
+      }
+      return [];
+    });
   const groups = new Map(groupIds.map((id) => [id, readWho(written.groups?.[id] ?? [], ['groups', id])]));
   const { flat, cycles } = flattenGroups(groups);
-  for (const { group, way } of cycles) complain('WP012', ['groups', group], `the group "${group}" contains itself: ${way.join(' > ')}`, 'key');
-  const flattenWho = (who: readonly Who[]): Who[] => who.flatMap((one) => (one.kind === 'group' ? flat.get(one.id) ?? [] : [one]));
+  for (const { group, way } of cycles)
+    complain('WP012', ['groups', group], `the group "${group}" contains itself: ${way.join(' > ')}`, 'key');
+  const flattenWho = (who: readonly Who[]): Who[] => who.flatMap((one) => (one.kind === 'group' ? (flat.get(one.id) ?? []) : [one]));
 
   // profiles that rules name
-  const limits = new Map(Object.entries(written.limits ?? {}).map(([id, profile]): [string, Limits] =>
-    [id, { ...defaultLimits, ...Object.fromEntries(Object.entries(profile).map(([key, value]) => [key, sizeOf(value)])) }]));
-  const quotas = new Map(Object.entries(written.quotas ?? {}).map(([id, profile]): [string, Quota] => [id, { ...defaultQuota, ...profile }]));
+  const limits = new Map(
+    Object.entries(written.limits ?? {}).map(([id, profile]): [string, Limits] => [
+      id,
+      { ...defaultLimits, ...Object.fromEntries(Object.entries(profile).map(([key, value]) => [key, sizeOf(value)])) },
+    ]),
+  );
+  const quotas = new Map(
+    Object.entries(written.quotas ?? {}).map(([id, profile]): [string, Quota] => [id, { ...defaultQuota, ...profile }]),
+  );
   const choose = (choices: WrittenChoices, path: JsonPath, base: Pick<Rule, 'limits' | 'quota' | 'weight' | 'cache' | 'domain'>) => {
-    if (choices.limits !== undefined && !limits.has(choices.limits)) undefinedName('limits profile', choices.limits, limits.keys(), [...path, 'limits']);
-    if (choices.quota !== undefined && !quotas.has(choices.quota)) undefinedName('quota profile', choices.quota, quotas.keys(), [...path, 'quota']);
+    if (choices.limits !== undefined && !limits.has(choices.limits))
+      undefinedName('limits profile', choices.limits, limits.keys(), [...path, 'limits']);
+    if (choices.quota !== undefined && !quotas.has(choices.quota))
+      undefinedName('quota profile', choices.quota, quotas.keys(), [...path, 'quota']);
     return {
       limits: limits.get(choices.limits ?? '') ?? base.limits,
       quota: quotas.get(choices.quota ?? '') ?? base.quota,
@@ -92,14 +114,16 @@ export const compilePolicy = (document: JsoncDocument<WrittenPolicy>): { policy:
 
   const compileRule = (rule: WrittenRule, index: number): Rule => {
     const path = ['rules', index];
-    if (reservedRuleIds.includes(rule.id)) complain('WP001', [...path, 'id'], `the id "${rule.id}" is reserved for decisions that no rule makes`);
+    if (reservedRuleIds.includes(rule.id))
+      complain('WP001', [...path, 'id'], `the id "${rule.id}" is reserved for decisions that no rule makes`);
     if (rule.effect === 'deny') {
       for (const key of ['limits', 'quota', 'weight', 'cache', 'domain'] as const) {
         if (rule[key] !== undefined) complain('WP001', [...path, key], `a rule that denies has no use for "${key}"`, 'key');
       }
     }
     for (const mechanism of rule.mechanisms ?? []) {
-      if (!written.mechanisms.includes(mechanism)) complain('WP010', [...path, 'mechanisms'], `the policy does not permit the mechanism "${mechanism}" that this rule names`);
+      if (!written.mechanisms.includes(mechanism))
+        complain('WP010', [...path, 'mechanisms'], `the policy does not permit the mechanism "${mechanism}" that this rule names`);
     }
     const who = readWho(rule.who, [...path, 'who']);
     return {
@@ -122,10 +146,16 @@ export const compilePolicy = (document: JsoncDocument<WrittenPolicy>): { policy:
   }
 
   const anchors = (written.anchors ?? []).map((anchor, index): Anchor => {
-    if (anchor.uri === undefined && anchor.email === undefined && anchor.upn === undefined) complain('WP001', ['anchors', index], 'the anchor allows no names: it needs "uri", "email" or "upn"');
+    if (anchor.uri === undefined && anchor.email === undefined && anchor.upn === undefined)
+      complain('WP001', ['anchors', index], 'the anchor allows no names: it needs "uri", "email" or "upn"');
     for (const kind of ['email', 'upn'] as const) {
       for (const [at, suffix] of (anchor[kind] ?? []).entries()) {
-        if (!/^[@.]/.test(suffix)) complain('WP001', ['anchors', index, kind, at], `the suffix ${JSON.stringify(suffix)} must begin with "@" (or "." for all subdomains), or it would admit other domains`);
+        if (!/^[@.]/.test(suffix))
+          complain(
+            'WP001',
+            ['anchors', index, kind, at],
+            `the suffix ${JSON.stringify(suffix)} must begin with "@" (or "." for all subdomains), or it would admit other domains`,
+          );
       }
     }
     return {
@@ -135,7 +165,8 @@ export const compilePolicy = (document: JsoncDocument<WrittenPolicy>): { policy:
       names: { uri: anchor.uri ?? [], email: anchor.email ?? [], upn: anchor.upn ?? [] },
     };
   });
-  if (written.mechanisms.includes('cert') && anchors.length === 0) complain('WP001', ['mechanisms'], 'certificates are permitted, but no anchor in "anchors" says which names a CA may assert');
+  if (written.mechanisms.includes('cert') && anchors.length === 0)
+    complain('WP001', ['mechanisms'], 'certificates are permitted, but no anchor in "anchors" says which names a CA may assert');
 
   return {
     policy: {
@@ -164,11 +195,25 @@ const compileIdentities = (document: JsoncDocument<WrittenPolicy>, complain: (co
     const { id, principal, committer, mechanism, realms } = identity;
     if (principal !== undefined && committer !== undefined && realms === undefined && mechanism === undefined) {
       const kind = principal.slice(0, principal.indexOf(':')) as Mechanism;
-      writings.push({ id, position: document.positionOf(path), mechanism: kind, principal: principal.slice(kind.length + 1), committer, path });
+      writings.push({
+        id,
+        position: document.positionOf(path),
+        mechanism: kind,
+        principal: principal.slice(kind.length + 1),
+        committer,
+        path,
+      });
     } else if (realms !== undefined && mechanism !== undefined && principal === undefined && committer === undefined) {
       for (const [realm, template] of Object.entries(realms)) {
         const place = [...path, 'realms', realm];
-        writings.push({ id, position: document.positionOf(place, 'key'), mechanism, principal: `{user}@${realm}`, committer: template, path: place });
+        writings.push({
+          id,
+          position: document.positionOf(place, 'key'),
+          mechanism,
+          principal: `{user}@${realm}`,
+          committer: template,
+          path: place,
+        });
       }
     } else {
       complain('WP001', path, `${printPath(path)} needs either "principal" and "committer", or "mechanism": "krb5" and "realms"`);

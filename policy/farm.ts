@@ -1,12 +1,13 @@
 /**
- * The farm file: which servers there are, whose signatures on results count, and the epoch. Every client and server of a farm has the same one.
+ * The farm file: which servers there are, whose signatures on results count, and the epoch. Every client and server of a farm has the
+ * same one.
  *
  * A result counts when a key of this file signed it for this epoch. Raising the epoch throws away every result that was made before.
  *
  * @module
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { WardError } from '../protocol/errors.ts';
+import type { WardError } from '../protocol/errors.ts';
 import { findingError, readDocument } from './jsonc.ts';
 import { keyId } from './log/checkpoint.ts';
 
@@ -29,12 +30,20 @@ export const farmSchema = {
         additionalProperties: false,
         required: ['name'],
         properties: {
-          name: { type: 'string', pattern: '^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$', description: 'the host name in the server\'s certificate' },
+          name: {
+            type: 'string',
+            pattern: '^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$',
+            description: "the host name in the server's certificate",
+          },
           resultKeys: {
             type: 'array',
             maxItems: 8,
             uniqueItems: true,
-            items: { type: 'string', pattern: '^MCowBQYDK2VwAyEA[A-Za-z0-9+/]{43}=$', description: 'the line of base64 in the server\'s result-key.pub.pem' },
+            items: {
+              type: 'string',
+              pattern: '^MCowBQYDK2VwAyEA[A-Za-z0-9+/]{43}=$',
+              description: "the line of base64 in the server's result-key.pub.pem",
+            },
           },
         },
       },
@@ -67,7 +76,8 @@ export const loadFarm = async (file: string): Promise<Farm> => {
   const { serial, epoch, servers: written } = document.value;
   const servers = new Map<string, FarmServer>();
   for (const [index, { name, resultKeys = [] }] of written.entries()) {
-    const refuse = (sentence: string, ...path: (string | number)[]): WardError => findingError(document.findingAt(['servers', index, ...path], sentence));
+    const refuse = (sentence: string, ...path: (string | number)[]): WardError =>
+      findingError(document.findingAt(['servers', index, ...path], sentence));
     if (servers.has(name)) throw refuse(`the server "${name}" is here for the second time`, 'name');
     const keys = resultKeys.map((base64, place) => {
       try {

@@ -24,7 +24,9 @@ export const formatWho = (who: Who): string => {
 };
 
 /** The members of each group with nested groups replaced; `cycles` are groups that contain themselves, each with the way back. */
-export const flattenGroups = (groups: ReadonlyMap<string, readonly Who[]>): { flat: Map<string, readonly Who[]>; cycles: { group: string; way: string[] }[] } => {
+export const flattenGroups = (
+  groups: ReadonlyMap<string, readonly Who[]>,
+): { flat: Map<string, readonly Who[]>; cycles: { group: string; way: string[] }[] } => {
   const flat = new Map<string, readonly Who[]>();
   const cycles: { group: string; way: string[] }[] = [];
   const flatten = (id: string, way: string[]): readonly Who[] => {

@@ -1,8 +1,8 @@
 /**
  * From principal to committer: exact principals first, then templates. Never regular expressions.
  *
- * What always holds: at most one rule gives a principal its committer. Two equal literals, or two templates that one principal could match, are an
- * error when the policy is loaded. A literal is a stated exception to the templates.
+ * What always holds: at most one rule gives a principal its committer. Two equal literals, or two templates that one principal could
+ * match, are an error when the policy is loaded. A literal is a stated exception to the templates.
  *
  * @module
  */
@@ -34,7 +34,12 @@ export interface IdentityWriting {
   readonly committer: string;
 }
 
-export type IdentityComplaint = { readonly code: 'WP001' | 'WP013'; readonly index: number; readonly part: 'principal' | 'committer'; readonly message: string };
+export type IdentityComplaint = {
+  readonly code: 'WP001' | 'WP013';
+  readonly index: number;
+  readonly part: 'principal' | 'committer';
+  readonly message: string;
+};
 
 /** Checks the rules one by one and against each other. `index` of a complaint counts in `writings`. */
 export const buildIdentityTable = (writings: readonly IdentityWriting[]): { table: IdentityTable; complaints: IdentityComplaint[] } => {
@@ -52,13 +57,24 @@ export const buildIdentityTable = (writings: readonly IdentityWriting[]): { tabl
       const key = formatPrincipal({ mechanism, name: principal.text });
       const other = literals.get(key);
       if (other === undefined) literals.set(key, parsed);
-      else complaints.push({ code: 'WP013', index, part: 'principal', message: `${key} is mapped twice: here and by "${other.id}" (${other.position})` });
+      else
+        complaints.push({
+          code: 'WP013',
+          index,
+          part: 'principal',
+          message: `${key} is mapped twice: here and by "${other.id}" (${other.position})`,
+        });
       continue;
     }
     for (const { rule: other } of templates) {
       const witness = other.mechanism === mechanism ? findOverlap(other.principal, principal) : undefined;
       if (witness === undefined) continue;
-      complaints.push({ code: 'WP013', index, part: 'principal', message: `${mechanism}:${witness} is matched here and by "${other.id}" (${other.position}): a principal must have one committer` });
+      complaints.push({
+        code: 'WP013',
+        index,
+        part: 'principal',
+        message: `${mechanism}:${witness} is matched here and by "${other.id}" (${other.position}): a principal must have one committer`,
+      });
     }
     templates.push({ rule: parsed, index });
   }
@@ -71,12 +87,14 @@ const parseWriting = (writing: IdentityWriting): IdentityRule | { part: 'princip
   const ambiguity = findAmbiguity(principal);
   if (ambiguity !== undefined) return { part: 'principal', message: `the principal ${ambiguity}` };
   const sample = new Map(principal.parts.map((part) => [part, 'x']));
-  if (!isPrincipalName(fillTemplate(principal, sample))) return { part: 'principal', message: 'the principal must be visible ASCII characters, at most 256' };
+  if (!isPrincipalName(fillTemplate(principal, sample)))
+    return { part: 'principal', message: 'the principal must be visible ASCII characters, at most 256' };
   const committer = parseTemplate(writing.committer);
   if (typeof committer === 'string') return { part: 'committer', message: `the committer ${committer}` };
   const unknown = committer.parts.find((part) => !principal.parts.includes(part));
   if (unknown !== undefined) return { part: 'committer', message: `the committer uses {${unknown}}, which the principal does not have` };
-  if (!isCommitterName(fillTemplate(committer, sample))) return { part: 'committer', message: 'the committer is no name: control characters, spaces at its ends, or longer than 256' };
+  if (!isCommitterName(fillTemplate(committer, sample)))
+    return { part: 'committer', message: 'the committer is no name: control characters, spaces at its ends, or longer than 256' };
   return { id: writing.id, position: writing.position, mechanism: writing.mechanism, principal, committer };
 };
 
@@ -99,11 +117,17 @@ export const resolveIdentity = (policy: Pick<Policy, 'identities' | 'positions'>
     const name = fillTemplate(committer, values);
     if (isCommitterName(name)) return { committer: name, rule: id, position };
   }
-  throw new WardError('identity-unknown', `No identity rule maps ${printed} to a committer.`, { at: policy.positions.identities, rule: 'identities' });
+  throw new WardError('identity-unknown', `No identity rule maps ${printed} to a committer.`, {
+    at: policy.positions.identities,
+    rule: 'identities',
+  });
 };
 
 /** The principals that stand for a committer, as texts; a part that may be anything stays as `{part}`. */
-export const principalsOf = ({ literals, templates }: IdentityTable, committer: string): { mechanism: Mechanism; text: string; exact: boolean; rule: IdentityRule }[] => {
+export const principalsOf = (
+  { literals, templates }: IdentityTable,
+  committer: string,
+): { mechanism: Mechanism; text: string; exact: boolean; rule: IdentityRule }[] => {
   const found: ReturnType<typeof principalsOf> = [];
   for (const rule of literals.values()) {
     if (rule.committer.text === committer) found.push({ mechanism: rule.mechanism, text: rule.principal.text, exact: true, rule });

@@ -1,8 +1,8 @@
 /**
  * Configuration files: JSON with comments, checked against a JSON Schema, every complaint with its line and column.
  *
- * What always holds: a key appears once in an object; `__proto__` is no key; nesting and size are bounded; the text is valid UTF-8. Nothing of a
- * file is used unless all of it was accepted. Paths are printed as they were given.
+ * What always holds: a key appears once in an object; `__proto__` is no key; nesting and size are bounded; the text is valid UTF-8.
+ * Nothing of a file is used unless all of it was accepted. Paths are printed as they were given.
  *
  * @module
  */
@@ -74,7 +74,9 @@ export const findingError = (finding: Finding): WardError =>
   new WardError('config-invalid', `${formatPosition(finding)}: ${finding.message}`, { at: formatPosition(finding) });
 
 /** A document, or all that is wrong with it; never both. */
-export type JsoncCheck<T> = { readonly document: JsoncDocument<T>; readonly findings: readonly [] } | { readonly document?: undefined; readonly findings: readonly Finding[] };
+export type JsoncCheck<T> =
+  | { readonly document: JsoncDocument<T>; readonly findings: readonly [] }
+  | { readonly document?: undefined; readonly findings: readonly Finding[] };
 
 /** Parses and checks `text`; never throws for what the text contains. `file` is only printed. */
 export const checkJsonc = <T>(text: string, file: string, schema: Schema): JsoncCheck<T> => {
@@ -85,7 +87,9 @@ export const checkJsonc = <T>(text: string, file: string, schema: Schema): Jsonc
   const parseErrors: ParseError[] = [];
   const root = parseTree(source.text, parseErrors, { allowTrailingComma: true });
   if (parseErrors.length > 0 || root === undefined) {
-    const findings = parseErrors.slice(0, maxFindings).map(({ error, offset }) => source.finding(offset, syntaxSentence(printParseErrorCode(error))));
+    const findings = parseErrors
+      .slice(0, maxFindings)
+      .map(({ error, offset }) => source.finding(offset, syntaxSentence(printParseErrorCode(error))));
     return { findings: findings.length > 0 ? findings : [source.finding(0, 'the file is empty')] };
   }
   const keyFindings: Finding[] = [];
@@ -99,7 +103,8 @@ export const checkJsonc = <T>(text: string, file: string, schema: Schema): Jsonc
       file,
       value,
       positionOf: (path, part) => formatPosition(source.finding(offsetOf(path, part), '')),
-      findingAt: (path, message, code = 'WP001', severity = 'error', part = 'value') => source.finding(offsetOf(path, part), message, code, severity),
+      findingAt: (path, message, code = 'WP001', severity = 'error', part = 'value') =>
+        source.finding(offsetOf(path, part), message, code, severity),
     },
   };
 };
@@ -216,7 +221,9 @@ const build = (node: Node, source: Source, findings: Finding[]): unknown => {
     const first = seen.get(key);
     if (first !== undefined) {
       const { line, column } = source.finding(first, '');
-      findings.push(source.finding(keyNode.offset, `the key ${JSON.stringify(key)} is here for the second time (first at ${line}:${column})`, 'WP002'));
+      findings.push(
+        source.finding(keyNode.offset, `the key ${JSON.stringify(key)} is here for the second time (first at ${line}:${column})`, 'WP002'),
+      );
     } else if (key === '__proto__') {
       findings.push(source.finding(keyNode.offset, 'the key "__proto__" is not allowed'));
     } else {
@@ -246,7 +253,10 @@ const locate = (root: Node, path: JsonPath, part: 'key' | 'value'): Node => {
 };
 
 const pointerPath = (pointer: string): string[] =>
-  pointer.split('/').slice(1).map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+  pointer
+    .split('/')
+    .slice(1)
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
 
 const schemaFindings = (errors: readonly ErrorObject[], root: Node, source: Source): Finding[] => {
   const findings = new Map<string, Finding>();

@@ -29,12 +29,16 @@ export const checkPolicyText = (text: string, file: string): readonly Finding[] 
   return checked.document === undefined ? checked.findings : compilePolicy(checked.document).findings;
 };
 
-const resolveBeside = (policyFile: string) => (file: string): string => (isAbsolute(file) ? file : join(dirname(policyFile), file));
+const resolveBeside =
+  (policyFile: string) =>
+  (file: string): string =>
+    isAbsolute(file) ? file : join(dirname(policyFile), file);
 
 /**
  * Reads a policy and its committer sources.
  *
- * @throws WardError `config-invalid` with `file:line:column` for the first mistake, `policy-unavailable` when a committer source can't be read.
+ * @throws WardError `config-invalid` with `file:line:column` for the first mistake, `policy-unavailable` when a committer source
+ *   can't be read.
  */
 export const loadPolicy = async (file: string): Promise<Policy> => {
   const bytes = await readBounded(file);
@@ -55,12 +59,14 @@ const openCommitters = async (document: JsoncDocument<WrittenPolicy>): Promise<C
   const { combine = 'any', sources } = document.value.committers;
   const opened: CommitterSource[] = [];
   for (const [index, source] of sources.entries()) {
-    opened.push(await CommitterSource.open({
-      id: source.id,
-      position: document.positionOf(['committers', 'sources', index]),
-      reader: readers[source.kind](source, resolveBeside(document.file)),
-      staleSeconds: source.staleSeconds ?? defaultStaleSeconds,
-    }));
+    opened.push(
+      await CommitterSource.open({
+        id: source.id,
+        position: document.positionOf(['committers', 'sources', index]),
+        reader: readers[source.kind](source, resolveBeside(document.file)),
+        staleSeconds: source.staleSeconds ?? defaultStaleSeconds,
+      }),
+    );
   }
   return new Committers(opened, combine);
 };
@@ -74,7 +80,8 @@ export const checkPolicyFile = async (file: string): Promise<{ broken: boolean; 
     return { broken: true, findings: [unreadable(file, toWardError(thrown))] };
   }
   const findings = checkPolicyText(text, file);
-  if (findings.some(({ severity }) => severity === 'error')) return { broken: findings.some(({ code }) => code === 'WP001' || code === 'WP002'), findings };
+  if (findings.some(({ severity }) => severity === 'error'))
+    return { broken: findings.some(({ code }) => code === 'WP001' || code === 'WP002'), findings };
   try {
     const policy = await loadPolicy(file);
     return { broken: false, findings: policy.warnings, policy };
@@ -83,8 +90,14 @@ export const checkPolicyFile = async (file: string): Promise<{ broken: boolean; 
   }
 };
 
-const unreadable = (file: string, { message }: WardError): Finding =>
-  ({ file, line: 1, column: 1, severity: 'error', code: 'WP000', message: message.startsWith(`${file}: `) ? message.slice(file.length + 2) : message });
+const unreadable = (file: string, { message }: WardError): Finding => ({
+  file,
+  line: 1,
+  column: 1,
+  severity: 'error',
+  code: 'WP000',
+  message: message.startsWith(`${file}: `) ? message.slice(file.length + 2) : message,
+});
 
 const sourceFinding = (file: string, { at, message }: WardError): Finding => {
   const [, line, column] = /:(\d+):(\d+)$/.exec(at ?? '') ?? [];

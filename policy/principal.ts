@@ -16,7 +16,8 @@ export const isCommitterName = (name: string): boolean =>
   name.length > 0 && name.length <= maxNameLength && name === name.trim() && !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u.test(name);
 
 /** A project is `name` or `name/name…`; no name starts with a dot or is longer than a path may be. */
-export const isProjectName = (name: string): boolean => name.length <= maxNameLength && /^[A-Za-z0-9_][A-Za-z0-9._+-]*(\/[A-Za-z0-9_][A-Za-z0-9._+-]*)*$/.test(name);
+export const isProjectName = (name: string): boolean =>
+  name.length <= maxNameLength && /^[A-Za-z0-9_][A-Za-z0-9._+-]*(\/[A-Za-z0-9_][A-Za-z0-9._+-]*)*$/.test(name);
 
 export const formatPrincipal = ({ mechanism, name }: Principal): string => `${mechanism}:${name}`;
 
@@ -30,6 +31,7 @@ export const parsePrincipal = (text: string): Principal | undefined => {
 
 /** Makes a principal of what a mechanism verified. Attacker-controlled; throws `identity-unknown` if it is no name. */
 export const principalOf = (mechanism: Mechanism, name: string): Principal => {
-  if (!isPrincipalName(name)) throw new WardError('identity-unknown', `A ${mechanism} name that is empty, too long or not plain ASCII cannot be a principal.`);
+  if (!isPrincipalName(name))
+    throw new WardError('identity-unknown', `A ${mechanism} name that is empty, too long or not plain ASCII cannot be a principal.`);
   return { mechanism, name };
 };

@@ -36,7 +36,11 @@ const typeNames: Readonly<Record<string, string>> = {
   null: 'null',
 };
 
-const printTypes = (type: string | string[]): string => [type].flat().map((name) => typeNames[name] ?? name).join(' or ');
+const printTypes = (type: string | string[]): string =>
+  [type]
+    .flat()
+    .map((name) => typeNames[name] ?? name)
+    .join(' or ');
 
 /** The known key that is closest to a misspelt one, if it is close. */
 export const closest = (word: string, known: readonly string[]): string | undefined => {
@@ -70,7 +74,10 @@ const unknownKey: Teller = (where, params, error) => {
   const known = Object.keys((error.parentSchema?.['properties'] as object | undefined) ?? {});
   const guess = closest(key, known);
   const place = where === '' ? 'this file' : where;
-  return { key, sentence: `${place} has no key ${JSON.stringify(key)}${guess === undefined ? '' : ` (did you mean ${JSON.stringify(guess)}?)`}` };
+  return {
+    key,
+    sentence: `${place} has no key ${JSON.stringify(key)}${guess === undefined ? '' : ` (did you mean ${JSON.stringify(guess)}?)`}`,
+  };
 };
 
 const inWords: Teller = (where, _params, error) => {
@@ -79,7 +86,9 @@ const inWords: Teller = (where, _params, error) => {
 };
 
 const tellers: Readonly<Record<string, Teller>> = {
-  required: (where, { missingProperty }) => ({ sentence: `${where === '' ? 'the file' : where} lacks the key ${JSON.stringify(missingProperty)}` }),
+  required: (where, { missingProperty }) => ({
+    sentence: `${where === '' ? 'the file' : where} lacks the key ${JSON.stringify(missingProperty)}`,
+  }),
   additionalProperties: unknownKey,
   unevaluatedProperties: unknownKey,
   type: (where, { type }) => ({ sentence: `${where} must be ${printTypes(type)}` }),
@@ -91,14 +100,18 @@ const tellers: Readonly<Record<string, Teller>> = {
   maximum: (where, { limit }) => ({ sentence: `${where} must be at most ${limit}` }),
   exclusiveMaximum: (where, { limit }) => ({ sentence: `${where} must be less than ${limit}` }),
   multipleOf: (where, { multipleOf }) => ({ sentence: `${where} must be a multiple of ${multipleOf}` }),
-  minLength: (where, { limit }) => ({ sentence: limit === 1 ? `${where} must not be empty` : `${where} must have at least ${limit} characters` }),
+  minLength: (where, { limit }) => ({
+    sentence: limit === 1 ? `${where} must not be empty` : `${where} must have at least ${limit} characters`,
+  }),
   maxLength: (where, { limit }) => ({ sentence: `${where} must have at most ${limit} characters` }),
   minItems: (where, { limit }) => ({ sentence: limit === 1 ? `${where} must not be empty` : `${where} must have at least ${limit} items` }),
   maxItems: (where, { limit }) => ({ sentence: `${where} must have at most ${limit} items` }),
   uniqueItems: (where, { i, j }) => ({ sentence: `${where} has the same item twice (${Math.min(i, j)} and ${Math.max(i, j)})` }),
   minProperties: (where) => ({ sentence: `${where} must not be empty` }),
   maxProperties: (where, { limit }) => ({ sentence: `${where} must have at most ${limit} keys` }),
-  dependentRequired: (where, { property, missingProperty }) => ({ sentence: `${where} has ${JSON.stringify(property)} and therefore needs ${JSON.stringify(missingProperty)}` }),
+  dependentRequired: (where, { property, missingProperty }) => ({
+    sentence: `${where} has ${JSON.stringify(property)} and therefore needs ${JSON.stringify(missingProperty)}`,
+  }),
 };
 
 // Their inner complaints are reported too, and say more.
@@ -109,9 +122,15 @@ export const schemaSentence = (error: ErrorObject, path: readonly (string | numb
   if (silent.has(error.keyword)) return undefined;
   if (error.propertyName !== undefined) {
     const description: unknown = error.parentSchema?.['description'];
-    return { key: error.propertyName, sentence: `the key ${JSON.stringify(error.propertyName)} must be ${typeof description === 'string' ? description : 'a valid name'}` };
+    return {
+      key: error.propertyName,
+      sentence: `the key ${JSON.stringify(error.propertyName)} must be ${typeof description === 'string' ? description : 'a valid name'}`,
+    };
   }
-  const where = printPath(path) === '' && error.keyword !== 'required' && !error.keyword.endsWith('Properties') ? 'the file' : printPath(path);
+  const where =
+    printPath(path) === '' && error.keyword !== 'required' && !error.keyword.endsWith('Properties') ? 'the file' : printPath(path);
   const teller = tellers[error.keyword];
-  return teller === undefined ? { sentence: `${where} ${error.message ?? 'does not have the expected form'}` } : teller(where, error.params, error);
+  return teller === undefined
+    ? { sentence: `${where} ${error.message ?? 'does not have the expected form'}` }
+    : teller(where, error.params, error);
 };

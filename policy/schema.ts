@@ -1,16 +1,25 @@
 /**
  * The form of a policy file, as JSON Schema (2020-12), and the TypeScript types of what it admits.
  *
- * A `description` next to a `pattern` completes the sentence "… must be …" of an error message. `wardctl policy schema` prints this for editors.
+ * A `description` next to a `pattern` completes the sentence "… must be …" of an error message. `wardctl policy schema` prints this for
+ * editors.
  *
  * @module
  */
 import type { CacheScope, Mechanism } from './types.ts';
 
-const id = { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$', description: 'a short name of letters, digits, dot, dash and underscore' } as const;
+const id = {
+  type: 'string',
+  pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$',
+  description: 'a short name of letters, digits, dot, dash and underscore',
+} as const;
 const mechanism = { type: 'string', enum: ['krb5', 'cert', 'ssh'] } as const;
 const mechanismList = { type: 'array', minItems: 1, uniqueItems: true, items: mechanism } as const;
-const fingerprint = { type: 'string', pattern: '^(\\*|sha256:[0-9a-f]{64})$', description: '"*" or "sha256:" with 64 lower-case hex digits' } as const;
+const fingerprint = {
+  type: 'string',
+  pattern: '^(\\*|sha256:[0-9a-f]{64})$',
+  description: '"*" or "sha256:" with 64 lower-case hex digits',
+} as const;
 const size = {
   type: ['integer', 'string'],
   minimum: 1,
@@ -19,7 +28,13 @@ const size = {
   description: 'a number of bytes, or text such as "512MiB"',
 } as const;
 const count = (maximum: number) => ({ type: 'integer', minimum: 1, maximum }) as const;
-const nameList = { type: 'array', minItems: 1, maxItems: 256, uniqueItems: true, items: { type: 'string', minLength: 2, maxLength: 256 } } as const;
+const nameList = {
+  type: 'array',
+  minItems: 1,
+  maxItems: 256,
+  uniqueItems: true,
+  items: { type: 'string', minLength: 2, maxLength: 256 },
+} as const;
 const shortText = { type: 'string', minLength: 1, maxLength: 1024 } as const;
 
 const who = {
@@ -73,7 +88,11 @@ export const policySchema = {
         required: ['id'],
         properties: {
           id,
-          principal: { type: 'string', pattern: '^(krb5|cert|ssh):[^\\s]{1,256}$', description: '"krb5:", "cert:" or "ssh:" and a name, possibly with parts such as {user}' },
+          principal: {
+            type: 'string',
+            pattern: '^(krb5|cert|ssh):[^\\s]{1,256}$',
+            description: '"krb5:", "cert:" or "ssh:" and a name, possibly with parts such as {user}',
+          },
           committer: { type: 'string', minLength: 1, maxLength: 256 },
           mechanism: { type: 'string', enum: ['krb5'] },
           realms: {
@@ -127,7 +146,13 @@ export const policySchema = {
           who: { type: 'array', minItems: 1, maxItems: 10_000, uniqueItems: true, items: who },
           projects: { type: 'array', minItems: 1, maxItems: 10_000, uniqueItems: true, items: project },
           compilers: { type: 'array', minItems: 1, maxItems: 1000, uniqueItems: true, items: fingerprint },
-          languages: { type: 'array', minItems: 1, maxItems: 64, uniqueItems: true, items: { type: 'string', minLength: 1, maxLength: 64 } },
+          languages: {
+            type: 'array',
+            minItems: 1,
+            maxItems: 64,
+            uniqueItems: true,
+            items: { type: 'string', minLength: 1, maxLength: 64 },
+          },
           mechanisms: mechanismList,
           because: shortText,
           ...jobChoices,

@@ -1,8 +1,9 @@
 /**
  * Templates: literal text with parts in braces, `{user}@CORP.EXAMPLE`. Deliberately less than regular expressions.
  *
- * A part stands for one or more of `A-Z a-z 0-9 . _ + -`; so it never swallows `/`, `@`, `:` or `\`, and `alice/admin@CORP` is no `{user}@CORP`.
- * What always holds: between two parts stands a character that a part can't contain, so a text matches in one way or not at all.
+ * A part stands for one or more of `A-Z a-z 0-9 . _ + -`; so it never swallows `/`, `@`, `:` or `\`, and `alice/admin@CORP` is no
+ * `{user}@CORP`. What always holds: between two parts stands a character that a part can't contain, so a text matches in one way or not
+ * at all.
  *
  * @module
  */
@@ -85,13 +86,13 @@ const leadingPartCharacters = (literal: string): number => {
 
 /** Fills the parts in. A part without a value stays as `{part}`. */
 export const fillTemplate = ({ pieces }: Template, values: ReadonlyMap<string, string>): string =>
-  pieces.map((piece) => 'literal' in piece ? piece.literal : values.get(piece.part) ?? `{${piece.part}}`).join('');
+  pieces.map((piece) => ('literal' in piece ? piece.literal : (values.get(piece.part) ?? `{${piece.part}}`))).join('');
 
 /** One step of a template as an automaton: a character, or one more character of a part. */
 type Step = { readonly character: string } | { readonly loop: boolean };
 
 const stepsOf = ({ pieces }: Template): Step[] =>
-  pieces.flatMap((piece): Step[] => 'literal' in piece ? [...piece.literal].map((character) => ({ character })) : [{ loop: true }]);
+  pieces.flatMap((piece): Step[] => ('literal' in piece ? [...piece.literal].map((character) => ({ character })) : [{ loop: true }]));
 
 const candidate = (a: Step, b: Step): string | undefined => {
   if ('character' in a) {

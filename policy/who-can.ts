@@ -1,8 +1,8 @@
 /**
  * Who may do something: every committer that the sources name, as every principal that stands for them, put before `decide`.
  *
- * That is exact, because rules name people by literals only: the principals that rules name one by one are asked too, and each template stands for
- * "anybody else of this form" by one witness that no rule names.
+ * That is exact, because rules name people by literals only: the principals that rules name one by one are asked too, and each template
+ * stands for "anybody else of this form" by one witness that no rule names.
  *
  * @module
  */
@@ -20,8 +20,15 @@ export interface Ability {
 
 export type Question = Omit<DecisionRequest, 'principal' | 'committer' | 'isCommitter' | 'sources' | 'optionFindings'>;
 
-/** Completes a question about a principal and decides it. Throws `identity-unknown`, or `policy-unavailable` when a source has no valid answer. */
-export const judge = (policy: Policy, principal: Principal, question: Question): { committer: string; request: DecisionRequest; decision: Decision } => {
+/**
+ * Completes a question about a principal and decides it. Throws `identity-unknown`, or `policy-unavailable` when a source has no valid
+ * answer.
+ */
+export const judge = (
+  policy: Policy,
+  principal: Principal,
+  question: Question,
+): { committer: string; request: DecisionRequest; decision: Decision } => {
   const { committer } = resolveIdentity(policy, principal);
   const { isCommitter, sources } = policy.committers.standing(committer);
   const request = { ...question, principal, committer, isCommitter, sources };
@@ -30,7 +37,9 @@ export const judge = (policy: Policy, principal: Principal, question: Question):
 
 /** Everybody with the decision about them; `complete` is false when a source can't name its people. */
 export const whoCan = (policy: Policy, question: Question): { abilities: readonly Ability[]; complete: boolean } => {
-  const named = new Set(policy.rules.flatMap(({ members }) => members.flatMap((who) => (who.kind === 'principal' ? [formatPrincipal(who.principal)] : []))));
+  const named = new Set(
+    policy.rules.flatMap(({ members }) => members.flatMap((who) => (who.kind === 'principal' ? [formatPrincipal(who.principal)] : []))),
+  );
   const names = policy.committers.names;
   const abilities: Ability[] = [];
   for (const committer of names ?? []) {

@@ -16,11 +16,15 @@ const maxListBytes = 64 * 1024 * 1024;
 /** Parses a list; throws `config-invalid` with `file:line:column`. */
 export const parseCommitterList = (text: string, file: string): ReadonlySet<string> => {
   const names = new Set<string>();
-  for (const [index, line] of text.replace(/^\uFEFF/, '').split(/\r?\n/).entries()) {
+  for (const [index, line] of text
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .entries()) {
     const name = line.replace(/(^|\s)#.*$/, '').trim();
     if (name === '') continue;
     const at = `${file}:${index + 1}:${line.indexOf(name) + 1}`;
-    if (!isCommitterName(name)) throw new WardError('config-invalid', `${at}: this line is no name of a committer (control characters, or longer than 256)`, { at });
+    if (!isCommitterName(name))
+      throw new WardError('config-invalid', `${at}: this line is no name of a committer (control characters, or longer than 256)`, { at });
     names.add(name);
   }
   return names;

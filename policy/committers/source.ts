@@ -1,8 +1,9 @@
 /**
  * Committer sources: who may commit, according to a list, a version control system's own access file, or a directory service.
  *
- * What always holds: a source that can't be read for the first time is an error; one that can't be read again keeps its last good answer, says so,
- * and after a stated time knows nobody any more. Every reader of a kind makes a whole new `Membership`; nothing is changed in place.
+ * What always holds: a source that can't be read for the first time is an error; one that can't be read again keeps its last good answer,
+ * says so, and after a stated time knows nobody any more. Every reader of a kind makes a whole new `Membership`; nothing is changed in
+ * place.
  *
  * @module
  */
@@ -61,7 +62,10 @@ export class CommitterSource {
       return new CommitterSource(options, await options.reader.read());
     } catch (thrown) {
       const { message } = toWardError(thrown);
-      throw new WardError('policy-unavailable', `The committer source "${options.id}" (${options.position}) cannot be read: ${message}`, { at: options.position, cause: thrown });
+      throw new WardError('policy-unavailable', `The committer source "${options.id}" (${options.position}) cannot be read: ${message}`, {
+        at: options.position,
+        cause: thrown,
+      });
     }
   }
 
@@ -82,7 +86,12 @@ export class CommitterSource {
   /** May this person commit? Throws `policy-unavailable` when the last good answer is too old. */
   has(name: string, now: number = Date.now()): boolean {
     if (this.#failingSince !== undefined && now - this.#failingSince > this.staleSeconds * 1000) {
-      throw new WardError('policy-unavailable', `The committer source "${this.id}" could not be read for more than ${this.staleSeconds} seconds, so it knows nobody: ${this.#problem?.message ?? ''}`, { at: this.position });
+      throw new WardError(
+        'policy-unavailable',
+        `The committer source "${this.id}" could not be read for more than ${this.staleSeconds} seconds, ` +
+          `so it knows nobody: ${this.#problem?.message ?? ''}`,
+        { at: this.position },
+      );
     }
     return this.#membership.has(name);
   }

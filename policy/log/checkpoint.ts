@@ -10,7 +10,10 @@ import type { ChainEnd } from './record.ts';
 
 /** Names an Ed25519 public key: the first 16 hex digits of SHA-256 over its DER (SubjectPublicKeyInfo). */
 export const keyId = (publicKey: KeyObject): string =>
-  createHash('sha256').update(publicKey.export({ type: 'spki', format: 'der' })).digest('hex').slice(0, 16);
+  createHash('sha256')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('hex')
+    .slice(0, 16);
 
 export interface SignedResult {
   readonly server: string;

@@ -18,7 +18,8 @@ export interface EventEntry {
   readonly requires: readonly (keyof LogEvent)[];
 }
 
-const entry = (code: string, by: EventEntry['by'], means: string, requires: readonly (keyof LogEvent)[] = []): EventEntry => Object.freeze({ code, by, means, requires });
+const entry = (code: string, by: EventEntry['by'], means: string, requires: readonly (keyof LogEvent)[] = []): EventEntry =>
+  Object.freeze({ code, by, means, requires });
 
 const who = ['principal', 'mechanism', 'address'] as const;
 const why = ['verdict', 'rule', 'position', 'policy'] as const;
@@ -100,39 +101,45 @@ const closed = <P extends Record<string, object>>(properties: P, required: reado
   ({ type: 'object', additionalProperties: false, properties, required }) as const;
 
 /** JSON Schema of an event. Attacker-controlled as far as a taken-over front goes: everything is bounded. */
-export const eventSchema = closed({
-  event: { type: 'string', enum: Object.keys(table) },
-  id: text(128),
-  of: natural,
-  server: text(256),
-  principal: text(300),
-  mechanism: { type: 'string', enum: ['krb5', 'cert', 'ssh'] },
-  credential: text(256),
-  address: text(128),
-  committer: text(256),
-  committers: text(8192),
-  request: closed({
-    project: text(256),
-    toolchain: text(128),
-    compiler: text(4096),
-    language: text(64),
-    argv: { type: 'array', maxItems: 4096, items: text(256) },
-    tree: text(64),
-    inputBytes: natural,
-  }),
-  verdict: { type: 'string', enum: ['allow', 'deny'] },
-  reason: { type: 'string', enum: Object.keys(errorTable) },
-  rule: text(128),
-  position: text(4352),
-  policy: closed({ serial: natural, digest }, ['serial', 'digest']),
-  domain: text(300),
-  cache: { type: 'string', enum: ['none', 'own', 'domain'] },
-  action: digest,
-  status: closed({ code: { type: 'integer', minimum: -1, maximum: 255 }, signal: { type: 'integer', minimum: 0, maximum: 255 } }, ['code', 'signal']),
-  usage: closed({ wallMs: amount, userMs: amount, systemMs: amount, maxRssKb: amount }),
-  outputs: { type: 'array', maxItems: 64, items: digest },
-  message: text(4096),
-}, ['event']);
+export const eventSchema = closed(
+  {
+    event: { type: 'string', enum: Object.keys(table) },
+    id: text(128),
+    of: natural,
+    server: text(256),
+    principal: text(300),
+    mechanism: { type: 'string', enum: ['krb5', 'cert', 'ssh'] },
+    credential: text(256),
+    address: text(128),
+    committer: text(256),
+    committers: text(8192),
+    request: closed({
+      project: text(256),
+      toolchain: text(128),
+      compiler: text(4096),
+      language: text(64),
+      argv: { type: 'array', maxItems: 4096, items: text(256) },
+      tree: text(64),
+      inputBytes: natural,
+    }),
+    verdict: { type: 'string', enum: ['allow', 'deny'] },
+    reason: { type: 'string', enum: Object.keys(errorTable) },
+    rule: text(128),
+    position: text(4352),
+    policy: closed({ serial: natural, digest }, ['serial', 'digest']),
+    domain: text(300),
+    cache: { type: 'string', enum: ['none', 'own', 'domain'] },
+    action: digest,
+    status: closed({ code: { type: 'integer', minimum: -1, maximum: 255 }, signal: { type: 'integer', minimum: 0, maximum: 255 } }, [
+      'code',
+      'signal',
+    ]),
+    usage: closed({ wallMs: amount, userMs: amount, systemMs: amount, maxRssKb: amount }),
+    outputs: { type: 'array', maxItems: 64, items: digest },
+    message: text(4096),
+  },
+  ['event'],
+);
 
 const validate = compileSchema<LogEvent>(eventSchema);
 

@@ -5,8 +5,9 @@
  *
  *     {"seq":7,"prev":"<hash of line 6>","time":"…","code":"WL200","event":"job.allowed",…,"hash":"<SHA-256>"}
  *
- * `hash` is SHA-256 over the bytes of the line before `,"hash":"`; `prev` of the first line is 64 zeros. So a changed bit shows in its own line, a
- * line that was removed, added or moved shows in the next one. A chain alone can't see its own tail cut off: that takes a checkpoint.
+ * `hash` is SHA-256 over the bytes of the line before `,"hash":"`; `prev` of the first line is 64 zeros. So a changed bit shows in its
+ * own line, a line that was removed, added or moved shows in the next one. A chain alone can't see its own tail cut off: that takes a
+ * checkpoint.
  *
  * @module
  */
@@ -39,7 +40,10 @@ const tailBytes = ',"hash":"'.length + 64 + '"}'.length;
 export const formatRecord = (end: ChainEnd, event: LogEvent, time: Date): { line: string; end: ChainEnd } => {
   const { event: name, ...fields } = event;
   const seq = end.seq + 1;
-  const body = JSON.stringify({ seq, prev: end.hash, time: time.toISOString(), code: eventTable[name].code, event: name, ...fields }).slice(0, -1);
+  const body = JSON.stringify({ seq, prev: end.hash, time: time.toISOString(), code: eventTable[name].code, event: name, ...fields }).slice(
+    0,
+    -1,
+  );
   const digest = hash('sha256', body, 'hex');
   return { line: `${body},"hash":"${digest}"}\n`, end: { seq, hash: digest } };
 };
@@ -53,7 +57,8 @@ export const parseLine = (line: Buffer): { seq: number; prev: string; hash: stri
   const tail = tailPattern.exec(line.toString('latin1', line.length - tailBytes));
   const start = startPattern.exec(line.toString('latin1', 0, Math.min(line.length, 128)));
   if (tail === null || start === null) return 'this is no record';
-  if (hash('sha256', line.subarray(0, line.length - tailBytes), 'hex') !== tail[1]) return `record ${start[1]} was changed: its hash does not match`;
+  if (hash('sha256', line.subarray(0, line.length - tailBytes), 'hex') !== tail[1])
+    return `record ${start[1]} was changed: its hash does not match`;
   return { seq: Number(start[1]), prev: start[2]!, hash: tail[1]!, text: line.toString('utf8') };
 };
 
@@ -61,7 +66,9 @@ export const parseLine = (line: Buffer): { seq: number; prev: string; hash: stri
 export const readRecord = (text: string): LogRecord | undefined => {
   try {
     const record = JSON.parse(text) as LogRecord;
-    return typeof record === 'object' && record !== null && typeof record.event === 'string' && typeof record.time === 'string' ? record : undefined;
+    return typeof record === 'object' && record !== null && typeof record.event === 'string' && typeof record.time === 'string'
+      ? record
+      : undefined;
   } catch {
     return undefined;
   }

@@ -1,8 +1,8 @@
 /**
  * Compiler arguments for the log: which options were used stays readable, what was given to them does not.
  *
- * A value becomes `#` and 16 hex digits of HMAC-SHA256 under a key of the keeper's: equal values look equal within one server's log, and whoever has
- * only the log can't try out guesses. Values that the options table knows to be harmless words (`-std=c++17`, `-O2`) stay.
+ * A value becomes `#` and 16 hex digits of HMAC-SHA256 under a key of the keeper's: equal values look equal within one server's log, and
+ * whoever has only the log can't try out guesses. Values that the options table knows to be harmless words (`-std=c++17`, `-O2`) stay.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export const redactArguments = (argv: readonly string[], family: Family, key: Bu
     }
     const { entry, value, consumed } = match;
     const harmless = value === undefined || (entry.effect.kind === 'plain' && entry.value !== undefined && value.length <= longestHarmless);
-    redacted.push(`${entry.spelling}${harmless ? value ?? '' : redactValue(value, key)}`);
+    redacted.push(`${entry.spelling}${harmless ? (value ?? '') : redactValue(value, key)}`);
     index += consumed - 1;
   }
   return redacted;

@@ -1,8 +1,9 @@
 /**
  * Verifies a log directory, live or copied: every line by itself, and each against the one before it, across all files.
  *
- * Finds any changed bit, and any line that was removed, added or moved. The last lines cut off cleanly are found only with a checkpoint, which names
- * a sequence number and its hash. An incomplete last line is what a live log or a crash looks like: it is said, and is no finding.
+ * Finds any changed bit, and any line that was removed, added or moved. The last lines cut off cleanly are found only with a checkpoint,
+ * which names a sequence number and its hash. An incomplete last line is what a live log or a crash looks like: it is said, and is no
+ * finding.
  *
  * @module
  */
@@ -73,8 +74,10 @@ export const verifyLog = async (directory: string, options: VerifyOptions = {}):
         continue;
       }
       const before: ChainEnd = end ?? (options.retained === true ? { seq: parsed.seq - 1, hash: parsed.prev } : chainStart);
-      if (!lost && parsed.seq !== before.seq + 1) complain(file, line, `record ${before.seq + 1} is missing: record ${parsed.seq} stands in its place`);
-      else if (!lost && parsed.prev !== before.hash) complain(file, line, `record ${parsed.seq} does not follow record ${before.seq} as it stands here`);
+      if (!lost && parsed.seq !== before.seq + 1)
+        complain(file, line, `record ${before.seq + 1} is missing: record ${parsed.seq} stands in its place`);
+      else if (!lost && parsed.prev !== before.hash)
+        complain(file, line, `record ${parsed.seq} does not follow record ${before.seq} as it stands here`);
       if (line === 1 && parsed.seq !== named) complain(file, 1, `the file begins with record ${parsed.seq}, and its name says ${named}`);
       lost = false;
       end = { seq: parsed.seq, hash: parsed.hash };
@@ -87,25 +90,42 @@ export const verifyLog = async (directory: string, options: VerifyOptions = {}):
   }
   checkAgainstCheckpoint(directory, options.checkpoint, checkpointSeen, end, complain);
   if (options.checkpoint === undefined) notes.push('without a checkpoint, it cannot be seen whether the last records were cut off');
-  if (first !== undefined && first.seq > 1 && options.retained === true) notes.push(`the log begins with record ${first.seq}: what was before is not here`);
+  if (first !== undefined && first.seq > 1 && options.retained === true)
+    notes.push(`the log begins with record ${first.seq}: what was before is not here`);
   return { ok: findings.length === 0, records, files: names.length, first, last: end, findings, notes };
 };
 
-const checkAgainstCheckpoint = (directory: string, checkpoint: ChainEnd | undefined, seen: string | undefined, end: ChainEnd | undefined, complain: (file: string, line: number, message: string) => void) => {
+const checkAgainstCheckpoint = (
+  directory: string,
+  checkpoint: ChainEnd | undefined,
+  seen: string | undefined,
+  end: ChainEnd | undefined,
+  complain: (file: string, line: number, message: string) => void,
+) => {
   if (checkpoint === undefined || seen === checkpoint.hash) return;
-  if (seen !== undefined) complain(directory, 0, `record ${checkpoint.seq} is not the one that the checkpoint names: the log was rewritten`);
-  else if ((end?.seq ?? 0) < checkpoint.seq) complain(directory, 0, `the log ends with record ${end?.seq ?? 0}, but the checkpoint knows record ${checkpoint.seq}: its tail was cut off`);
+  if (seen !== undefined)
+    complain(directory, 0, `record ${checkpoint.seq} is not the one that the checkpoint names: the log was rewritten`);
+  else if ((end?.seq ?? 0) < checkpoint.seq)
+    complain(
+      directory,
+      0,
+      `the log ends with record ${end?.seq ?? 0}, but the checkpoint knows record ${checkpoint.seq}: its tail was cut off`,
+    );
   else complain(directory, 0, `record ${checkpoint.seq}, which the checkpoint names, is not here`);
 };
 
 /** Names of the log files in a directory, in the order of their records. Throws `config-invalid`. */
 export const listLogFiles = async (directory: string): Promise<string[]> => {
   const names = await readdir(directory).catch((cause: NodeJS.ErrnoException) => {
-    throw new WardError('config-invalid', `${directory}: the directory cannot be read (${cause.code ?? cause.message})`, { at: directory, cause });
+    throw new WardError('config-invalid', `${directory}: the directory cannot be read (${cause.code ?? cause.message})`, {
+      at: directory,
+      cause,
+    });
   });
   const logs = names.filter((name) => name.endsWith('.jsonl')).sort();
   const stranger = logs.find((name) => firstSeqOf(name) === undefined);
-  if (stranger !== undefined) throw new WardError('config-invalid', `${join(directory, stranger)}: this is not the name of a log file`, { at: directory });
+  if (stranger !== undefined)
+    throw new WardError('config-invalid', `${join(directory, stranger)}: this is not the name of a log file`, { at: directory });
   if (logs.length === 0) throw new WardError('config-invalid', `${directory}: there is no log in this directory`, { at: directory });
   return logs;
 };

@@ -1,8 +1,8 @@
 /**
  * How a child process of the server learns what it is and joins the others.
  *
- * What always holds: configuration comes as one JSON line on standard input, never through arguments or environment, which other users can read; a
- * child proves itself to the front with a token that works once; the front knows a child's role only from that token.
+ * What always holds: configuration comes as one JSON line on standard input, never through arguments or environment, which other users
+ * can read; a child proves itself to the front with a token that works once; the front knows a child's role only from that token.
  *
  * @module
  */
@@ -63,7 +63,9 @@ export const connectAsChild = async ({ socketPath, role, token }: ChildAddress, 
   const socket = connect({ path: socketPath });
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve);
-    socket.once('error', (cause) => reject(new WardError('connect-failed', `The front's socket ${socketPath} cannot be reached (${cause.message}).`, { cause })));
+    socket.once('error', (cause) =>
+      reject(new WardError('connect-failed', `The front's socket ${socketPath} cannot be reached (${cause.message}).`, { cause })),
+    );
   });
   const peer = new IpcPeer(socket, { name: 'front', ...options });
   await peer.request({ type: 'hello', role, token, pid: process.pid });
@@ -99,15 +101,24 @@ export interface AcceptedChild {
 }
 
 /** The front's side: waits for the hello of one connection; undefined (and disconnected) if it is not a child that was expected. */
-export const acceptChild = async (socket: Socket, tokens: ChildTokens, options: IpcPeerOptions & { timeoutMs?: number } = {}): Promise<AcceptedChild | undefined> => {
+export const acceptChild = async (
+  socket: Socket,
+  tokens: ChildTokens,
+  options: IpcPeerOptions & { timeoutMs?: number } = {},
+): Promise<AcceptedChild | undefined> => {
   const peer = new IpcPeer(socket, options);
   const timer = setTimeout(() => socket.destroy(), options.timeoutMs ?? 5000);
   const child = await Promise.race([
     peer.closed.then(() => undefined),
     new Promise<AcceptedChild | undefined>((resolve) => {
       peer.onRequest(async ({ type, role, token, pid }, binary) => {
-        const known = type === 'hello' && typeof role === 'string' && typeof token === 'string' && typeof pid === 'number'
-          && binary.length <= helloLimits.binary && tokens.redeem(role, token);
+        const known =
+          type === 'hello' &&
+          typeof role === 'string' &&
+          typeof token === 'string' &&
+          typeof pid === 'number' &&
+          binary.length <= helloLimits.binary &&
+          tokens.redeem(role, token);
         resolve(known ? { peer, role, pid } : undefined);
         if (!known) throw new WardError('protocol-violation', 'This process was not expected.');
         // A child says nothing more before it has read the welcome; by then the caller has set its own handler.

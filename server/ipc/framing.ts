@@ -1,8 +1,8 @@
 /**
  * Messages between the processes of one server: `[u32 jsonLength][u32 binaryLength][json][binary]`, big-endian.
  *
- * What always holds: a length is checked against its limit before anything is kept; JSON is an object or the connection is over; the decoder takes
- * bytes in any slices. The peers are our own processes, but a front that was taken over is a peer too: Attacker-controlled.
+ * What always holds: a length is checked against its limit before anything is kept; JSON is an object or the connection is over; the
+ * decoder takes bytes in any slices. The peers are our own processes, but a front that was taken over is a peer too: Attacker-controlled.
  *
  * @module
  */
@@ -29,7 +29,8 @@ const headerBytes = 8;
 export const encodeMessage = (json: object, binary: Buffer = empty, limits: IpcLimits = defaultIpcLimits): Buffer[] => {
   const text = JSON.stringify(json);
   const length = Buffer.byteLength(text);
-  if (length > limits.json || binary.length > limits.binary) throw new WardError('limit-exceeded', `An internal message of ${length} + ${binary.length} bytes passes the limit.`);
+  if (length > limits.json || binary.length > limits.binary)
+    throw new WardError('limit-exceeded', `An internal message of ${length} + ${binary.length} bytes passes the limit.`);
   const head = Buffer.allocUnsafe(headerBytes + length);
   head.writeUInt32BE(length, 0);
   head.writeUInt32BE(binary.length, 4);
@@ -59,7 +60,8 @@ export class MessageDecoder {
         const head = this.#join();
         const json = head.readUInt32BE(0);
         const binary = head.readUInt32BE(4);
-        if (json > this.#limits.json || binary > this.#limits.binary) throw new WardError('limit-exceeded', `An internal message announced ${json} + ${binary} bytes.`);
+        if (json > this.#limits.json || binary > this.#limits.binary)
+          throw new WardError('limit-exceeded', `An internal message announced ${json} + ${binary} bytes.`);
         this.#wanted = headerBytes + json + binary;
       }
       if (this.#buffered < this.#wanted) return;
@@ -89,6 +91,7 @@ const decode = (message: Buffer): IpcMessage => {
   } catch (cause) {
     throw new WardError('protocol-violation', 'An internal message is not JSON.', { cause });
   }
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw new WardError('protocol-violation', 'An internal message is not an object.');
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    throw new WardError('protocol-violation', 'An internal message is not an object.');
   return { json: json as Record<string, unknown>, binary: message.subarray(end) };
 };

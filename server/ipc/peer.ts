@@ -1,9 +1,9 @@
 /**
  * One end of the connection between two processes of a server: requests with answers, and notices without.
  *
- * On the wire a message is `{request: id, body}`, `{answer: id, body}`, `{error: id, body: {code, message, at, rule}}` or `{notice: true, body}`.
- * What always holds: each request gets one answer or an error; when the connection ends, every open request fails with `session-lost`; a peer that
- * breaks the form is disconnected.
+ * On the wire a message is `{request: id, body}`, `{answer: id, body}`, `{error: id, body: {code, message, at, rule}}` or `{notice: true,
+ * body}`. What always holds: each request gets one answer or an error; when the connection ends, every open request fails with
+ * `session-lost`; a peer that breaks the form is disconnected.
  *
  * @module
  */

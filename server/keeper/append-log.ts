@@ -1,9 +1,9 @@
 /**
  * The log on disk: appends lines, keeps the chain, rotates files. The only code that writes the log.
  *
- * What always holds: an append is answered after write(2) gave all of it to the kernel, so a killed process loses nothing that was answered; it is
- * on disk 5 ms later, or before the answer with `durability: power`. A write that fails in the middle is taken back. After a failed fdatasync
- * nothing is written any more, because nobody can know what the disk has.
+ * What always holds: an append is answered after write(2) gave all of it to the kernel, so a killed process loses nothing that was
+ * answered; it is on disk 5 ms later, or before the answer with `durability: power`. A write that fails in the middle is taken back.
+ * After a failed fdatasync nothing is written any more, because nobody can know what the disk has.
  *
  * @module
  */
@@ -140,7 +140,12 @@ export class AppendLog {
       answer();
       this.#planSync();
     } else {
-      this.#waiting.push({ done: answer, failed: (error) => { for (const { pending } of written) pending.reject(error); } });
+      this.#waiting.push({
+        done: answer,
+        failed: (error) => {
+          for (const { pending } of written) pending.reject(error);
+        },
+      });
       this.#sync(this.#file!);
     }
   }
@@ -189,7 +194,7 @@ export class AppendLog {
     try {
       fdatasyncSync(file.fd);
     } catch (cause) {
-      throw this.#broken ??= unavailable('brought to disk', cause);
+      throw (this.#broken ??= unavailable('brought to disk', cause));
     }
     file.retired = true;
     file.dirty = false;
@@ -214,7 +219,7 @@ export class AppendLog {
     fdatasync(file.fd, (cause) => {
       file.syncing = false;
       if (file.retired) closeSync(file.fd);
-      const error = cause === null ? undefined : this.#broken ??= unavailable('brought to disk', cause);
+      const error = cause === null ? undefined : (this.#broken ??= unavailable('brought to disk', cause));
       for (const { done, failed } of waiting) {
         if (error === undefined) done();
         else failed(error);

@@ -72,7 +72,11 @@ export class Keeper {
         jobs: new OpenJobs(),
         secrets,
         refusals: new Refusals(join(config.directory, 'refused-addresses.json')),
-        checkpoints: new Checkpoints({ file: checkpointFile, origin: server, everyMs: (config.checkpointSeconds ?? defaultCheckpointSeconds) * 1000 }, log, secrets),
+        checkpoints: new Checkpoints(
+          { file: checkpointFile, origin: server, everyMs: (config.checkpointSeconds ?? defaultCheckpointSeconds) * 1000 },
+          log,
+          secrets,
+        ),
       };
       return new Keeper(state, recovered.sayings, unlock);
     } catch (error) {
@@ -104,9 +108,18 @@ const compareWithCheckpoint = async (directory: string, file: string, { end }: R
   if (!existsSync(file)) return;
   const checkpoint = await readCheckpoint(file, secrets.publicKey);
   if (checkpoint.seq > end.seq) {
-    throw new WardError('log-unavailable', `The log in ${directory} ends with record ${end.seq}, but the checkpoint ${file} knows record ${checkpoint.seq}: records are missing. If that is intended, move the checkpoint away.`, { at: directory });
+    throw new WardError(
+      'log-unavailable',
+      `The log in ${directory} ends with record ${end.seq}, but the checkpoint ${file} knows record ${checkpoint.seq}: ` +
+        'records are missing. If that is intended, move the checkpoint away.',
+      { at: directory },
+    );
   }
   if (checkpoint.seq === end.seq && checkpoint.hash !== end.hash) {
-    throw new WardError('log-unavailable', `Record ${end.seq} of the log in ${directory} is not the one that the checkpoint ${file} names: the log was rewritten.`, { at: directory });
+    throw new WardError(
+      'log-unavailable',
+      `Record ${end.seq} of the log in ${directory} is not the one that the checkpoint ${file} names: the log was rewritten.`,
+      { at: directory },
+    );
   }
 };

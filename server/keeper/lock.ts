@@ -1,5 +1,6 @@
 /**
- * One keeper for a log: a lock file that names its process. A lock whose process is gone, or is another one with the same number, is taken over.
+ * One keeper for a log: a lock file that names its process. A lock whose process is gone, or is another one with the same number, is
+ * taken over.
  *
  * @module
  */
@@ -32,7 +33,8 @@ export const takeLock = (file: string): (() => void) => {
       }
       const holder = readFileSync(file, 'latin1');
       const pid = Number.parseInt(holder, 10);
-      if (identityOf(pid) === holder) throw new WardError('log-unavailable', `Another keeper (process ${pid}) writes this log: ${file}.`, { at: file });
+      if (identityOf(pid) === holder)
+        throw new WardError('log-unavailable', `Another keeper (process ${pid}) writes this log: ${file}.`, { at: file });
       unlinkSync(file);
     }
     throw new WardError('log-unavailable', `The lock ${file} cannot be taken.`, { at: file });

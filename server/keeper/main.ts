@@ -1,6 +1,6 @@
 /**
- * The keeper process. It is started by the supervisor, which gives it one line of configuration on standard input and keeps that open: its end means
- * that this process should stop.
+ * The keeper process. It is started by the supervisor, which gives it one line of configuration on standard input and keeps that open:
+ * its end means that this process should stop.
  *
  * @module
  */
@@ -17,7 +17,7 @@ process.on('SIGXFSZ', () => {});
 process.on('SIGINT', () => {});
 
 try {
-  const configuration = await readConfigurationLine() as ChildAddress & KeeperConfig;
+  const configuration = (await readConfigurationLine()) as ChildAddress & KeeperConfig;
   const keeper = await Keeper.open(configuration);
   try {
     for (const saying of keeper.sayings) say(`${saying}.`);

@@ -1,8 +1,8 @@
 /**
  * Where the chain goes on when the keeper starts.
  *
- * What always holds: a line that was torn by a crash is moved aside, never deleted, and never continued; a log whose last file does not verify is
- * not continued at all, because the records after the damage would seem to vouch for it.
+ * What always holds: a line that was torn by a crash is moved aside, never deleted, and never continued; a log whose last file does not
+ * verify is not continued at all, because the records after the damage would seem to vouch for it.
  *
  * @module
  */
@@ -22,11 +22,18 @@ export interface Recovered {
 }
 
 const damaged = (file: string, line: number, what: string): WardError =>
-  new WardError('log-unavailable', `The decision log is damaged (${file}:${line}: ${what}), so it is not continued. Keep the directory as evidence, move it away, and start with an empty one.`, { at: `${file}:${line}` });
+  new WardError(
+    'log-unavailable',
+    `The decision log is damaged (${file}:${line}: ${what}), so it is not continued. ` +
+      'Keep the directory as evidence, move it away, and start with an empty one.',
+    { at: `${file}:${line}` },
+  );
 
 /** Reads the newest file that has a record, checks it, and moves torn bytes aside. Throws `log-unavailable`. */
 export const recoverLog = async (directory: string): Promise<Recovered> => {
-  const names = readdirSync(directory).filter((name) => firstSeqOf(name) !== undefined).sort();
+  const names = readdirSync(directory)
+    .filter((name) => firstSeqOf(name) !== undefined)
+    .sort();
   const sayings: string[] = [];
   for (const [index, name] of names.entries().toArray().toReversed()) {
     const file = join(directory, name);
@@ -51,7 +58,8 @@ const readChain = async (file: string, firstSeq: number): Promise<{ end: ChainEn
     line += 1;
     const parsed = parseLine(bytes);
     if (typeof parsed === 'string') throw damaged(file, line, parsed);
-    if (parsed.seq !== (end === undefined ? firstSeq : end.seq + 1) || (end !== undefined && parsed.prev !== end.hash)) throw damaged(file, line, `record ${parsed.seq} does not follow the one before it`);
+    if (parsed.seq !== (end === undefined ? firstSeq : end.seq + 1) || (end !== undefined && parsed.prev !== end.hash))
+      throw damaged(file, line, `record ${parsed.seq} does not follow the one before it`);
     end = { seq: parsed.seq, hash: parsed.hash };
     goodBytes += bytes.length + 1;
   }

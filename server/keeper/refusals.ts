@@ -1,8 +1,8 @@
 /**
  * Refusals before authentication, counted for each address in a small file of their own: a flood of strangers can't fill the log.
  *
- * What always holds: at most `maxAddresses` are told apart (an IPv6 network of /64 is one address), the rest is one sum; the file is written at most
- * once in five seconds, whole or not at all.
+ * What always holds: at most `maxAddresses` are told apart (an IPv6 network of /64 is one address), the rest is one sum; the file is
+ * written at most once in five seconds, whole or not at all.
  *
  * @module
  */
@@ -27,8 +27,15 @@ export const countedAddress = (address: string): string => {
   if (!isIPv6(plain)) return address.slice(0, 64);
   const [head = '', tail] = plain.split('::');
   const groups = head === '' ? [] : head.split(':');
-  if (tail !== undefined) groups.push(...Array<string>(Math.max(0, 8 - groups.length - (tail === '' ? 0 : tail.split(':').length))).fill('0'), ...(tail === '' ? [] : tail.split(':')));
-  return `${groups.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16)).join(':')}::/64`;
+  if (tail !== undefined)
+    groups.push(
+      ...Array<string>(Math.max(0, 8 - groups.length - (tail === '' ? 0 : tail.split(':').length))).fill('0'),
+      ...(tail === '' ? [] : tail.split(':')),
+    );
+  return `${groups
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/64`;
 };
 
 export class Refusals {
@@ -64,7 +71,11 @@ export class Refusals {
     const counted = [...this.#counts].sort(([, a], [, b]) => b.total - a.total);
     try {
       const temporary = `${this.#file}.new`;
-      writeFileSync(temporary, `${JSON.stringify({ since: this.#since, addresses: Object.fromEntries(counted), others: this.#others })}\n`, { mode: 0o640 });
+      writeFileSync(
+        temporary,
+        `${JSON.stringify({ since: this.#since, addresses: Object.fromEntries(counted), others: this.#others })}\n`,
+        { mode: 0o640 },
+      );
       renameSync(temporary, this.#file);
     } catch {
       // Counts are a courtesy to the administrator; the log itself speaks for itself.

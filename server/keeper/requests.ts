@@ -1,8 +1,8 @@
 /**
  * The requests that the keeper takes, on one screen: who may ask, how often, and what has to have happened before. Like OpenSSH's monitor.
  *
- * The front is the process that strangers talk to. Should one of them take it over, this table is all that it can make the keeper do: it can append
- * to the log but not change it, end a job once, and have a result signed only for a job that is in the log and not over.
+ * The front is the process that strangers talk to. Should one of them take it over, this table is all that it can make the keeper do: it
+ * can append to the log but not change it, end a job once, and have a result signed only for a job that is in the log and not over.
  *
  * @module
  */
@@ -49,44 +49,59 @@ const appendEvent = async (event: unknown, { log, jobs }: KeeperState): Promise<
   return end;
 };
 
-export const keeperRequests: Readonly<Record<string, RequestEntry>> = Object.freeze(Object.assign(Object.create(null), {
-  /** {event} → {seq, hash}: answered when the record is written. */
-  append: { from: ['front'], perSecond: 20_000, answer: async ({ event }, state) => appendEvent(event, state) },
+export const keeperRequests: Readonly<Record<string, RequestEntry>> = Object.freeze(
+  Object.assign(Object.create(null), {
+    /** {event} → {seq, hash}: answered when the record is written. */
+    append: { from: ['front'], perSecond: 20_000, answer: async ({ event }, state) => appendEvent(event, state) },
 
-  /** {of, …} → {seq, hash}: an append of `job.end`, once for a job that was allowed. */
-  end: { from: ['front'], perSecond: 20_000, answer: async ({ type: _, ...fields }, state) => appendEvent({ event: 'job.end', ...fields }, state) },
-
-  /** {job, action, result} → {signature, key}: only for a job that is in the log and not over. */
-  sign: {
-    from: ['front'],
-    perSecond: 5000,
-    answer: async ({ job, action, result }, { server, epoch, jobs, secrets }) => {
-      if (!isDigest(action) || !isDigest(result)) throw refuse('The keeper signs digests only.');
-      if (typeof job !== 'number' || !jobs.has(job)) throw refuse('The keeper signs results only for jobs that are in the log and not over.');
-      return { signature: signResult({ server, epoch, action, result }, secrets.key), key: secrets.keyId };
+    /** {of, …} → {seq, hash}: an append of `job.end`, once for a job that was allowed. */
+    end: {
+      from: ['front'],
+      perSecond: 20_000,
+      answer: async ({ type: _, ...fields }, state) => appendEvent({ event: 'job.end', ...fields }, state),
     },
-  },
 
-  /** {} → the newest signed checkpoint; everything it covers is on disk. */
-  checkpoint: { from: ['front'], perSecond: 2, answer: async (_, { checkpoints }) => checkpoints.write() },
-
-  /** {address, why} → {}: somebody without a name was refused. */
-  refused: {
-    from: ['front'],
-    perSecond: 10_000,
-    answer: async ({ address, why }, { refusals }) => {
-      if (typeof address !== 'string' || typeof why !== 'string') throw refuse('A refusal has an address and a code.');
-      refusals.count(address, why);
-      return {};
+    /** {job, action, result} → {signature, key}: only for a job that is in the log and not over. */
+    sign: {
+      from: ['front'],
+      perSecond: 5000,
+      answer: async ({ job, action, result }, { server, epoch, jobs, secrets }) => {
+        if (!isDigest(action) || !isDigest(result)) throw refuse('The keeper signs digests only.');
+        if (typeof job !== 'number' || !jobs.has(job))
+          throw refuse('The keeper signs results only for jobs that are in the log and not over.');
+        return { signature: signResult({ server, epoch, action, result }, secrets.key), key: secrets.keyId };
+      },
     },
-  },
 
-  /** {} → {key}: the key of the digests that stand for argument values. */
-  'redaction-key': { from: ['front'], times: 1, answer: async (_, { secrets }) => ({ key: secrets.redactionKey.toString('hex') }) },
+    /** {} → the newest signed checkpoint; everything it covers is on disk. */
+    checkpoint: { from: ['front'], perSecond: 2, answer: async (_, { checkpoints }) => checkpoints.write() },
 
-  /** {} → {seq, hash, key, broken?}: how the keeper is. */
-  status: { from: ['front'], perSecond: 20, answer: async (_, { log, secrets }) => ({ ...log.end, key: secrets.keyId, ...(log.broken === undefined ? {} : { broken: log.broken.message }) }) },
-} satisfies Record<string, RequestEntry>));
+    /** {address, why} → {}: somebody without a name was refused. */
+    refused: {
+      from: ['front'],
+      perSecond: 10_000,
+      answer: async ({ address, why }, { refusals }) => {
+        if (typeof address !== 'string' || typeof why !== 'string') throw refuse('A refusal has an address and a code.');
+        refusals.count(address, why);
+        return {};
+      },
+    },
+
+    /** {} → {key}: the key of the digests that stand for argument values. */
+    'redaction-key': { from: ['front'], times: 1, answer: async (_, { secrets }) => ({ key: secrets.redactionKey.toString('hex') }) },
+
+    /** {} → {seq, hash, key, broken?}: how the keeper is. */
+    status: {
+      from: ['front'],
+      perSecond: 20,
+      answer: async (_, { log, secrets }) => ({
+        ...log.end,
+        key: secrets.keyId,
+        ...(log.broken === undefined ? {} : { broken: log.broken.message }),
+      }),
+    },
+  } satisfies Record<string, RequestEntry>),
+);
 
 /** Enforces the table for one connection. */
 export class RequestGate {
@@ -102,15 +117,18 @@ export class RequestGate {
   async answer(request: Readonly<Record<string, unknown>>, state: KeeperState, now: number = Date.now()): Promise<object> {
     const type = String(request['type']).slice(0, 64);
     const entry = keeperRequests[type];
-    if (entry === undefined || !entry.from.includes(this.#from)) throw refuse(`The keeper takes no request ${JSON.stringify(type)} from the ${this.#from}.`);
+    if (entry === undefined || !entry.from.includes(this.#from))
+      throw refuse(`The keeper takes no request ${JSON.stringify(type)} from the ${this.#from}.`);
     const used = (this.#used.get(type) ?? 0) + 1;
-    if (used > (entry.times ?? Infinity)) throw refuse(`The keeper answers ${JSON.stringify(type)} only ${entry.times === 1 ? 'once' : `${entry.times} times`}.`);
+    if (used > (entry.times ?? Infinity))
+      throw refuse(`The keeper answers ${JSON.stringify(type)} only ${entry.times === 1 ? 'once' : `${entry.times} times`}.`);
     this.#used.set(type, used);
     const second = Math.floor(now / 1000);
     const window = this.#window.get(type);
     const count = window?.second === second ? window.count + 1 : 1;
     this.#window.set(type, { second, count });
-    if (count > (entry.perSecond ?? Infinity)) throw new WardError('limit-exceeded', `The keeper answers ${JSON.stringify(type)} at most ${entry.perSecond} times a second.`);
+    if (count > (entry.perSecond ?? Infinity))
+      throw new WardError('limit-exceeded', `The keeper answers ${JSON.stringify(type)} at most ${entry.perSecond} times a second.`);
     return entry.answer(request, state);
   }
 }

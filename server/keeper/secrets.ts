@@ -21,16 +21,24 @@ export interface Secrets {
 /** Reads the secrets in a directory, making those that are missing. Throws `config-invalid`. */
 export const openSecrets = (directory: string): Secrets => {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const pem = readOrMake(join(directory, 'result-key.pem'), () => generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  const pem = readOrMake(join(directory, 'result-key.pem'), () =>
+    generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }),
+  );
   const key = parseKey(pem, join(directory, 'result-key.pem'));
   const publicKey = createPublicKey(key);
   writeFileSync(join(directory, 'result-key.pub.pem'), publicKey.export({ type: 'spki', format: 'pem' }), { mode: 0o644 });
-  const redactionKey = Buffer.from(readOrMake(join(directory, 'redaction-key'), () => randomBytes(32).toString('hex')).toString('latin1').trim(), 'hex');
+  const redactionKey = Buffer.from(
+    readOrMake(join(directory, 'redaction-key'), () => randomBytes(32).toString('hex'))
+      .toString('latin1')
+      .trim(),
+    'hex',
+  );
   if (redactionKey.length !== 32) throw invalid(join(directory, 'redaction-key'), 'this is not a key of 64 hex digits');
   return { key, publicKey, keyId: keyId(publicKey), redactionKey };
 };
 
-const invalid = (file: string, sentence: string, cause?: unknown): WardError => new WardError('config-invalid', `${file}: ${sentence}`, { at: file, cause });
+const invalid = (file: string, sentence: string, cause?: unknown): WardError =>
+  new WardError('config-invalid', `${file}: ${sentence}`, { at: file, cause });
 
 const parseKey = (pem: Buffer, file: string): KeyObject => {
   try {
@@ -47,7 +55,8 @@ const readOrMake = (file: string, make: () => string | Buffer): Buffer => {
   try {
     fd = openSync(file, 'r');
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw invalid(file, `the file cannot be read (${(cause as Error).message})`, cause);
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT')
+      throw invalid(file, `the file cannot be read (${(cause as Error).message})`, cause);
     // Whole or not at all: a crash in the middle must not leave half a key.
     const temporary = `${file}.${process.pid}.new`;
     writeFileSync(temporary, make(), { mode: 0o600, flag: 'wx', flush: true });

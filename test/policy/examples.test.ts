@@ -20,7 +20,10 @@ test('the example of a server is in order and shows every setting', async (t) =>
 });
 
 test('the example of a client is in order and shows every setting', async (t) => {
-  t.deepEqual(missing(await readJsonc<object>(example('client.jsonc'), clientConfigSchema), clientConfigSchema as { properties: object }), []);
+  t.deepEqual(
+    missing(await readJsonc<object>(example('client.jsonc'), clientConfigSchema), clientConfigSchema as { properties: object }),
+    [],
+  );
 });
 
 test('the example of a farm is in order, and its keys are keys', async (t) => {
@@ -31,8 +34,13 @@ test('the example of a farm is in order, and its keys are keys', async (t) => {
 
 for (const [title, servers, at, message] of [
   ['a server that comes twice', '{"name": "a"}, {"name": "a" }', '"a" }', 'the server "a" is here for the second time'],
-  ['a key that is none', '{"name": "a", "resultKeys": ["MCowBQYDK2VwAyEA"]}', '"MCow', 'servers[0].resultKeys[0] must be the line of base64 in the server\'s result-key.pub.pem'],
-  ['a name that is no host', '{"name": "a b"}', '"a b"', 'servers[0].name must be the host name in the server\'s certificate'],
+  [
+    'a key that is none',
+    '{"name": "a", "resultKeys": ["MCowBQYDK2VwAyEA"]}',
+    '"MCow',
+    "servers[0].resultKeys[0] must be the line of base64 in the server's result-key.pub.pem",
+  ],
+  ['a name that is no host', '{"name": "a b"}', '"a b"', "servers[0].name must be the host name in the server's certificate"],
   ['no server at all', '', '[]', 'servers must not be empty'],
 ] as const) {
   test(`a farm file is refused with its position for ${title}`, async (t) => {
@@ -40,6 +48,9 @@ for (const [title, servers, at, message] of [
     const text = `{"serial": 1, "epoch": 1, "servers": [${servers}]}`;
     writeFileSync(file, text);
     const error = await t.throwsAsync(loadFarm(file), { instanceOf: WardError });
-    t.deepEqual([error?.code, error?.at, error?.message], ['config-invalid', `${file}:1:${text.indexOf(at) + 1}`, `${file}:1:${text.indexOf(at) + 1}: ${message}`]);
+    t.deepEqual(
+      [error?.code, error?.at, error?.message],
+      ['config-invalid', `${file}:1:${text.indexOf(at) + 1}`, `${file}:1:${text.indexOf(at) + 1}: ${message}`],
+    );
   });
 }

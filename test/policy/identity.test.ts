@@ -44,7 +44,10 @@ test('a principal has the committer that one rule gives it, or none', async (t) 
     const principal = parsePrincipal(text)!;
     if (committer === undefined) {
       const error = t.throws(() => resolveIdentity(policy, principal), { instanceOf: WardError }, text);
-      t.deepEqual([error.code, error.message, error.at], ['identity-unknown', `No identity rule maps ${text} to a committer.`, policy.positions.identities]);
+      t.deepEqual(
+        [error.code, error.message, error.at],
+        ['identity-unknown', `No identity rule maps ${text} to a committer.`, policy.positions.identities],
+      );
     } else {
       t.like(resolveIdentity(policy, principal), { committer, rule: rule! }, text);
     }
@@ -55,7 +58,10 @@ test('a name that is empty, too long or not visible ASCII is no principal', (t) 
   for (const name of ['', 'a b', 'a\n', 'a\0b', 'ä', 'x'.repeat(257)]) {
     t.is(parsePrincipal(`ssh:${name}`), undefined);
     const error = t.throws(() => principalOf('ssh', name), { instanceOf: WardError });
-    t.deepEqual([error.code, error.message], ['identity-unknown', 'A ssh name that is empty, too long or not plain ASCII cannot be a principal.']);
+    t.deepEqual(
+      [error.code, error.message],
+      ['identity-unknown', 'A ssh name that is empty, too long or not plain ASCII cannot be a principal.'],
+    );
   }
   t.is(parsePrincipal('ldap:alice'), undefined);
   t.is(parsePrincipal('alice'), undefined);
@@ -68,38 +74,62 @@ test('principals of a committer are the ones that resolve to it', async (t) => {
   t.deepEqual(of('bob'), ['krb5:bob@CORP', 'cert:bob@corp.example']);
   t.deepEqual(of('alice'), ['cert:alice@corp.example'], 'krb5:alice@CORP is somebody else');
   t.deepEqual(of('asmith'), ['krb5:alice@CORP', 'krb5:asmith@CORP', 'cert:asmith@corp.example']);
-  t.deepEqual(of('robot'), ['krb5:build/{host}@CORP', 'krb5:robot@CORP', 'cert:robot@corp.example'].sort((a, b) => of('robot').indexOf(a) - of('robot').indexOf(b)));
+  t.deepEqual(
+    of('robot'),
+    ['krb5:build/{host}@CORP', 'krb5:robot@CORP', 'cert:robot@corp.example'].sort(
+      (a, b) => of('robot').indexOf(a) - of('robot').indexOf(b),
+    ),
+  );
   t.deepEqual(of('Smith, Alice'), ['ssh:Alice:Smith']);
 });
 
 const literal = fc.string({ unit: fc.constantFrom('a', 'b', '-', '@', '/'), minLength: 1, maxLength: 3 });
-const template = fc.array(fc.oneof(literal, fc.constant('{}')), { minLength: 1, maxLength: 4 }).map((pieces) => {
-  let part = 0;
-  return parseTemplate(pieces.map((piece) => (piece === '{}' ? `{p${part++}}` : piece)).join('')) as Template;
-}).filter((parsed) => findAmbiguity(parsed) === undefined);
+const template = fc
+  .array(fc.oneof(literal, fc.constant('{}')), { minLength: 1, maxLength: 4 })
+  .map((pieces) => {
+    let part = 0;
+    return parseTemplate(pieces.map((piece) => (piece === '{}' ? `{p${part++}}` : piece)).join('')) as Template;
+  })
+  .filter((parsed) => findAmbiguity(parsed) === undefined);
 const text = fc.string({ unit: fc.constantFrom('a', 'b', '-', '@', '/'), maxLength: 7 });
 
 test('what a template matches it gives back when filled in', (t) => {
-  fc.assert(fc.property(template, fc.array(fc.string({ unit: fc.constantFrom('a', 'b', '-', '.'), minLength: 1, maxLength: 3 }), { minLength: 4, maxLength: 4 }), (parsed, values) => {
-    const given = new Map(parsed.parts.map((part, index) => [part, values[index]!]));
-    const filled = fillTemplate(parsed, given);
-    t.deepEqual(matchTemplate(parsed, filled), given, `${parsed.text} ${filled}`);
-  }), { numRuns: 2000 });
+  fc.assert(
+    fc.property(
+      template,
+      fc.array(fc.string({ unit: fc.constantFrom('a', 'b', '-', '.'), minLength: 1, maxLength: 3 }), { minLength: 4, maxLength: 4 }),
+      (parsed, values) => {
+        const given = new Map(parsed.parts.map((part, index) => [part, values[index]!]));
+        const filled = fillTemplate(parsed, given);
+        t.deepEqual(matchTemplate(parsed, filled), given, `${parsed.text} ${filled}`);
+      },
+    ),
+    { numRuns: 2000 },
+  );
 });
 
 test('a template matches as the regular expression that it stands for', (t) => {
-  fc.assert(fc.property(template, text, (parsed, tried) => {
-    const expression = new RegExp(`^${parsed.pieces.map((piece) => ('literal' in piece ? piece.literal.replaceAll(/[/.]/g, '\\$&') : '[A-Za-z0-9._+-]+')).join('')}$`);
-    return (matchTemplate(parsed, tried) !== undefined) === expression.test(tried);
-  }), { numRuns: 5000 });
+  fc.assert(
+    fc.property(template, text, (parsed, tried) => {
+      const expression = new RegExp(
+        `^${parsed.pieces.map((piece) => ('literal' in piece ? piece.literal.replaceAll(/[/.]/g, '\\$&') : '[A-Za-z0-9._+-]+')).join('')}$`,
+      );
+      return (matchTemplate(parsed, tried) !== undefined) === expression.test(tried);
+    }),
+    { numRuns: 5000 },
+  );
   t.pass();
 });
 
 test('an overlap is found exactly where some text matches both, and the witness does', (t) => {
-  fc.assert(fc.property(template, template, fc.array(text, { minLength: 5, maxLength: 5 }), (first, second, tried) => {
-    const witness = findOverlap(first, second);
-    if (witness === undefined) return tried.every((one) => matchTemplate(first, one) === undefined || matchTemplate(second, one) === undefined);
-    return matchTemplate(first, witness) !== undefined && matchTemplate(second, witness) !== undefined;
-  }), { numRuns: 3000 });
+  fc.assert(
+    fc.property(template, template, fc.array(text, { minLength: 5, maxLength: 5 }), (first, second, tried) => {
+      const witness = findOverlap(first, second);
+      if (witness === undefined)
+        return tried.every((one) => matchTemplate(first, one) === undefined || matchTemplate(second, one) === undefined);
+      return matchTemplate(first, witness) !== undefined && matchTemplate(second, witness) !== undefined;
+    }),
+    { numRuns: 3000 },
+  );
   t.pass();
 });

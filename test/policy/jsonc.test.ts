@@ -23,9 +23,21 @@ const rows: readonly (readonly [title: string, text: string, ...findings: string
   ['an object that is not closed', '{"serial": 1', '1:13: error[WP001] a closing } is expected here'],
   ['text after the end', '{"serial": 1} x', '1:15: error[WP001] this is neither a value nor a sign that JSON knows'],
   ['a comment that is not closed', '{"serial": 1} /* x', '1:15: error[WP001] a comment is not closed'],
-  ['a key that comes twice', '{\n  "serial": 1,\n  "serial": 2\n}', '3:3: error[WP002] the key "serial" is here for the second time (first at 2:3)'],
-  ['a key that comes twice, written differently', '{"serial": 1, "ser\\u0069al": 2}', '1:15: error[WP002] the key "serial" is here for the second time (first at 1:2)'],
-  ['a key that comes twice deep inside', '{"serial": 1, "table": {"a": 1, "a": 1}}', '1:33: error[WP002] the key "a" is here for the second time (first at 1:25)'],
+  [
+    'a key that comes twice',
+    '{\n  "serial": 1,\n  "serial": 2\n}',
+    '3:3: error[WP002] the key "serial" is here for the second time (first at 2:3)',
+  ],
+  [
+    'a key that comes twice, written differently',
+    '{"serial": 1, "ser\\u0069al": 2}',
+    '1:15: error[WP002] the key "serial" is here for the second time (first at 1:2)',
+  ],
+  [
+    'a key that comes twice deep inside',
+    '{"serial": 1, "table": {"a": 1, "a": 1}}',
+    '1:33: error[WP002] the key "a" is here for the second time (first at 1:25)',
+  ],
   ['the key __proto__', '{"serial": 1, "__proto__": {}}', '1:15: error[WP001] the key "__proto__" is not allowed'],
   ['nesting without end', `{"serial": ${'['.repeat(200_000)}`, '1:43: error[WP001] the file is nested deeper than 32 levels'],
   ['a missing key', '{}', '1:1: error[WP001] the file lacks the key "serial"'],
@@ -37,12 +49,20 @@ const rows: readonly (readonly [title: string, text: string, ...findings: string
   ['a choice', '{"serial": 1, "kind": "three"}', '1:23: error[WP001] kind must be one of "one", "two"'],
   ['an item that comes twice', '{"serial": 1, "names": ["a", "a"]}', '1:24: error[WP001] names has the same item twice (0 and 1)'],
   ['a key of the wrong form', '{"serial": 1, "table": {"ab": 1}}', '1:25: error[WP001] the key "ab" must be one letter'],
-  ['several mistakes, in the order of the text', '{"names": ["A"],\n "serial": 0}', '1:12: error[WP001] names[0] must be a word', '2:12: error[WP001] serial must be at least 1'],
+  [
+    'several mistakes, in the order of the text',
+    '{"names": ["A"],\n "serial": 0}',
+    '1:12: error[WP001] names[0] must be a word',
+    '2:12: error[WP001] serial must be at least 1',
+  ],
 ];
 
 for (const [title, text, ...expected] of rows) {
   test(`a configuration file is refused with its position for ${title}`, (t) => {
-    t.deepEqual(checkJsonc(text, 'a b.jsonc', schema).findings.map(formatFinding), expected.map((finding) => `a b.jsonc:${finding}`));
+    t.deepEqual(
+      checkJsonc(text, 'a b.jsonc', schema).findings.map(formatFinding),
+      expected.map((finding) => `a b.jsonc:${finding}`),
+    );
     const error = t.throws(() => parseJsonc(text, 'a b.jsonc', schema), { instanceOf: WardError });
     t.is(error.code, 'config-invalid');
     t.is(`a b.jsonc:${expected[0]}`, error.message.replace(/^(a b\.jsonc:\d+:\d+: )/, `$1${expected[0]!.split(' ')[1]} `));
@@ -51,23 +71,65 @@ for (const [title, text, ...expected] of rows) {
 }
 
 test('comments, trailing commas, a byte order mark and any line ends are fine', (t) => {
-  t.deepEqual(parseJsonc('\uFEFF// first\r\n{ /* here */ "serial": 1, // and here\r\n "names": ["a",], }\r\n', 'f', schema), { serial: 1, names: ['a'] });
+  t.deepEqual(parseJsonc('\uFEFF// first\r\n{ /* here */ "serial": 1, // and here\r\n "names": ["a",], }\r\n', 'f', schema), {
+    serial: 1,
+    names: ['a'],
+  });
 });
 
 test('what JSON.parse takes is taken as the same value', (t) => {
   const key = fc.string().filter((text) => text !== '__proto__');
-  const value = fc.letrec((tie) => ({ value: fc.oneof({ maxDepth: 4 }, fc.string(), fc.integer(), fc.boolean(), fc.constant(null), fc.array(tie('value'), { maxLength: 4 }), fc.dictionary(key, tie('value'), { maxKeys: 4, noNullPrototype: true })) })).value;
-  fc.assert(fc.property(value, fc.nat(4), (original, indent) => {
-    t.deepEqual(parseJsonc(JSON.stringify(original, undefined, indent), 'f', {}), original as never);
-  }), { numRuns: 300 });
+  const value = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 4 },
+      fc.string(),
+      fc.integer(),
+      fc.boolean(),
+      fc.constant(null),
+      fc.array(tie('value'), { maxLength: 4 }),
+      fc.dictionary(key, tie('value'), { maxKeys: 4, noNullPrototype: true }),
+    ),
+  })).value;
+  fc.assert(
+    fc.property(value, fc.nat(4), (original, indent) => {
+      t.deepEqual(parseJsonc(JSON.stringify(original, undefined, indent), 'f', {}), original as never);
+    }),
+    { numRuns: 300 },
+  );
 });
 
 test('any text is refused or taken, never a crash', (t) => {
-  const pieces = fc.array(fc.constantFrom('{', '}', '[', ']', ':', ',', '"serial"', '"a"', '1', '"', '\\', '//', '/*', '*/', '\n', ' ', 'null', '\u0000', '\uD800'), { maxLength: 40 });
-  fc.assert(fc.property(pieces, (text) => {
-    const { document, findings } = checkJsonc(text.join(''), 'f', schema);
-    return (document === undefined) === (findings.length > 0);
-  }), { numRuns: 2000 });
+  const pieces = fc.array(
+    fc.constantFrom(
+      '{',
+      '}',
+      '[',
+      ']',
+      ':',
+      ',',
+      '"serial"',
+      '"a"',
+      '1',
+      '"',
+      '\\',
+      '//',
+      '/*',
+      '*/',
+      '\n',
+      ' ',
+      'null',
+      '\u0000',
+      '\uD800',
+    ),
+    { maxLength: 40 },
+  );
+  fc.assert(
+    fc.property(pieces, (text) => {
+      const { document, findings } = checkJsonc(text.join(''), 'f', schema);
+      return (document === undefined) === findings.length > 0;
+    }),
+    { numRuns: 2000 },
+  );
   t.pass();
 });
 

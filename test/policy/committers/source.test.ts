@@ -11,10 +11,22 @@ test('a list has one name a line; comments, blank lines, line ends and a byte or
   t.deepEqual([...parseCommitterList(text, 'f')], ['alice', 'bob', 'Jos\u00e9 Garc\u00eda', 'c#sharp', 'carol']);
 });
 
-for (const [title, line, column] of [['a control character', 'bob\u0007', 1], ['a line separator inside', ' a\u2028b', 2], ['an invisible character', 'a\u200bb', 1], ['more than 256 characters', 'x'.repeat(257), 1]] as const) {
+for (const [title, line, column] of [
+  ['a control character', 'bob\u0007', 1],
+  ['a line separator inside', ' a\u2028b', 2],
+  ['an invisible character', 'a\u200bb', 1],
+  ['more than 256 characters', 'x'.repeat(257), 1],
+] as const) {
   test(`a list is refused with its position for a line with ${title}`, (t) => {
     const error = t.throws(() => parseCommitterList(`alice\n${line}\n`, 'my list'), { instanceOf: WardError });
-    t.deepEqual([error.code, error.at, error.message], ['config-invalid', `my list:2:${column}`, `my list:2:${column}: this line is no name of a committer (control characters, or longer than 256)`]);
+    t.deepEqual(
+      [error.code, error.at, error.message],
+      [
+        'config-invalid',
+        `my list:2:${column}`,
+        `my list:2:${column}: this line is no name of a committer (control characters, or longer than 256)`,
+      ],
+    );
   });
 }
 
@@ -23,7 +35,10 @@ test('a source reads its file again, also when it was replaced by rename, and ha
   writeFileSync(file, 'alice\nbob\n');
   const source = await CommitterSource.open({ id: 'trunk', position: 'p:1:1', reader: listReader(file), staleSeconds: 60 });
   const { revision } = source;
-  t.deepEqual([source.has('alice'), source.has('eve'), source.has('Alice'), source.names, source.files, source.kind], [true, false, false, ['alice', 'bob'], [file], 'list']);
+  t.deepEqual(
+    [source.has('alice'), source.has('eve'), source.has('Alice'), source.names, source.files, source.kind],
+    [true, false, false, ['alice', 'bob'], [file], 'list'],
+  );
   t.is(await source.reload(), 'same');
   writeFileSync(`${file}.new`, 'bob\neve\n');
   renameSync(`${file}.new`, file);
@@ -44,7 +59,14 @@ test('a source that breaks keeps its last good answer for its stated time, then 
   rmSync(file);
   t.is(await source.reload(now + 30_000), 'failed');
   const error = t.throws(() => source.has('alice', now + 60_001), { instanceOf: WardError });
-  t.deepEqual([error.code, error.at, error.message], ['policy-unavailable', 'policy.jsonc:3:7', `The committer source "trunk" could not be read for more than 60 seconds, so it knows nobody: ${file}: there is no such file`]);
+  t.deepEqual(
+    [error.code, error.at, error.message],
+    [
+      'policy-unavailable',
+      'policy.jsonc:3:7',
+      `The committer source "trunk" could not be read for more than 60 seconds, so it knows nobody: ${file}: there is no such file`,
+    ],
+  );
   writeFileSync(file, 'alice\n');
   t.is(await source.reload(now + 90_000), 'same');
   t.is(source.problem, undefined);

@@ -9,17 +9,25 @@ const decodeAll = (chunks: Buffer[]): IpcMessage[] => {
 };
 
 test('messages survive any slicing of the byte stream', (t) => {
-  fc.assert(fc.property(
-    fc.array(fc.tuple(fc.dictionary(fc.string(), fc.string()), fc.uint8Array({ maxLength: 64 })), { maxLength: 5 }),
-    fc.array(fc.nat(300), { maxLength: 20 }),
-    (messages, cuts) => {
-      const stream = Buffer.concat(messages.flatMap(([json, binary]) => encodeMessage({ ...json }, Buffer.from(binary))));
-      const points = [0, ...cuts.map((cut) => Math.min(cut, stream.length)), stream.length].sort((a, b) => a - b);
-      const decoded = decodeAll(points.slice(1).map((end, index) => stream.subarray(points[index], end)));
-      return decoded.length === messages.length && decoded.every(({ json, binary }, index) =>
-        JSON.stringify(json) === JSON.stringify({ ...messages[index]![0] }) && binary.equals(messages[index]![1]));
-    },
-  ), { numRuns: 300 });
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.dictionary(fc.string(), fc.string()), fc.uint8Array({ maxLength: 64 })), { maxLength: 5 }),
+      fc.array(fc.nat(300), { maxLength: 20 }),
+      (messages, cuts) => {
+        const stream = Buffer.concat(messages.flatMap(([json, binary]) => encodeMessage({ ...json }, Buffer.from(binary))));
+        const points = [0, ...cuts.map((cut) => Math.min(cut, stream.length)), stream.length].sort((a, b) => a - b);
+        const decoded = decodeAll(points.slice(1).map((end, index) => stream.subarray(points[index], end)));
+        return (
+          decoded.length === messages.length &&
+          decoded.every(
+            ({ json, binary }, index) =>
+              JSON.stringify(json) === JSON.stringify({ ...messages[index]![0] }) && binary.equals(messages[index]![1]),
+          )
+        );
+      },
+    ),
+    { numRuns: 300 },
+  );
   t.pass();
 });
 
@@ -31,7 +39,12 @@ test('a length above the limit is refused as soon as the header is there', (t) =
   t.is(error.message, 'An internal message announced 4294967295 + 0 bytes.');
 });
 
-for (const [what, text] of [['a list', '[1]'], ['a number', '1'], ['null', 'null'], ['no JSON', '{']] as const) {
+for (const [what, text] of [
+  ['a list', '[1]'],
+  ['a number', '1'],
+  ['null', 'null'],
+  ['no JSON', '{'],
+] as const) {
   test(`a message that is ${what} instead of an object is refused`, (t) => {
     const head = Buffer.alloc(8);
     head.writeUInt32BE(text.length, 0);

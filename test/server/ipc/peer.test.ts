@@ -24,7 +24,7 @@ const listen = async (t: { teardown(fn: () => unknown): void }) => {
     server.close();
     await rm(directory, { recursive: true, force: true });
   });
-  const accept = () => sockets.length > 0 ? Promise.resolve(sockets.shift()!) : new Promise<Socket>((resolve) => waiting.push(resolve));
+  const accept = () => (sockets.length > 0 ? Promise.resolve(sockets.shift()!) : new Promise<Socket>((resolve) => waiting.push(resolve)));
   return { path, accept };
 };
 
@@ -47,7 +47,10 @@ test('requests of both sides are answered, in any order, with binary parts', asy
   });
   here.onRequest(async () => ({ json: { from: 'here' } }));
   const answers = await Promise.all(Array.from({ length: 200 }, (_, n) => here.request({ n }, Buffer.from(`${n}!`))));
-  t.deepEqual(answers.map(({ json, binary }) => [json.n, binary.toString()]), Array.from({ length: 200 }, (_, n) => [n * 2, `!${[...`${n}`].reverse().join('')}`]));
+  t.deepEqual(
+    answers.map(({ json, binary }) => [json.n, binary.toString()]),
+    Array.from({ length: 200 }, (_, n) => [n * 2, `!${[...`${n}`].reverse().join('')}`]),
+  );
   t.deepEqual((await there.request({})).json, { from: 'here' });
 });
 
@@ -63,13 +66,18 @@ test('an error of the handler arrives with its code, sentence, position and rule
 test('notices arrive in order and ask for no answer', async (t) => {
   const { here, there } = await pair(t);
   const seen: number[] = [];
-  const done = new Promise<void>((resolve) => there.onNotify(({ n }) => {
-    seen.push(n);
-    if (n === 99) resolve();
-  }));
+  const done = new Promise<void>((resolve) =>
+    there.onNotify(({ n }) => {
+      seen.push(n);
+      if (n === 99) resolve();
+    }),
+  );
   for (let n = 0; n < 100; n += 1) here.notify({ n });
   await done;
-  t.deepEqual(seen, Array.from({ length: 100 }, (_, n) => n));
+  t.deepEqual(
+    seen,
+    Array.from({ length: 100 }, (_, n) => n),
+  );
 });
 
 test('open requests fail with session-lost when the other side goes away', async (t) => {
@@ -86,7 +94,11 @@ test('open requests fail with session-lost when the other side goes away', async
 });
 
 test('garbage, an answer to no question and a message without body end the connection', async (t) => {
-  for (const bytes of [Buffer.from('\x00\x00\x00\x01\x00\x00\x00\x00x'), Buffer.from('\x00\x00\x00\x0b\x00\x00\x00\x00{"answer":7}'), Buffer.from('\x00\x00\x00\x02\x00\x00\x00\x00{}')]) {
+  for (const bytes of [
+    Buffer.from('\x00\x00\x00\x01\x00\x00\x00\x00x'),
+    Buffer.from('\x00\x00\x00\x0b\x00\x00\x00\x00{"answer":7}'),
+    Buffer.from('\x00\x00\x00\x02\x00\x00\x00\x00{}'),
+  ]) {
     const { there, socket } = await pair(t);
     socket.write(bytes);
     await there.closed;

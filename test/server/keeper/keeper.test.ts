@@ -5,30 +5,18 @@ import { appendFileSync, chmodSync, mkdirSync, readdirSync, readFileSync, statSy
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { readCheckpoint, verifyResult } from '../../../policy/log/checkpoint.ts';
+import { readCheckpoint } from '../../../policy/log/checkpoint.ts';
 import { readRecord, type LogRecord } from '../../../policy/log/record.ts';
 import { verifyLog } from '../../../policy/log/verify.ts';
 import { WardError } from '../../../protocol/errors.ts';
-import { jobAllowed, jobEnd, keeperConfig, runKeeper, startKeeper, type RunningKeeper } from '../../fixtures/keeper.ts';
+import { append, jobAllowed, jobEnd, keeperConfig, runKeeper, startKeeper, stop } from '../../fixtures/keeper.ts';
 import { temporaryDirectory } from '../../fixtures/temporary.ts';
-
-const append = async ({ peer }: RunningKeeper, event: object): Promise<{ seq: number; hash: string }> => (await peer.request({ type: 'append', event })).json;
-
-const stop = async ({ peer, ended }: RunningKeeper): Promise<number | string | null> => {
-  peer.close();
-  return (await ended).how;
-};
 
 const readLog = async (t: ExecutionContext, directory: string): Promise<LogRecord[]> => {
   const records: LogRecord[] = [];
   const report = await verifyLog(join(directory, 'log'), { onRecord: (text) => records.push(readRecord(text)!) });
   t.deepEqual(report.findings, []);
   return records;
-};
-
-const refused = async (t: ExecutionContext, asked: Promise<unknown>, code: string, message: string) => {
-  const error = await t.throwsAsync(asked, { instanceOf: WardError });
-  t.deepEqual([error?.code, error?.message], [code, message]);
 };
 
 test('an answer names the record, and the chain goes on over restarts', async (t) => {
@@ -42,9 +30,17 @@ test('an answer names the record, and the chain goes on over restarts', async (t
     t.is(await stop(keeper), 0);
   }
   const records = await readLog(t, directory);
-  t.deepEqual(records.map(({ seq, code, event }) => [seq, code, event]), [1, 2].flatMap((round) => [
-    ['WL001', 'log.opened'], ['WL200', 'job.allowed'], ['WL202', 'job.end'], ['WL003', 'log.closed'],
-  ].map(([code, event], index) => [4 * (round - 1) + index + 1, code, event])));
+  t.deepEqual(
+    records.map(({ seq, code, event }) => [seq, code, event]),
+    [1, 2].flatMap((round) =>
+      [
+        ['WL001', 'log.opened'],
+        ['WL200', 'job.allowed'],
+        ['WL202', 'job.end'],
+        ['WL003', 'log.closed'],
+      ].map(([code, event], index) => [4 * (round - 1) + index + 1, code, event]),
+    ),
+  );
   t.deepEqual(records[1]!.request, jobAllowed('').request);
   t.is(readdirSync(join(directory, 'log')).filter((name) => name.endsWith('.jsonl')).length, 1);
 });
@@ -64,7 +60,9 @@ test('kill -9 loses nothing that was answered', async (t) => {
         }
       }
     });
-    await delay(60 + round * 17);
+    // In the middle of things: some are answered, others are on their way.
+    const enough = answered.length + 40 + round * 7;
+    while (answered.length < enough) await delay(1);
     keeper.process.kill('SIGKILL');
     await keeper.ended;
     running = false;
@@ -74,14 +72,20 @@ test('kill -9 loses nothing that was answered', async (t) => {
   await stop(keeper);
   const seqs = new Set((await readLog(t, directory)).map(({ seq }) => seq));
   t.true(answered.length > 100);
-  t.deepEqual(answered.filter((seq) => !seqs.has(seq)), []);
+  t.deepEqual(
+    answered.filter((seq) => !seqs.has(seq)),
+    [],
+  );
 });
 
 test('with durability power, answers come after the disk and stay correct', async (t) => {
   const directory = await temporaryDirectory(t);
   const keeper = await startKeeper(t, { directory, config: { durability: 'power', rotateBytes: 20_000 } });
   const seqs = await Promise.all(Array.from({ length: 100 }, async (_, n) => (await append(keeper, jobAllowed(`${n}`))).seq));
-  t.deepEqual(seqs, Array.from({ length: 100 }, (_, n) => n + 2));
+  t.deepEqual(
+    seqs,
+    Array.from({ length: 100 }, (_, n) => n + 2),
+  );
   t.is(await stop(keeper), 0);
   t.is((await readLog(t, directory)).length, 102);
 });
@@ -91,7 +95,9 @@ test('files rotate at a size, are named by their first record, and nobody else m
   const keeper = await startKeeper(t, { directory, config: { rotateBytes: 5000 } });
   for (let n = 0; n < 30; n += 1) await append(keeper, jobAllowed(`${n}`));
   await stop(keeper);
-  const names = readdirSync(join(directory, 'log')).filter((name) => name.endsWith('.jsonl')).sort();
+  const names = readdirSync(join(directory, 'log'))
+    .filter((name) => name.endsWith('.jsonl'))
+    .sort();
   t.true(names.length > 3);
   t.is(names[0], 'decisions-0000000000000001.jsonl');
   for (const name of names) t.is(statSync(join(directory, 'log', name)).mode & 0o007, 0);
@@ -119,7 +125,10 @@ test('a torn last line is moved aside, said in the log and on standard error, an
   t.is(stderr, `wardccd keeper: ${torn.length} bytes of an incomplete record 2 were moved to ${aside}.\n`);
   t.deepEqual(readFileSync(join(directory, 'log', aside)), torn);
   const records = await readLog(t, directory);
-  t.deepEqual(records.map(({ event }) => event), ['log.opened', 'log.recovered', 'log.opened', 'job.allowed', 'log.closed']);
+  t.deepEqual(
+    records.map(({ event }) => event),
+    ['log.opened', 'log.recovered', 'log.opened', 'job.allowed', 'log.closed'],
+  );
   t.is(records[1]!.message, `${torn.length} bytes of an incomplete record 2 were moved to ${aside}`);
 });
 
@@ -129,7 +138,10 @@ test('a newest file without any whole record is begun again', async (t) => {
   writeFileSync(join(directory, 'log', 'decisions-0000000000000001.jsonl'), '{"seq":1,"pr');
   const keeper = await startKeeper(t, { directory });
   await stop(keeper);
-  t.deepEqual((await readLog(t, directory)).map(({ event }) => event), ['log.recovered', 'log.opened', 'log.closed']);
+  t.deepEqual(
+    (await readLog(t, directory)).map(({ event }) => event),
+    ['log.recovered', 'log.opened', 'log.closed'],
+  );
 });
 
 test('a damaged log is not continued', async (t) => {
@@ -139,7 +151,11 @@ test('a damaged log is not continued', async (t) => {
   writeFileSync(file, readFileSync(file, 'utf8').replace('log.opened', 'log.0pened'));
   const { how, stderr } = await runKeeper(t, { directory });
   t.is(how, 1);
-  t.is(stderr, `wardccd keeper: The decision log is damaged (${file}:1: record 1 was changed: its hash does not match), so it is not continued. Keep the directory as evidence, move it away, and start with an empty one.\n`);
+  t.is(
+    stderr,
+    `wardccd keeper: The decision log is damaged (${file}:1: record 1 was changed: its hash does not match), so it is not continued. ` +
+      'Keep the directory as evidence, move it away, and start with an empty one.\n',
+  );
 });
 
 test('a log that ends before its checkpoint is not continued', async (t) => {
@@ -152,22 +168,33 @@ test('a log that ends before its checkpoint is not continued', async (t) => {
   writeFileSync(file, `${lines[0]}\n`);
   const { how, stderr } = await runKeeper(t, { directory });
   t.is(how, 1);
-  t.is(stderr, `wardccd keeper: The log in ${join(directory, 'log')} ends with record 1, but the checkpoint ${join(directory, 'state', 'checkpoint.json')} knows record 3: records are missing. If that is intended, move the checkpoint away.\n`);
+  t.is(
+    stderr,
+    `wardccd keeper: The log in ${join(directory, 'log')} ends with record 1, ` +
+      `but the checkpoint ${join(directory, 'state', 'checkpoint.json')} knows record 3: ` +
+      'records are missing. If that is intended, move the checkpoint away.\n',
+  );
 });
 
 test('a full disk refuses with log-unavailable, leaves no half record, and goes on when there is space again', async (t) => {
   const directory = await temporaryDirectory(t);
   const keeper = await startKeeper(t, { directory, through: ['prlimit', '--fsize=12000:unlimited'] });
   const seqs: number[] = [];
-  const error = await t.throwsAsync(async () => {
-    for (;;) seqs.push((await append(keeper, jobAllowed(`${seqs.length}`))).seq);
-  }, { instanceOf: WardError });
+  const error = await t.throwsAsync(
+    async () => {
+      for (;;) seqs.push((await append(keeper, jobAllowed(`${seqs.length}`))).seq);
+    },
+    { instanceOf: WardError },
+  );
   t.deepEqual([error?.code, error?.message], ['log-unavailable', 'The decision log cannot be written: the file may not grow.']);
   t.true(seqs.length > 3);
   const log = join(directory, 'log');
   t.is((await verifyLog(log)).records, seqs.length + 1);
   t.is(readFileSync(join(log, 'decisions-0000000000000001.jsonl')).at(-1), 10);
-  await refused(t, append(keeper, jobAllowed('again')), 'log-unavailable', 'The decision log cannot be written: the file may not grow.');
+  await t.throwsAsync(append(keeper, jobAllowed('again')), {
+    instanceOf: WardError,
+    message: 'The decision log cannot be written: the file may not grow.',
+  });
   execFileSync('prlimit', [`--pid=${keeper.pid}`, '--fsize=unlimited:unlimited']);
   t.is((await append(keeper, jobAllowed('free'))).seq, seqs.length + 2);
   t.is(await stop(keeper), 0);
@@ -187,9 +214,12 @@ test('a file system without space refuses with log-unavailable', async (t) => {
     return;
   }
   const keeper = await startKeeper(t, { directory, through });
-  const error = await t.throwsAsync(async () => {
-    for (;;) await append(keeper, jobAllowed('x'));
-  }, { instanceOf: WardError });
+  const error = await t.throwsAsync(
+    async () => {
+      for (;;) await append(keeper, jobAllowed('x'));
+    },
+    { instanceOf: WardError },
+  );
   t.deepEqual([error?.code, error?.message], ['log-unavailable', 'The decision log cannot be written: the disk is full.']);
   t.deepEqual((await verifyLog(join(`/proc/${keeper.pid}/root`, log))).findings, []);
   await stop(keeper);
@@ -209,57 +239,10 @@ test('it ends in order when its parent is gone', async (t) => {
   const keeper = await startKeeper(t, { directory });
   keeper.process.stdin!.end();
   t.is((await keeper.ended).how, 0);
-  t.deepEqual((await readLog(t, directory)).map(({ event }) => event), ['log.opened', 'log.closed']);
-});
-
-test('the front can append, but not write what the keeper says, nor what is no event', async (t) => {
-  const keeper = await startKeeper(t, { directory: await temporaryDirectory(t) });
-  await refused(t, append(keeper, { event: 'log.closed' }), 'protocol-violation', 'The keeper does not take this: the event log.closed is not for the front to write.');
-  await refused(t, append(keeper, { event: 'job.allowed' }), 'protocol-violation', 'The keeper does not take this: the event job.allowed lacks "principal".');
-  await refused(t, append(keeper, { ...jobAllowed('x'), seq: 1 }), 'protocol-violation', 'The keeper does not take this: the event is not valid:  must NOT have additional properties.');
-  await refused(t, append(keeper, { ...jobAllowed('x'), committer: 'x'.repeat(257) }), 'protocol-violation', 'The keeper does not take this: the event is not valid: /committer must NOT have more than 256 characters.');
-  await refused(t, keeper.peer.request({ type: 'truncate' }), 'protocol-violation', 'The keeper takes no request "truncate" from the front.');
-  await refused(t, keeper.peer.request({ type: '__proto__' }), 'protocol-violation', 'The keeper takes no request "__proto__" from the front.');
-  t.is((await append(keeper, jobAllowed('x'))).seq, 2);
-});
-
-test('a job ends once', async (t) => {
-  const keeper = await startKeeper(t, { directory: await temporaryDirectory(t) });
-  const { seq } = await append(keeper, jobAllowed('x'));
-  const { event: _, ...end } = jobEnd(seq);
-  t.is((await keeper.peer.request({ type: 'end', ...end })).json.seq, 3);
-  await refused(t, append(keeper, jobEnd(seq)), 'protocol-violation', 'Record 2 is no job that could end.');
-  await refused(t, append(keeper, jobEnd(1)), 'protocol-violation', 'Record 1 is no job that could end.');
-});
-
-test('results are signed only for jobs that are in the log and not over', async (t) => {
-  const directory = await temporaryDirectory(t);
-  const keeper = await startKeeper(t, { directory, config: { epoch: 3 } });
-  const { seq } = await append(keeper, jobAllowed('x'));
-  const [action, result] = ['11'.repeat(32), '22'.repeat(32)];
-  const { json } = await keeper.peer.request({ type: 'sign', job: seq, action, result });
-  const key = createPublicKey(readFileSync(join(directory, 'state', 'result-key.pub.pem')));
-  t.true(verifyResult({ server: 'test.example', epoch: 3, action, result }, json.signature, key));
-  t.false(verifyResult({ server: 'test.example', epoch: 3, action, result: action }, json.signature, key));
-  t.false(verifyResult({ server: 'other.example', epoch: 3, action, result }, json.signature, key));
-  const closed = 'The keeper signs results only for jobs that are in the log and not over.';
-  await refused(t, keeper.peer.request({ type: 'sign', job: seq + 1, action, result }), 'protocol-violation', closed);
-  await refused(t, keeper.peer.request({ type: 'sign', job: seq, action: 'x', result }), 'protocol-violation', 'The keeper signs digests only.');
-  await append(keeper, jobEnd(seq));
-  await refused(t, keeper.peer.request({ type: 'sign', job: seq, action, result }), 'protocol-violation', closed);
-});
-
-test('the redaction key is told once and is the same after a restart', async (t) => {
-  const directory = await temporaryDirectory(t);
-  const keys: string[] = [];
-  for (let round = 0; round < 2; round += 1) {
-    const keeper = await startKeeper(t, { directory });
-    keys.push((await keeper.peer.request({ type: 'redaction-key' })).json.key);
-    await refused(t, keeper.peer.request({ type: 'redaction-key' }), 'protocol-violation', 'The keeper answers "redaction-key" only once.');
-    await stop(keeper);
-  }
-  t.regex(keys[0]!, /^[0-9a-f]{64}$/);
-  t.is(keys[0], keys[1]);
+  t.deepEqual(
+    (await readLog(t, directory)).map(({ event }) => event),
+    ['log.opened', 'log.closed'],
+  );
 });
 
 test('a checkpoint is signed, and tells when the tail of the log was cut off', async (t) => {
@@ -277,20 +260,27 @@ test('a checkpoint is signed, and tells when the tail of the log was cut off', a
   t.true((await verifyLog(join(directory, 'log'), { checkpoint })).ok);
   writeFileSync(file, `${readFileSync(file, 'utf8').split('\n').slice(0, 4).join('\n')}\n`);
   t.true((await verifyLog(join(directory, 'log'))).ok);
-  t.deepEqual((await verifyLog(join(directory, 'log'), { checkpoint })).findings.map(({ message }) => message), ['the log ends with record 4, but the checkpoint knows record 6: its tail was cut off']);
+  t.deepEqual(
+    (await verifyLog(join(directory, 'log'), { checkpoint })).findings.map(({ message }) => message),
+    ['the log ends with record 4, but the checkpoint knows record 6: its tail was cut off'],
+  );
 });
 
 test('strangers are counted by address in a file of their own', async (t) => {
   const directory = await temporaryDirectory(t);
   const keeper = await startKeeper(t, { directory });
-  for (const address of ['192.0.2.7', '::ffff:192.0.2.7', '2001:db8::1', '2001:db8:0:0:1::2']) await keeper.peer.request({ type: 'refused', address, why: 'certificate-invalid' });
+  for (const address of ['192.0.2.7', '::ffff:192.0.2.7', '2001:db8::1', '2001:db8:0:0:1::2'])
+    await keeper.peer.request({ type: 'refused', address, why: 'certificate-invalid' });
   await keeper.peer.request({ type: 'refused', address: '192.0.2.7', why: 'whatever' });
   await stop(keeper);
   const { addresses } = JSON.parse(readFileSync(join(directory, 'log', 'refused-addresses.json'), 'utf8'));
-  t.deepEqual(Object.entries(addresses).map(([address, { total, codes }]: any) => [address, total, codes]), [
-    ['192.0.2.7', 3, { 'certificate-invalid': 2, other: 1 }],
-    ['2001:db8:0:0::/64', 2, { 'certificate-invalid': 2 }],
-  ]);
+  t.deepEqual(
+    Object.entries(addresses).map(([address, { total, codes }]: any) => [address, total, codes]),
+    [
+      ['192.0.2.7', 3, { 'certificate-invalid': 2, other: 1 }],
+      ['2001:db8:0:0::/64', 2, { 'certificate-invalid': 2 }],
+    ],
+  );
   t.is((await readLog(t, directory)).length, 2);
 });
 
@@ -311,9 +301,16 @@ test('without a line of configuration it says who starts it', async (t) => {
   appendFileSync(join(log, 'notes.txt'), 'a stranger in the directory is no log');
   t.true((await verifyLog(log)).ok);
   const { spawn } = await import('node:child_process');
-  const child = spawn(process.execPath, [new URL('../../../server/keeper/main.ts', import.meta.url).pathname.replaceAll('%20', ' ')], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(process.execPath, [new URL('../../../server/keeper/main.ts', import.meta.url).pathname.replaceAll('%20', ' ')], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   let stderr = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr += text; });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
   const [code] = await once(child, 'close');
-  t.deepEqual([code, stderr], [1, 'wardccd keeper: Standard input ended before a line of configuration: this program is started by wardccd.\n']);
+  t.deepEqual(
+    [code, stderr],
+    [1, 'wardccd keeper: Standard input ended before a line of configuration: this program is started by wardccd.\n'],
+  );
 });
