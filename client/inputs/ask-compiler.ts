@@ -55,9 +55,12 @@ export const prerequisiteArguments = (command: InputsCommand): string[] =>
 
 const steersSearch = /^-(m|std|stdlib|-stdlib|nostd|nobuiltininc|nostdlibinc|-no-standard|ibuiltininc|no-canonical|canonical|ansi|pthread|-embed-dir)/;
 
+/** The language that has a search path: preprocessed text has the one of its source. */
+const withPreprocessor = (language: string): string => (language === 'cpp-output' ? 'c' : language.replace(/-cpp-output$/, ''));
+
 /** Arguments of a run that prints the command's search path: what it depends on, and nothing else. */
 export const searchArguments = (command: InputsCommand): string[] => {
   const reading = readArguments(command.argv, command.family);
   const kept = reading.options.filter(({ entry }) => entry.effect.kind === 'search' || (entry.effect.kind === 'plain' && steersSearch.test(entry.spelling)));
-  return [...kept.flatMap((option) => command.argv.slice(option.index, option.index + option.consumed)), '-E', '-v', '-x', command.language, '/dev/null'];
+  return [...kept.flatMap((option) => command.argv.slice(option.index, option.index + option.consumed)), '-E', '-v', '-x', withPreprocessor(command.language), '/dev/null'];
 };

@@ -95,11 +95,14 @@ const ask = async (command: InputsCommand, toolchain: Toolchain, search: SearchP
     return opened;
   });
   for (const path of command.inputs) tree.file(path);
+  const roots = rootsOf(command);
+  const job = memory.nextJob();
   for (const opened of files) {
+    refusePrecompiled(opened);
     checkObstacles(command, toolchain, opened.file.facts, opened.place);
-    addReferences(tree, command, search, embedDirs(command), opened);
+    addReferences(tree, command, search, roots.embedDirs, opened);
+    for (const lead of memory.scanner(search).leads(tree, opened, roots, job)) tree.file(lead);
   }
-  refusePrecompiled(command, search, files);
   return { ...tree.finish(), how: 'compiler' };
 };
 

@@ -55,16 +55,7 @@ export const checkObstacles = (command: InputsCommand, toolchain: Toolchain, fac
   }
 };
 
-/** A compiled header is taken instead of the header, wherever it lies first on the search path. */
-export const refusePrecompiled = (command: InputsCommand, search: SearchPath, files: readonly BuiltFile[]): void => {
-  const places = [command.cwd, ...search.quote, ...search.angle];
-  const candidates = new Set<string>();
-  for (const { place: path } of files) {
-    candidates.add(path);
-    const below = places.filter((place) => path.startsWith(`${place}/`)).map((place) => path.slice(place.length + 1));
-    for (const name of below) for (const place of places) candidates.add(`${place}/${name}`);
-  }
-  for (const candidate of candidates) {
-    for (const ending of ['.gch', '.pch']) if (existsSync(candidate + ending)) throw new StaysLocal('precompiled-header', candidate + ending);
-  }
+/** A compiled header is taken instead of the header beside it. */
+export const refusePrecompiled = ({ place }: BuiltFile): void => {
+  for (const ending of ['.gch', '.pch']) if (existsSync(place + ending)) throw new StaysLocal('precompiled-header', place + ending);
 };

@@ -86,16 +86,16 @@ export class TreeBuilder {
     const real = `${parent}/${name}`;
     const place = opened ?? real;
     const known = this.#files.get(real);
-    if (known !== undefined) return { file: known.file, real, place };
+    if (known !== undefined && !this.#foreign.has(folder)) return { file: known.file, real, place };
     const stat = lstat(real);
     if (stat === undefined || stat.isDirectory()) return undefined;
+    if (this.#foreign.has(folder)) throw new StaysLocal('system-file', path);
     if (stat.isSymbolicLink()) {
       if (hops >= mostLinks) return undefined;
       return this.#file(this.#link(real, parent), hops + 1, place);
     }
     if (!stat.isFile()) throw new StaysLocal('odd-input', real);
     if (checkClientPath(real, this.#stage.includeDirs) !== undefined) throw new StaysLocal('system-file', real);
-    if (this.#foreign.has(folder)) throw new StaysLocal('system-file', path);
     this.#single(stat, real);
     const file = this.#cache.get(real, stat);
     this.#files.set(real, { file, second: Math.floor(stat.mtimeMs / 1000) });

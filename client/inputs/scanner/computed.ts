@@ -7,7 +7,8 @@
  */
 
 import { readFileSync } from 'node:fs';
-import type { Facts, Mention } from '../facts.ts';
+import type { Mention } from '../facts.ts';
+import type { KnownFile } from '../file-cache.ts';
 import type { BuiltFile } from '../tree-builder.ts';
 import { AskCompiler } from './ask.ts';
 
@@ -27,12 +28,12 @@ const meaningOf = (text: string): Definition | undefined => {
   return /^[A-Za-z_$][\w$]*$/.test(value) ? { macro: value } : 'other';
 };
 
-/** Definitions found in texts, by the facts of the text and the macro: a text is searched once for each macro. */
-const searched = new WeakMap<Facts, Map<string, Definition[]>>();
+/** Definitions found in a text, by macro: a text is searched once for each. */
+const searched = new WeakMap<KnownFile, Map<string, Definition[]>>();
 
 const definitionsIn = ({ file, real }: BuiltFile, macro: string): Definition[] => {
-  let known = searched.get(file.facts);
-  if (known === undefined) searched.set(file.facts, (known = new Map()));
+  let known = searched.get(file);
+  if (known === undefined) searched.set(file, (known = new Map()));
   const found = known.get(macro);
   if (found !== undefined) return found;
   const text = readFileSync(real, 'latin1').replace(/\\[ \t\f\v]*\r?\n/g, '');

@@ -10,6 +10,7 @@
  */
 
 import type { Facts } from '../facts.ts';
+import { StaysLocal } from '../reasons.ts';
 import type { SearchPath } from '../search-path.ts';
 import type { BuiltFile, TreeBuilder } from '../tree-builder.ts';
 import { AskCompiler } from './ask.ts';
@@ -59,7 +60,7 @@ export class Scanner {
    *
    * @param job a number that no other job has: directories are looked at once for each
    * @returns every file that was followed, by the path it was opened by
-   * @throws AskCompiler when it can't be sure
+   * @throws AskCompiler when it can't be sure, StaysLocal when the command is local unless the compiler knows better
    */
   scan(tree: TreeBuilder, roots: ScanRoots, job: number): Map<string, BuiltFile> {
     const visited = new Map<string, BuiltFile>();
@@ -90,6 +91,14 @@ export class Scanner {
       visited.set(opened.place, opened);
       for (const lead of this.#node(tree, opened, roots, job).leads) pending.push(lead);
     }
+  }
+
+  /**
+   * Where the literal names in one file lead, for a file that the compiler listed: it does not list a header with
+   * `#pragma once` that it compared with another one and left out.
+   */
+  leads(tree: TreeBuilder, opened: BuiltFile, roots: ScanRoots, job: number): readonly string[] {
+    return this.#node(tree, opened, roots, job).leads;
   }
 
   /** Headers not yet visited that computed includes can mean. */
@@ -155,7 +164,7 @@ class Lookup {
     return [...this.#used];
   }
 
-  /** Paths under which a name exists, in order. @throws AskCompiler when a compiled header lies in its way. */
+  /** Paths under which a name exists, in order. @throws StaysLocal when a compiled header lies in its way. */
   *candidates(name: string, places: readonly string[]): Generator<string> {
     if (name.startsWith('/')) {
       yield* this.#in('', name.replace(/^\/+/, ''));
@@ -174,7 +183,7 @@ class Lookup {
       at = `${at}/${component}`;
     }
     const folder = this.#folder(at);
-    for (const ending of compiledHeader) if (folder.has(base + ending)) throw new AskCompiler(`${at}/${base}${ending}`);
+    for (const ending of compiledHeader) if (folder.has(base + ending)) throw new StaysLocal('precompiled-header', `${at}/${base}${ending}`);
     if (folder.has(base)) yield `${at}/${base}`;
   }
 

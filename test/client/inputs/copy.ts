@@ -1,6 +1,6 @@
 /**
- * Lays out an input tree as a server would and compiles in it: a stage of the toolchain, the tree, nothing else. Whatever the
- * closure missed is not there.
+ * Lays out an input tree as a server would and compiles in it: the toolchain, the tree, nothing else. Whatever the closure
+ * missed is not there.
  *
  * @module
  */
@@ -59,16 +59,17 @@ export const compileHere = async (command: InputsCommand): Promise<Compiled> => 
 };
 
 /** The command in a copy: `root` is an empty directory for it. */
-export const compileInCopy = async (command: InputsCommand, inputs: Inputs, toolchain: Toolchain, stage: string, root: string): Promise<Compiled> => {
+export const compileInCopy = async (command: InputsCommand, inputs: Inputs, toolchain: Toolchain, root: string): Promise<Compiled> => {
   layOut(inputs, root);
   const system = new Set(['usr', 'lib', 'lib64', 'bin', 'sbin']);
   const binds = readdirSync(root).filter((name) => !system.has(name)).flatMap((name) => ['--bind', join(root, name), `/${name}`]);
-  const includes = toolchain.includeDirs.filter((folder) => existsSync(join(root, folder))).flatMap((folder) => ['--ro-bind', join(root, folder), folder]);
+  const includes = toolchain.includeDirs.filter((folder) => existsSync(folder)).flatMap((folder) =>
+    existsSync(join(root, folder)) ? ['--ro-bind', join(root, folder), folder] : ['--tmpfs', folder]);
   const own = '/wardcc-temporary';
   const ended = await run('bwrap', [
     '--unshare-user', '--unshare-pid', '--unshare-net', '--unshare-ipc', '--clearenv', '--setenv', 'PATH', '/usr/bin', '--setenv', 'TMPDIR', own,
     ...Object.entries(command.env).flatMap(([name, value]) => ['--setenv', name, value]),
-    '--ro-bind', join(stage, 'usr'), '/usr', '--symlink', 'usr/lib', '/lib', '--symlink', 'usr/lib64', '/lib64', '--dev', '/dev', '--tmpfs', own,
+    '--ro-bind', '/usr', '/usr', '--symlink', 'usr/lib', '/lib', '--symlink', 'usr/lib64', '/lib64', '--dev', '/dev', '--tmpfs', own,
     ...binds, ...includes, '--chdir', command.cwd, ...command.argv,
   ], {});
   return { ...ended, ...readIfThere(join(root, command.outputs[0]?.path ?? '')) };

@@ -1,0 +1,232 @@
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, linkSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { collectInputs, InputsMemory } from '../../../client/inputs/collect.ts';
+import type { Inputs } from '../../../client/inputs/types.ts';
+import { decodeTree, encodeTree } from '../../../protocol/tree.ts';
+import { describeToolchain } from '../../../toolchain/describe.ts';
+import { temporaryDirectory } from '../../fixtures/temporary.ts';
+import { commandOf, compileHere, compileInCopy } from './copy.ts';
+
+type Files = Readonly<Record<string, string>>;
+type Method = 'scanner' | 'compiler';
+const methods: Method[] = ['scanner', 'compiler'];
+const toolchains = new Map(['/usr/bin/gcc', '/usr/bin/g++', '/usr/bin/clang', '/usr/bin/clang++'].map((name) => [name, describeToolchain(name)]));
+
+const lay = (root: string, files: Files): void => {
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), text);
+  }
+};
+
+interface Options {
+  readonly compiler?: string;
+  readonly method?: Method;
+  readonly env?: Record<string, string>;
+  readonly memory?: InputsMemory;
+}
+
+const collect = async (root: string, args: string[], { compiler = '/usr/bin/gcc', method = 'scanner', env = {}, memory = new InputsMemory() }: Options = {}): Promise<Inputs> => {
+  const command = await commandOf([compiler, ...args], root, env);
+  return collectInputs(command, await (toolchains.get(compiler) as ReturnType<typeof describeToolchain>), { memory, method });
+};
+
+const own = (inputs: Inputs, root: string): string[] => inputs.entries.filter(({ path, kind }) => kind !== 'directory' && path.startsWith(`${root}/`)).map(({ path }) => path.slice(root.length + 1));
+
+/** Compiles here and in the copy; everything must be the same. */
+const sameInCopy = async (t: ExecutionContext, root: string, args: string[], options: Options = {}): Promise<Inputs> => {
+  const { compiler = '/usr/bin/gcc', env = {} } = options;
+  const inputs = await collect(root, args, options);
+  t.is(inputs.reason, undefined, JSON.stringify(inputs.reason));
+  const command = await commandOf([compiler, ...args], root, env);
+  const there = await compileInCopy(command, inputs, await (toolchains.get(compiler) as ReturnType<typeof describeToolchain>), await temporaryDirectory(t));
+  const here = await compileHere(command);
+  t.is(there.stderr, here.stderr);
+  t.is(there.code, here.code);
+  t.deepEqual(there.object, here.object);
+  t.notThrows(() => decodeTree(encodeTree(inputs.entries)));
+  return inputs;
+};
+
+for (const method of methods) {
+  for (const compiler of ['/usr/bin/gcc', '/usr/bin/clang']) {
+    test(`${method}, ${compiler}: system headers, links, shadows, forced headers and odd names`, async (t) => {
+      const root = await temporaryDirectory(t);
+      lay(root, {
+        'main.c': '#include <stdio.h>\n#include "a#b $c.h"\n#include <next.h>\nint main(void) { return puts(NAME FORCED) + A + B; }\n',
+        'inc/a#b $c.h': '#define NAME "x"\n', 'forced.h': '#define FORCED "f"\n',
+        'A/next.h': '#include_next <next.h>\n#define A 1\n', 'B/next.h': '#define B 2\n',
+      });
+      symlinkSync('inc', join(root, 'link to inc'));
+      const inputs = await sameInCopy(t, root, ['-Ilink to inc', '-I', 'A', '-isystem', 'B', '-include', 'forced.h', '-g', '-Wall', '-c', 'main.c', '-o', 'main.o'], { compiler, method });
+      t.deepEqual(own(inputs, root), ['A/next.h', 'B/next.h', 'forced.h', 'inc/a#b $c.h', 'link to inc', 'main.c']);
+    });
+
+    test(`${method}, ${compiler}: a header that is only asked for, and one that the assembler reads`, async (t) => {
+      const root = await temporaryDirectory(t);
+      lay(root, {
+        'main.c': '#if __has_include("there.h") && !__has_include("absent.h")\nint there;\n#endif\nasm(".incbin \\"data/x.bin\\"");\n', 'there.h': '#error never\n', 'data/x.bin': 'bytes',
+      });
+      const inputs = await sameInCopy(t, root, ['-c', 'main.c'], { compiler, method });
+      t.deepEqual(own(inputs, root), ['data/x.bin', 'main.c', 'there.h']);
+    });
+  }
+
+  test(`${method}: assembler sources with a preprocessor, and what they include`, async (t) => {
+    const root = await temporaryDirectory(t);
+    lay(root, { 'm.S': '#include "n.h"\n.include "o.inc"\nmov $N, %eax\n', 'n.h': '#define N 3\n', 'o.inc': '.include "p.inc"\n', 'p.inc': '.byte 7\n' });
+    t.deepEqual(own(await sameInCopy(t, root, ['-c', 'm.S', '-o', 'm.o'], { method }), root), ['m.S', 'n.h', 'o.inc', 'p.inc']);
+  });
+
+  test(`${method}: what -MD, -Wp,-MD and the environment would write is left alone while inputs are collected`, async (t) => {
+    const root = await temporaryDirectory(t);
+    lay(root, { 'main.c': '#include "a.h"\n', 'a.h': '' });
+    for (const args of [['-MD', '-MF', 'x.d', '-MT', 'a b'], ['-MMD'], ['-Wp,-MD,y.d'], ['-fstack-usage'], ['-g', '-gsplit-dwarf'], ['--coverage']]) {
+      t.deepEqual(own(await collect(root, [...args, '-c', 'main.c', '-o', 'main.o'], { method }), root), ['a.h', 'main.c']);
+    }
+    t.deepEqual(readdirSync(root).sort(), ['a.h', 'main.c']);
+  });
+
+  test(`${method}: an input that keeps a command local says why`, async (t) => {
+    const cases: [Files, string, ((root: string) => void)?][] = [
+      [{ 'main.c': '#include "t.h"', 't.h': 'const char *t = __DATE__;' }, 'time-macro'],
+      [{ 'main.c': 'const char *t = __TIMESTAMP__;' }, 'time-macro'],
+      [{ 'main.c': '#define HAS(x) __has_include(x)\n#if HAS("a.h")\n#endif' }, 'computed-has-include'],
+      [{ 'main.c': '#define F "x"\nasm(".incbin \\"" F "\\"");' }, 'assembler-file'],
+      [{ 'main.c': '#include "a.h"', 'a.h': '', 'a.h.gch': '' }, 'precompiled-header'],
+      [{ 'main.c': '#include "a.h"', 'a.h': '' }, 'input-twice', (root) => {
+        linkSync(join(root, 'a.h'), join(root, 'b.h'));
+        writeFileSync(join(root, 'main.c'), '#include "a.h"\n#include "b.h"\n');
+      }],
+      [{ 'main.c': '#include "/etc/hostname"' }, 'system-file'],
+    ];
+    for (const [files, code, prepare] of cases) {
+      const root = await temporaryDirectory(t);
+      lay(root, files);
+      prepare?.(root);
+      const inputs = await collect(root, ['-w', '-c', 'main.c'], { method });
+      t.is(inputs.reason?.code, code as NonNullable<typeof inputs.reason>['code'], JSON.stringify(files));
+      t.deepEqual(inputs.entries, []);
+      t.is(inputs.how, 'none');
+    }
+  });
+
+  test(`${method}: a date that SOURCE_DATE_EPOCH fixes travels with gcc`, async (t) => {
+    const root = await temporaryDirectory(t);
+    lay(root, { 'main.c': 'const char *t = __DATE__ __TIME__;\n' });
+    await sameInCopy(t, root, ['-c', 'main.c'], { method, env: { SOURCE_DATE_EPOCH: '1600000000' } });
+    t.is((await collect(root, ['-c', 'main.c'], { method, compiler: '/usr/bin/clang', env: { SOURCE_DATE_EPOCH: '1600000000' } })).reason?.code, 'time-macro');
+  });
+
+  test(`${method}: directories that the environment adds to the search path`, async (t) => {
+    const root = await temporaryDirectory(t);
+    lay(root, { 'main.c': '#include <a.h>\n#include <b.h>\n', 'one/a.h': '', 'two/b.h': 'int b;\n' });
+    const inputs = await sameInCopy(t, root, ['-c', 'main.c'], { method, env: { CPATH: 'one', C_INCLUDE_PATH: join(root, 'two') } });
+    t.deepEqual(own(inputs, root), ['main.c', 'one/a.h', 'two/b.h']);
+  });
+
+  test(`${method}: identical headers with #pragma once are as different as they are here`, async (t) => {
+    const root = await temporaryDirectory(t);
+    lay(root, { 'main.c': '#include "a/x.h"\n#include "b/x.h"\n#include "c/x.h"\n', 'a/x.h': '#pragma once\nasm("nop");\n', 'b/x.h': '#pragma once\nasm("nop");\n', 'c/x.h': '#pragma once\nasm("nop");\n' });
+    utimesSync(join(root, 'a/x.h'), 1000, 1000);
+    utimesSync(join(root, 'b/x.h'), 1000, 1000);
+    utimesSync(join(root, 'c/x.h'), 2000, 2000);
+    for (const compiler of ['/usr/bin/gcc', '/usr/bin/clang']) await sameInCopy(t, root, ['-c', 'main.c'], { method, compiler });
+  });
+
+  test(`${method}: C++ with the standard library`, async (t) => {
+    const root = await temporaryDirectory(t);
+    lay(root, { 'main.cc': '#include <vector>\n#include <string>\nint f() { std::vector<std::string> v{"a"}; return v.size(); }\n' });
+    for (const compiler of ['/usr/bin/g++', '/usr/bin/clang++']) await sameInCopy(t, root, ['-std=c++17', '-c', 'main.cc'], { method, compiler });
+  });
+
+  test(`${method}: a source behind a link, and a directory known by another name`, async (t) => {
+    const root = await temporaryDirectory(t);
+    lay(root, { 'real/src/main.c': '#include "../inc/a.h"\n', 'real/inc/a.h': 'int a;\n', 'other/inc/a.h': 'int wrong;\n', 'other/x': '' });
+    symlinkSync('../real/src', join(root, 'other/src'));
+    t.deepEqual(own(await sameInCopy(t, root, ['-g', '-c', 'other/src/main.c', '-o', 'other/main.o'], { method }), root), ['other/src', 'real/inc/a.h', 'real/src/main.c']);
+  });
+}
+
+test('diagnostics quote the file that #line names', async (t) => {
+  const root = await temporaryDirectory(t);
+  lay(root, { 'main.c': '#line 1 "gram.y"\nint x = "s";\n', 'gram.y': 'int x = "s";  // the grammar\n' });
+  const inputs = await sameInCopy(t, root, ['-Wall', '-c', 'main.c']);
+  t.true(own(inputs, root).includes('gram.y'));
+});
+
+test('preprocessed text is a tree of one file', async (t) => {
+  const root = await temporaryDirectory(t);
+  lay(root, { 'a.i': 'int x;\n' });
+  t.deepEqual(own(await sameInCopy(t, root, ['-c', 'a.i']), root), ['a.i']);
+});
+
+test('the scanner sends a command whose header is missing, and the compiler there says the same', async (t) => {
+  const root = await temporaryDirectory(t);
+  lay(root, { 'main.c': '#include "absent.h"\n#error no\n' });
+  t.is((await sameInCopy(t, root, ['-c', 'main.c'])).how, 'scanner');
+  t.is((await collect(root, ['-c', 'main.c'], { method: 'compiler' })).reason?.code, 'preprocessing-failed');
+});
+
+test('a computed include is followed through every plain definition; any other needs the compiler', async (t) => {
+  const root = await temporaryDirectory(t);
+  lay(root, {
+    'main.c': '#include "config.h"\n#include HEADER\n#include OTHER\n#include GIVEN\n/* #include directives are words here */\n',
+    'config.h': '#ifdef X\n#define HEADER "x.h"\n#else\n#define HEADER "y.h"\n#endif\n#define OTHER HEADER\n', 'x.h': 'int x;\n', 'y.h': 'int y;\n', 'g.h': 'int g;\n',
+    'hard.c': '#define CAT(a) <a.h>\n#define H CAT(sub/z)\n#include H\n', 'sub/z.h': 'int z;\n',
+  });
+  const plain = await sameInCopy(t, root, ['-DGIVEN="g.h"', '-c', 'main.c']);
+  t.is(plain.how, 'scanner');
+  t.deepEqual(own(plain, root), ['config.h', 'g.h', 'main.c', 'x.h', 'y.h']);
+  const hard = await sameInCopy(t, root, ['-I.', '-c', 'hard.c']);
+  t.is(hard.how, 'compiler');
+  t.deepEqual(own(hard, root), ['hard.c', 'sub/z.h']);
+});
+
+test('a header that appears, vanishes, changes or begins to shadow another one is noticed', async (t) => {
+  const root = await temporaryDirectory(t);
+  lay(root, { 'main.c': '#if __has_include("late.h")\n#include "late.h"\n#endif\n#include <deep/x.h>\n', 'B/deep/x.h': 'int x;\n', 'A/keep': '' });
+  const memory = new InputsMemory();
+  const args = ['-IA', '-IB', '-Iabsent', '-c', 'main.c', '-o', 'main.o'];
+  const now = async (): Promise<string[]> => own(await sameInCopy(t, root, args, { memory }), root);
+  t.deepEqual(await now(), ['B/deep/x.h', 'main.c']);
+  lay(root, { 'late.h': 'int late;\n' });
+  t.deepEqual(await now(), ['B/deep/x.h', 'late.h', 'main.c']);
+  lay(root, { 'A/deep/x.h': 'int shadow;\n' });
+  t.deepEqual(await now(), ['A/deep/x.h', 'late.h', 'main.c']);
+  lay(root, { 'late.h': '#include "later.h"\n', 'later.h': 'int later;\n' });
+  t.deepEqual(await now(), ['A/deep/x.h', 'late.h', 'later.h', 'main.c']);
+  rmSync(join(root, 'late.h'));
+  t.deepEqual(await now(), ['A/deep/x.h', 'main.c']);
+  lay(root, { 'absent/late.h': 'int found;\n' });
+  t.deepEqual(await now(), ['A/deep/x.h', 'absent/late.h', 'main.c']);
+  rmSync(join(root, 'A/deep'), { recursive: true });
+  symlinkSync('../B/deep', join(root, 'A/deep'));
+  t.deepEqual(await now(), ['A/deep', 'B/deep/x.h', 'absent/late.h', 'main.c']);
+});
+
+test('nothing is read again while nothing changes', async (t) => {
+  const root = await temporaryDirectory(t);
+  lay(root, { 'main.c': '#include <stdio.h>\n#include "a.h"\n', 'a.h': '' });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const memory = new InputsMemory();
+  await collect(root, ['-c', 'main.c'], { memory });
+  const { reads } = memory.files;
+  await collect(root, ['-O2', '-c', 'main.c'], { memory });
+  t.is(memory.files.reads, reads);
+});
+
+test('the scanner takes every file that the compiler lists', async (t) => {
+  const root = await temporaryDirectory(t);
+  const system = readFileSync('/usr/include/stdio.h', 'latin1');
+  t.true(system.length > 0);
+  lay(root, { 'main.c': '#include <stdlib.h>\n#include <pthread.h>\n#include <sys/socket.h>\n#include <math.h>\n#include <signal.h>\n' });
+  copyFileSync(join(root, 'main.c'), join(root, 'main.cc'));
+  for (const [compiler, source] of [['/usr/bin/gcc', 'main.c'], ['/usr/bin/clang++', 'main.cc']] as const) {
+    const listed = execFileSync(compiler, ['-M', '-MT', 'x', source], { cwd: root, encoding: 'utf8' }).replaceAll('\\\n', ' ').split(/\s+/).slice(1).filter(Boolean);
+    const scanned = new Set((await collect(root, ['-c', source], { compiler })).entries.map(({ path }) => path));
+    t.deepEqual(listed.map((path) => (path.startsWith('/') ? join(path) : join(root, path))).filter((path) => !scanned.has(path)), []);
+  }
+});

@@ -1,0 +1,73 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { factsOf, noFacts, type Facts } from '../../../client/inputs/facts.ts';
+
+const facts = (text: string): Facts => factsOf(Buffer.from(text));
+const names = (text: string): string[] => (facts(text).includes ?? []).map(({ name, quoted }) => (quoted ? `"${name}"` : `<${name}>`));
+
+test('every spelling of #include is one', (t) => {
+  const spellings = [
+    '#include "x.h"', '  #  include   "x.h"', '#\tinclude\t"x.h" // why', '#include/**/"x.h"', '/* */ # /* a\nb */ include /* */ "x.h"',
+    '#inc\\\nlude "x.h"', '#include \\\r\n"x.h"', '#include \\ \n"x.h"', '%:include "x.h"', '??=include "x.h"', '#import "x.h"', '/*\n*/#include "x.h"',
+    '#include"x.h"', 'int a; // "\n#include "x.h"', 'R"(/*)" \n#include "x.h"\n/* */',
+  ];
+  for (const spelling of spellings) t.deepEqual(names(spelling), ['"x.h"'], spelling);
+  t.deepEqual(names('#include <a/b.h>\n#include "x.h"\n#include <a/b.h>'), ['<a/b.h>', '"x.h"']);
+  t.deepEqual(names('#include "é.h"'), ['"é.h"']);
+});
+
+test('comments and strings are not told apart from code: what might be a directive counts', (t) => {
+  t.deepEqual(names('// #include "a.h"\n"#include <b.h>"'), ['"a.h"', '<b.h>']);
+});
+
+test('text that names nothing has no facts', (t) => {
+  t.is(facts('int main(void) { return 0; }\n'), noFacts);
+  t.is(facts(''), noFacts);
+  t.deepEqual(names('#include_me "x.h"\n#includes "x.h"'), []);
+});
+
+test('computed includes are known by the macro', (t) => {
+  t.deepEqual(facts('#include HEADER\n#include F(x)').computed, ['HEADER', 'F']);
+  t.deepEqual(facts('#include \u00e9').computed, ['?']);
+  t.is(facts('#include ... in text').computed, undefined);
+});
+
+test('#include_next is kept apart', (t) => {
+  t.deepEqual(facts('#include_next <a.h>').nexts, [{ name: 'a.h', quoted: false }]);
+});
+
+test('questions and embedded files are looked up everywhere', (t) => {
+  const asks = (text: string): string[] => (facts(text).asks ?? []).map(({ name }) => name);
+  t.deepEqual(asks('#if __has_include(<a.h>) || __has_include_next ( "b.h" ) || __has_embed("c")'), ['a.h', 'b.h', 'c']);
+  t.deepEqual(asks('#embed <d.bin> limit(3)'), ['d.bin']);
+  t.deepEqual(asks('asm(".incbin \\"e.bin\\"");\nasm(".include \\"f.inc\\"\\n");'), ['e.bin', 'f.inc']);
+  t.deepEqual(asks('.incbin "g.bin", 0, 4\n'), ['g.bin']);
+});
+
+test('what is computed, and what depends on time, is an obstacle', (t) => {
+  const obstacles = (text: string): readonly string[] => facts(text).obstacles ?? [];
+  t.deepEqual(obstacles('#define HAS(x) __has_include(x)'), ['computed-has-include']);
+  t.deepEqual(obstacles('#ifndef __has_include\n#define __has_include(x) 0\n#endif\n#if defined __has_include'), []);
+  t.deepEqual(obstacles('#embed FILE'), ['computed-embed']);
+  t.deepEqual(obstacles('asm(".incbin \\"" FILE "\\"");'), ['assembler-file']);
+  t.deepEqual(obstacles('.incbin \\file'), ['assembler-file']);
+  t.deepEqual(obstacles('const char *t = __DATE__ " " __TIME__;'), ['date-or-time']);
+  t.deepEqual(obstacles('f(__TIMESTAMP__)'), ['timestamp']);
+  t.deepEqual(obstacles('/* __DATE__ */ // __TIME__\nint x__DATE__y;'), []);
+  t.deepEqual(obstacles('"/*" __DATE__ "*/"'), ['date-or-time']);
+  t.deepEqual(obstacles('#pragma GCC dependency "a.y"'), ['file-dependency']);
+  t.deepEqual(obstacles('#pragma include_alias("a", "b")'), ['include-alias']);
+});
+
+test('files that #line names are quoted in diagnostics', (t) => {
+  t.deepEqual(facts('#line 3 "gram.y"\n# 1 "scan.l" 1\n# 1 "<built-in>"').lines, ['gram.y', 'scan.l']);
+});
+
+test('any bytes have facts, in a time that grows with their length', (t) => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 2000 }), (bytes) => {
+    factsOf(Buffer.from(bytes));
+  }));
+  const started = performance.now();
+  for (const hostile of ['#', '#/*', '/*', '#include', '__has_include(', '"', '\\\n', '.incbin ', '#include "', '__DATE__ "', '#line 1 "'] ) factsOf(Buffer.from(hostile.repeat(100_000)));
+  t.true(performance.now() - started < 20_000);
+});
