@@ -1,17 +1,23 @@
 /**
- * cgroups for the servers of a throwaway farm. Root makes one and hands it to the servers' account, as systemd does for
- * `Delegate=yes`; anybody else can only find out whether the own cgroup is handed over already.
+ * cgroups for the servers of a throwaway farm: one a server, so that they never meet. Root makes them at the top and hands them
+ * to the servers' account, as systemd does for `Delegate=yes`; anybody else makes them inside the own cgroup, if that was handed
+ * over.
  *
  * @module
  */
-import { accessSync, chownSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
-const root = '/sys/fs/cgroup';
+const mounted = '/sys/fs/cgroup';
 /** Version 1 accounts CPU time and limits it in two hierarchies; only the account is needed. */
 const separate = ['memory', 'pids', 'cpuacct'] as const;
 const unified = ['memory', 'pids', 'cpu'] as const;
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
 
 export interface Delegation {
   /** As `cgroup` in server.jsonc: directory by controller, or `unified`. */
@@ -20,62 +26,56 @@ export interface Delegation {
   readonly joins: readonly string[];
 }
 
-const isUnified = (): boolean => existsSync(join(root, 'cgroup.controllers'));
+const isUnified = (): boolean => existsSync(join(mounted, 'cgroup.controllers'));
 
-const handOver = (directory: string, owner: { uid: number; gid: number }): void => {
+/** The cgroup of this process, by controller; '' is version 2's. */
+const ownPaths = (): Map<string, string> => {
+  const paths = new Map<string, string>();
+  for (const line of readFileSync('/proc/self/cgroup', 'utf8').trim().split('\n')) {
+    const [, controllers = '', ...path] = line.split(':');
+    for (const controller of controllers.split(',')) paths.set(controller, path.join(':'));
+  }
+  return paths;
+};
+
+/** Below which directory groups are made, by name in server.jsonc. Nobody but root has a business at the top. */
+const bases = (): Record<string, string> => {
+  const own = process.getuid?.() === 0 ? new Map<string, string>() : ownPaths();
+  if (isUnified()) return { unified: join(mounted, own.get('') ?? '/') };
+  return Object.fromEntries(separate.map((controller) => [controller, join(mounted, controller, own.get(controller) ?? '/')]));
+};
+
+/** The outermost directories that a farm makes. */
+export const farmCgroups = (name: string): string[] => Object.values(bases()).map((base) => join(base, name));
+
+const handOver = (directory: string, owner: Owner | undefined): void => {
   mkdirSync(directory, { recursive: true });
-  chownSync(directory, owner.uid, owner.gid);
-  for (const file of ['cgroup.procs', 'cgroup.threads', 'cgroup.subtree_control', 'tasks']) {
+  if (owner === undefined) return;
+  for (const file of ['.', 'cgroup.procs', 'cgroup.threads', 'cgroup.subtree_control', 'tasks']) {
     if (existsSync(join(directory, file))) chownSync(join(directory, file), owner.uid, owner.gid);
   }
 };
 
-/** The directories that a farm's cgroup has, outermost of each hierarchy. */
-export const farmCgroups = (name: string): string[] => (isUnified() ? [join(root, name)] : separate.map((controller) => join(root, controller, name)));
-
-/** As root: a cgroup `NAME/server-N` for one server. Undefined where this machine does not let us. */
-export const delegateCgroup = (name: string, server: number, owner: { uid: number; gid: number }): Delegation | undefined => {
+/** A cgroup `NAME/server-N` for one server. Undefined where this machine does not let us. */
+export const delegateCgroup = (name: string, server: number, owner: Owner | undefined): Delegation | undefined => {
   try {
-    const leaf = `server-${server}`;
-    if (!isUnified()) {
-      const directories = Object.fromEntries(separate.map((controller) => [controller, join(root, controller, name, leaf)]));
-      for (const directory of Object.values(directories)) handOver(directory, owner);
-      return { directories, joins: Object.values(directories).map((directory) => join(directory, 'cgroup.procs')) };
+    const places = bases();
+    const directories = Object.fromEntries(Object.entries(places).map(([controller, base]) => [controller, join(base, name, `server-${server}`)]));
+    const { unified: directory } = directories;
+    if (directory === undefined) {
+      for (const path of Object.values(directories)) handOver(path, owner);
+      return { directories, joins: Object.values(directories).map((path) => join(path, 'cgroup.procs')) };
     }
-    const enable = unified.map((controller) => `+${controller}`).join(' ');
-    mkdirSync(join(root, name), { recursive: true });
-    for (const parent of [root, join(root, name)]) writeFileSync(join(parent, 'cgroup.subtree_control'), enable);
-    const directory = join(root, name, leaf);
+    const base = places['unified']!;
+    mkdirSync(join(base, name), { recursive: true });
+    for (const parent of [base, join(base, name)]) writeFileSync(join(parent, 'cgroup.subtree_control'), unified.map((controller) => `+${controller}`).join(' '));
     // Version 2 has no processes in a cgroup that has children with controllers: the server itself goes one level down.
     const supervisor = join(directory, 'supervisor');
     handOver(directory, owner);
     handOver(supervisor, owner);
-    return { directories: { unified: directory }, joins: [join(supervisor, 'cgroup.procs')] };
+    return { directories, joins: [join(supervisor, 'cgroup.procs')] };
   } catch {
     return undefined;
-  }
-};
-
-/** Whether the cgroup this process is in may be divided further by it: without root, the only way to limits for a whole job. */
-export const ownCgroupIsDelegated = (): boolean => {
-  try {
-    const lines = readFileSync('/proc/self/cgroup', 'utf8').trim().split('\n').map((line) => line.split(':') as [string, string, string]);
-    const writable = (directory: string) => {
-      accessSync(directory, constants.W_OK);
-      accessSync(join(directory, 'cgroup.procs'), constants.W_OK);
-      return true;
-    };
-    if (isUnified()) {
-      const own = join(root, lines.find(([id]) => id === '0')?.[2] ?? '/');
-      const available = readFileSync(join(own, 'cgroup.controllers'), 'utf8').split(/\s+/);
-      return ['memory', 'pids'].every((controller) => available.includes(controller)) && writable(own);
-    }
-    return ['memory', 'pids'].every((controller) => {
-      const line = lines.find(([, names]) => names.split(',').includes(controller));
-      return line !== undefined && line[2] !== '/' && writable(join(root, controller, line[2]));
-    });
-  } catch {
-    return false;
   }
 };
 

@@ -8,7 +8,7 @@ import { chmod, lstat, mkdir, readFile, symlink, writeFile } from 'node:fs/promi
 import { availableParallelism, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { WardError } from '../../protocol/errors.ts';
-import { delegateCgroup, farmCgroups, ownCgroupIsDelegated } from './cgroup.ts';
+import { delegateCgroup, farmCgroups } from './cgroup.ts';
 import { bringDown } from './down.ts';
 import { readFarmRecord, writeFarmRecord, type FarmRecord } from './farm-record.ts';
 import { clientText, environmentText, policyText, type ServerPlan } from './files.ts';
@@ -67,17 +67,16 @@ const begin = async (layout: FarmLayout, options: UpOptions): Promise<RunningFar
   // 2. Where the servers run: as root, under another account and in a cgroup that is handed to it.
   const name = `wardcc-dev-${layout.id}`;
   const stage = asRoot ? await makeStage(layout) : undefined;
-  let record: FarmRecord = { mechanism: 'cert', processes: [], cgroups: asRoot ? farmCgroups(name) : [], stage };
+  let record: FarmRecord = { mechanism: 'cert', processes: [], cgroups: farmCgroups(name), stage };
   await writeFarmRecord(layout.record, record);
   const owner = asRoot ? await ensureAccount() : undefined;
   const ports = await freePorts(options.servers);
   const plans = ports.map((port, index): ServerPlan => {
     const number = index + 1;
-    const cgroup = owner === undefined ? undefined : delegateCgroup(name, number, owner);
-    const strict = owner === undefined ? ownCgroupIsDelegated() : cgroup !== undefined;
+    const cgroup = delegateCgroup(name, number, owner);
     // The place where the servers' account sees the farm is never too long for a socket.
     const run = owner === undefined ? layout.serverRun(number) : 'run';
-    return { number, port, jobs: options.jobs, cores: options.cores, isolation: strict ? 'strict' : 'strict-rlimit', cgroup, run };
+    return { number, port, jobs: options.jobs, cores: options.cores, isolation: cgroup === undefined ? 'strict-rlimit' : 'strict', cgroup, run };
   });
 
   // 3. What clients need.
