@@ -6,19 +6,14 @@
 import { createHash } from 'node:crypto';
 import { dirname, isAbsolute, join } from 'node:path';
 import { toWardError, type WardError } from '../protocol/errors.ts';
-import { listReader } from './committers/list.ts';
-import { Committers, CommitterSource, type CommitterReader } from './committers/source.ts';
+import { readerOf } from './committers/kinds.ts';
+import { Committers, CommitterSource } from './committers/source.ts';
 import { compilePolicy } from './compile.ts';
 import { checkJsonc, compileSchema, decodeText, findingError, readBounded, type Finding, type JsoncDocument } from './jsonc.ts';
-import { policySchema, type WrittenPolicy, type WrittenSource } from './schema.ts';
+import { policySchema, type WrittenPolicy } from './schema.ts';
 import type { Policy } from './types.ts';
 
 const validate = compileSchema<WrittenPolicy>(policySchema);
-
-/** One line for each kind of committer source: how it is read. Paths in a policy are relative to the policy's directory. */
-const readers: Readonly<Record<WrittenSource['kind'], (source: WrittenSource, resolve: (file: string) => string) => CommitterReader>> = {
-  list: ({ file }, resolve) => listReader(resolve(file)),
-};
 
 /** How long a source's last good answer counts when the policy doesn't say. */
 const defaultStaleSeconds = 3600;
@@ -63,7 +58,7 @@ const openCommitters = async (document: JsoncDocument<WrittenPolicy>): Promise<C
       await CommitterSource.open({
         id: source.id,
         position: document.positionOf(['committers', 'sources', index]),
-        reader: readers[source.kind](source, resolveBeside(document.file)),
+        reader: readerOf(source, resolveBeside(document.file)),
         staleSeconds: source.staleSeconds ?? defaultStaleSeconds,
       }),
     );

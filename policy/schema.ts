@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { sourceSchema, type WrittenSource } from './committers/kinds.ts';
 import type { CacheScope, Mechanism } from './types.ts';
 
 const id = {
@@ -114,17 +115,7 @@ export const policySchema = {
           type: 'array',
           minItems: 1,
           maxItems: 64,
-          items: {
-            type: 'object',
-            additionalProperties: false,
-            required: ['id', 'kind', 'file'],
-            properties: {
-              id,
-              kind: { type: 'string', enum: ['list'] },
-              file: { type: 'string', minLength: 1, maxLength: 4096 },
-              staleSeconds: { type: 'integer', minimum: 0, maximum: 30 * 86_400 },
-            },
-          },
+          items: sourceSchema(id),
         },
       },
     },
@@ -208,13 +199,6 @@ export interface WrittenRule extends WrittenChoices {
   readonly languages?: readonly string[];
   readonly mechanisms?: readonly Mechanism[];
   readonly because?: string;
-}
-
-export interface WrittenSource {
-  readonly id: string;
-  readonly kind: 'list';
-  readonly file: string;
-  readonly staleSeconds?: number;
 }
 
 export interface WrittenIdentity {

@@ -6,7 +6,7 @@ import { accessOf, parseAuthz, type Authz } from '../../../policy/committers/sub
 import { temporaryDirectory } from '../../fixtures/temporary.ts';
 import { mapSome, runOracle } from './run-oracle.ts';
 
-const files = 700;
+const files = 400;
 const questionsEach = 3;
 
 const users = ['alice', 'bob', 'carol', 'Dora'];
@@ -64,5 +64,5 @@ test('every answer about a random access file is that of svnauthz', async (t) =>
     }
   });
   t.log(`seed ${seed}: ${JSON.stringify(counts)}`);
-  t.true(Math.min(...Object.values(counts)) > 20);
+  t.true(Math.min(...Object.values(counts)) > 8);
 });
