@@ -8,7 +8,7 @@ import { Command, Option } from 'commander';
 import { readCheckpoint } from '../policy/log/checkpoint.ts';
 import { eventTable, isEventName } from '../policy/log/events.ts';
 import { readRecord, type LogRecord } from '../policy/log/record.ts';
-import { verifyLog, type LogReport, type VerifyOptions } from '../policy/log/verify.ts';
+import { listLogs, verifyLog, type LogReport, type VerifyOptions } from '../policy/log/verify.ts';
 import { readBounded } from '../policy/jsonc.ts';
 import { WardError } from '../protocol/errors.ts';
 import { print, printable, printJson, table } from './output.ts';
@@ -33,16 +33,26 @@ interface VerifyArguments {
 const verify = (): Command =>
   new Command('verify')
     .description('check every record of a log directory, live or copied, and the chain that holds them together')
-    .argument('<directory>', 'directory with the *.jsonl files of a log')
+    .argument('<directory>', 'directory with the *.jsonl files of a log, or with the logs of several servers')
     .option('--checkpoint <file>', 'a checkpoint that the keeper signed: without one, a tail that was cut off cannot be seen')
     .option('--key <file>', "the server's public result key in PEM, to check the checkpoint's signature")
     .option('--retained', 'old files were removed on purpose')
     .option('--json', 'print JSON')
     .action(async (directory: string, options: VerifyArguments) => {
-      const report = await verifyLog(directory, await verifyOptions(options));
-      if (options.json === true) printJson({ directory, ...report });
-      else printReport(directory, report);
-      if (!report.ok) process.exitCode = findingsStatus;
+      const directories = await listLogs(directory);
+      const verifying = await verifyOptions(options);
+      if (verifying.checkpoint !== undefined && directories.length > 1) {
+        throw new WardError(
+          'usage',
+          `${directory} holds the logs of ${directories.length} servers: name the one that the checkpoint is for.`,
+        );
+      }
+      const reports: (LogReport & { directory: string })[] = [];
+      for (const each of directories) reports.push({ directory: each, ...(await verifyLog(each, verifying)) });
+      const ok = reports.every((report) => report.ok);
+      if (options.json !== true) for (const report of reports) printReport(report.directory, report);
+      else printJson(reports.length === 1 ? reports[0] : { directory, ok, logs: reports });
+      if (!ok) process.exitCode = findingsStatus;
     });
 
 const verifyOptions = async ({ checkpoint, key, retained }: VerifyArguments): Promise<VerifyOptions> => {
@@ -95,7 +105,7 @@ interface QueryArguments {
 const query = (): Command =>
   new Command('query')
     .description('print the records that match, oldest first')
-    .argument('<directory>', 'directory with the *.jsonl files of a log')
+    .argument('<directory>', 'directory with the *.jsonl files of a log, or with the logs of several servers')
     .option('--principal <principal>', 'exactly this principal')
     .option('--committer <name>', 'exactly this committer')
     .option('--event <name>', 'event name or code, such as job.denied or WL201')
@@ -111,26 +121,39 @@ const query = (): Command =>
       const matches = matcher(options);
       const limit = Number(options.limit);
       if (!Number.isSafeInteger(limit) || limit < 1) throw new WardError('usage', '--limit takes a number from 1.');
-      const found: { record: LogRecord; text: string }[] = [];
-      const report = await verifyLog(directory, {
-        retained: true,
-        onRecord: (text) => {
-          const record = readRecord(text);
-          if (record === undefined || !matches(record)) return;
-          found.push({ record, text });
-          if (found.length > 2 * limit) found.splice(0, found.length - limit);
-        },
-      });
+      const logs = await listLogs(directory);
+      const found: Found[] = [];
+      for (const log of logs) found.push(...(await search(log, matches, limit)));
+      // One log has its own order; that of several is the order of their clocks.
+      if (logs.length > 1) found.sort((a, b) => Date.parse(a.record.time) - Date.parse(b.record.time));
       const shown = found.slice(-limit);
       if (options.json === true) for (const { text } of shown) print(text);
       else if (shown.length > 0) print(table(shown.map(({ record }) => row(record).map(printable))));
-      if (!report.ok) {
-        process.stderr.write(
-          `wardctl: ${directory}: this log does not verify (${counted(report.findings.length)}): wardctl audit verify\n`,
-        );
-        process.exitCode = findingsStatus;
-      }
     });
+
+interface Found {
+  readonly record: LogRecord;
+  readonly text: string;
+}
+
+/** The last records of one log that match; says so when the log does not verify. */
+const search = async (directory: string, matches: (record: LogRecord) => boolean, limit: number): Promise<Found[]> => {
+  const found: Found[] = [];
+  const report = await verifyLog(directory, {
+    retained: true,
+    onRecord: (text) => {
+      const record = readRecord(text);
+      if (record === undefined || !matches(record)) return;
+      found.push({ record, text });
+      if (found.length > 2 * limit) found.splice(0, found.length - limit);
+    },
+  });
+  if (!report.ok) {
+    process.stderr.write(`wardctl: ${directory}: this log does not verify (${counted(report.findings.length)}): wardctl audit verify\n`);
+    process.exitCode = findingsStatus;
+  }
+  return found.slice(-limit);
+};
 
 const time = (text: string | undefined, option: string): number | undefined => {
   if (text === undefined) return undefined;

@@ -114,13 +114,32 @@ const checkAgainstCheckpoint = (
   else complain(directory, 0, `record ${checkpoint.seq}, which the checkpoint names, is not here`);
 };
 
+/** The logs in a directory: its own, and those of the directories in it, which are other servers'. Throws `config-invalid`. */
+export const listLogs = async (directory: string): Promise<string[]> => {
+  const entries = await readdir(directory, { withFileTypes: true }).catch((cause: NodeJS.ErrnoException) => {
+    throw unreadable(directory, cause);
+  });
+  const candidates = [
+    directory,
+    ...entries
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => join(directory, name))
+      .sort(),
+  ];
+  const logs: string[] = [];
+  for (const candidate of candidates) {
+    if ((await readdir(candidate).catch(() => [])).some((name) => name.endsWith('.jsonl'))) logs.push(candidate);
+  }
+  return logs.length > 0 ? logs : [directory];
+};
+
+const unreadable = (path: string, cause: NodeJS.ErrnoException): WardError =>
+  new WardError('config-invalid', `${path}: this cannot be read (${cause.code ?? cause.message})`, { at: path, cause });
+
 /** Names of the log files in a directory, in the order of their records. Throws `config-invalid`. */
 export const listLogFiles = async (directory: string): Promise<string[]> => {
   const names = await readdir(directory).catch((cause: NodeJS.ErrnoException) => {
-    throw new WardError('config-invalid', `${directory}: the directory cannot be read (${cause.code ?? cause.message})`, {
-      at: directory,
-      cause,
-    });
+    throw unreadable(directory, cause);
   });
   const logs = names.filter((name) => name.endsWith('.jsonl')).sort();
   const stranger = logs.find((name) => firstSeqOf(name) === undefined);
@@ -133,7 +152,7 @@ export const listLogFiles = async (directory: string): Promise<string[]> => {
 /** The lines of a file; `complete`: it ended with a line end. A line beyond the limit is cut and given as incomplete. */
 export async function* readLines(file: string): AsyncGenerator<{ bytes: Buffer; complete: boolean }> {
   const handle = await open(file, 'r').catch((cause: NodeJS.ErrnoException) => {
-    throw new WardError('config-invalid', `${file}: the file cannot be read (${cause.code ?? cause.message})`, { at: file, cause });
+    throw unreadable(file, cause);
   });
   try {
     let rest: Buffer = Buffer.alloc(0);

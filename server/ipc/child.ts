@@ -44,6 +44,10 @@ export const readConfigurationLine = (input: Readable = process.stdin): Promise<
 
 /** Calls back once when the parent closed our standard input, on purpose or by dying. Does not keep the process alive by itself. */
 export const whenParentGone = (callback: () => void, input: Readable & { unref?: () => void } = process.stdin): void => {
+  if (input.readableEnded || input.destroyed) {
+    setImmediate(callback);
+    return;
+  }
   input.once('end', callback);
   input.once('error', callback);
   input.resume();

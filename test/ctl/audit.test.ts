@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { jobAllowed, jobEnd, startKeeper } from '../fixtures/keeper.ts';
@@ -64,7 +64,7 @@ test('verify: 0 in order, 1 unreadable, 2 findings with file and line', async (t
   t.regex(good.out, new RegExp(`^${cutNote}log: OK, 5 records in 1 file, 1 to 5, last hash [0-9a-f]{64}\n$`));
   const absent = await wardctl('verify', 'absent');
   t.is(absent.code, 1);
-  t.regex(absent.out, /^wardctl: absent: the directory cannot be read \(ENOENT\)/);
+  t.regex(absent.out, /^wardctl: absent: this cannot be read \(ENOENT\)/);
   const path = join(directory, 'log', file);
   writeFileSync(path, readFileSync(path, 'utf8').replace('cert:alice', 'cert:malli'));
   const changed = await wardctl('verify', 'log');
@@ -129,4 +129,33 @@ test('query of a log that does not verify shows what is good, says so, and exits
   t.is(code, 2);
   t.regex(out, /wardctl: log: this log does not verify \(1 finding\): wardctl audit verify\n$/);
   t.false(out.includes('cert:eve'));
+});
+
+test('a directory with the logs of several servers is all of them', async (t) => {
+  const { directory, keeper, wardctl } = await bench(t);
+  await keeper.peer.request({ type: 'checkpoint' });
+  cpSync(join(directory, 'log'), join(directory, 'copy'), { recursive: true });
+  renameSync(join(directory, 'copy'), join(directory, 'log', 'server-2'));
+  const good = await wardctl('verify', 'log');
+  t.is(good.code, 0);
+  t.regex(good.out, /^log: OK, 4 records.*\n[^]*^log\/server-2: OK, 4 records/m);
+  t.is((await wardctl('query', 'log', '--json', '--event', 'job.end')).out.split('\n').length, 3);
+  const path = join(directory, 'log', 'server-2', file);
+  writeFileSync(path, readFileSync(path, 'utf8').replace('cert:bob', 'cert:eve'));
+  const { code, out } = await wardctl('verify', 'log', '--json');
+  t.is(code, 2);
+  const report = JSON.parse(out);
+  t.deepEqual(
+    [report.ok, report.logs.map(({ directory: each, ok }: { directory: string; ok: boolean }) => [each, ok])],
+    [
+      false,
+      [
+        ['log', true],
+        ['log/server-2', false],
+      ],
+    ],
+  );
+  const several = await wardctl('verify', 'log', '--checkpoint', 'state/checkpoint.json');
+  t.is(several.code, 1);
+  t.regex(several.out, /^wardctl: log holds the logs of 2 servers: name the one that the checkpoint is for\./);
 });

@@ -168,7 +168,7 @@ test('a directory that is absent, empty or holds a stranger is no log', async (t
     const error = await t.throwsAsync(verifyLog(path), { instanceOf: WardError });
     t.deepEqual([error?.code, error?.message], ['config-invalid', message]);
   };
-  await refused(join(directory, 'x'), `${join(directory, 'x')}: the directory cannot be read (ENOENT)`);
+  await refused(join(directory, 'x'), `${join(directory, 'x')}: this cannot be read (ENOENT)`);
   await refused(directory, `${directory}: there is no log in this directory`);
   mkdirSync(join(directory, 'sub'));
   writeFileSync(join(directory, 'notes.jsonl'), '');
