@@ -69,21 +69,27 @@ export const startServer = (layout: FarmLayout, plan: ServerPlan, owner: Account
   }
 };
 
-/** @throws WardError `dev-failed` with the server's own words when it ends, or does not accept within two minutes. */
+/** A server that fails is started again by its supervisor; the third time it says the same, there is no point in waiting. */
+const sameWordsAtMost = 3;
+
+/** @throws WardError `dev-failed` with the server's own words when it ends, fails again and again, or does not accept within two minutes. */
 export const whenReady = async (layout: FarmLayout, plan: ServerPlan, server: ProcessRecord): Promise<void> => {
   const ready = readyFile(layout, plan);
   const deadline = Date.now() + readyMs;
   while (!existsSync(ready)) {
+    const said = await linesOf(join(layout.server(plan.number), outputFile));
     const ended = !isRunning(server);
-    if (ended || Date.now() > deadline) {
-      throw new WardError('dev-failed', `${server.role} ${ended ? 'ended' : 'did not become ready'}:\n${(await lastWords(join(layout.server(plan.number), outputFile))) || 'it said nothing'}`);
+    if (ended || Date.now() > deadline || Math.max(0, ...said.values()) >= sameWordsAtMost) {
+      const words = [...said.keys()].slice(-20).join('\n') || 'it said nothing';
+      throw new WardError('dev-failed', `${server.role} ${ended ? 'ended' : 'did not become ready'}:\n${words}`);
     }
     await pause(25);
   }
 };
 
-/** What a server said, each line once: one that is started again and again says the same each time. */
-const lastWords = async (file: string): Promise<string> => {
-  const text = await readFile(file, 'utf8').catch(() => '');
-  return [...new Set(text.trim().split('\n'))].slice(-20).join('\n');
+/** What a server said: each line, and how often. */
+const linesOf = async (file: string): Promise<Map<string, number>> => {
+  const lines = new Map<string, number>();
+  for (const line of (await readFile(file, 'utf8').catch(() => '')).split('\n').filter((text) => text.trim() !== '')) lines.set(line, (lines.get(line) ?? 0) + 1);
+  return lines;
 };
