@@ -51,7 +51,7 @@ export async function runJob(request: LauncherRequest, services: AgentServices, 
   if (result.result.status.code !== 0 && namesMissingFile(result.stderr)) return local('scanner-miss', 'The server missed a file that may exist here.');
 
   deliver(result, command, reply);
-  return { how: 'remote', server: result.server, source: command.source, ms: took() };
+  return { how: result.result.cached ? 'hit' : 'remote', server: result.server, source: command.source, ms: took() };
 }
 
 function assemble(command: CompileCommand, inputs: Inputs, toolchain: string, project: string, umask: number): FarmJob {

@@ -72,12 +72,13 @@ export function decisionEvent(request: DecisionRequest, decision: Decision, sess
 }
 
 /** A job that was allowed is over. */
-export function endEvent(of: number, { principal, status, usage, outputs, code, message }: JobEnd, context: EventContext): LogEvent {
+export function endEvent(of: number, { principal, action, status, usage, outputs, code, message }: JobEnd, context: EventContext): LogEvent {
   return {
     event: 'job.end',
     of,
     server: context.server,
     principal,
+    ...(action === undefined ? {} : { action }),
     ...(status === undefined ? {} : { status }),
     ...(usage === undefined ? {} : { usage }),
     ...(outputs === undefined ? {} : { outputs }),

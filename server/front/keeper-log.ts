@@ -4,21 +4,26 @@
  *
  * @module
  */
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { verifyResult } from '../../policy/log/checkpoint.ts';
 import type { LogEvent } from '../../policy/log/events.ts';
 import type { Decision, DecisionRequest } from '../../policy/types.ts';
 import { WardError } from '../../protocol/errors.ts';
 import type { Probe } from '../../protocol/messages.ts';
 import { connectEvent, decisionEvent, endEvent, type EventContext } from './events.ts';
 import type { IpcPeer } from '../ipc/peer.ts';
+import type { Signer } from '../jobs/keep-result.ts';
 import type { DecisionLog, JobEnd, JobSession } from '../jobs/services.ts';
+import { resultDigest, type ResultRecord } from '../store/result-record.ts';
 import type { Identity } from './session.ts';
 
 const noKeeper = (): WardError => new WardError('log-unavailable', 'The keeper of the decision log is not there, so nothing can be decided.');
 
-export class KeeperLog implements DecisionLog {
+export class KeeperLog implements DecisionLog, Signer {
   /** Resolves when the keeper has joined and given the key of the digests that stand for argument values. */
   readonly connected: Promise<void>;
   #key: Buffer = Buffer.alloc(0);
+  #resultKey: { readonly epoch: number; readonly publicKey: KeyObject } | undefined;
   #peer: IpcPeer | undefined;
   readonly #context: () => EventContext;
   readonly #familyOf: (toolchain: string) => 'gcc' | 'clang';
@@ -37,8 +42,9 @@ export class KeeperLog implements DecisionLog {
     void peer.closed.then(() => {
       if (this.#peer === peer) this.#peer = undefined;
     });
-    peer.request({ type: 'redaction-key' }).then(({ json }) => {
-      this.#key = Buffer.from(json.key, 'hex');
+    Promise.all([peer.request({ type: 'redaction-key' }), peer.request({ type: 'result-key' })]).then(([redaction, result]) => {
+      this.#key = Buffer.from(redaction.json.key, 'hex');
+      this.#resultKey = { epoch: result.json.epoch, publicKey: createPublicKey(result.json.pem) };
       this.#markConnected();
     }, () => {});
   }
@@ -60,6 +66,20 @@ export class KeeperLog implements DecisionLog {
   /** Something about the server itself: it started, its policy changed, somebody was cut off. Nobody waits for it. */
   note(event: Omit<LogEvent, 'server'>): void {
     this.#append({ server: this.#context().server, ...event }).catch(() => {});
+  }
+
+  /** The keeper's signature under a result, for a job that is logged and not over. */
+  async sign(job: number, action: string, result: string): Promise<{ key: string; signature: string }> {
+    if (this.#peer === undefined) throw noKeeper();
+    return (await this.#peer.request({ type: 'sign', job, action, result })).json;
+  }
+
+  /** Did this server's keeper sign this result, in the epoch of today? */
+  isSigned(record: ResultRecord): boolean {
+    if (this.#resultKey === undefined) return false;
+    const { epoch, publicKey } = this.#resultKey;
+    const { server, action, signature } = record;
+    return verifyResult({ server, epoch, action, result: resultDigest(record) }, signature, publicKey);
   }
 
   /** A peer that never got as far as a name: counted per address, apart from the log, so that it cannot stop the log. */

@@ -15,10 +15,13 @@ import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { Probe } from '../../protocol/messages.ts';
 import type { ServerConfig } from '../config.ts';
 import { acceptChild, ChildTokens, readConfigurationLine, whenParentGone, type AcceptedChild } from '../ipc/child.ts';
+import { Flights } from '../jobs/flights.ts';
 import { runJob } from '../jobs/job.ts';
+import { ResultKeeping } from '../jobs/keep-result.ts';
 import type { JobServices } from '../jobs/services.ts';
 import { Deadlines } from '../queue/deadlines.ts';
 import { FairLine } from '../queue/fair-line.ts';
+import { ResultCache } from '../store/result-cache.ts';
 import { Store } from '../store/store.ts';
 import { Uploads } from '../store/uploads.ts';
 import type { StageIndex } from '../toolchains/index-file.ts';
@@ -38,19 +41,20 @@ interface Configuration {
   readonly socketPath: string;
   readonly supervisorToken: string;
   readonly toolchains: StageIndex;
-  readonly results: string;
+  /** Where executors leave what they made. */
+  readonly spool: string;
   readonly isolation: 'strict' | 'strict-rlimit';
 }
 
 async function main(): Promise<void> {
   process.title = 'wardccd: front';
-  const { config, socketPath, supervisorToken, toolchains: staged, results, isolation }: Configuration = await readConfigurationLine();
+  const { config, socketPath, supervisorToken, toolchains: staged, spool, isolation }: Configuration = await readConfigurationLine();
   whenParentGone(() => process.exit(0));
 
   const store = new Store({ directory: `${config.state}/store`, maxBytes: config.store.maxBytes });
   const uploads = new Uploads();
   const sessions = new Sessions();
-  const pool = new ExecutorPool(config.slots, store, results);
+  const pool = new ExecutorPool(config.slots, store, spool);
   const policy = await PolicyHolder.load(config.policy);
   const authorities = new ClientAuthorities(config.tls);
   const policyName = (): { serial: number; digest: string } => ({ serial: policy.current.serial, digest: policy.current.digest });
@@ -64,6 +68,8 @@ async function main(): Promise<void> {
   await log.connected;
   const toolchains = await proveToolchains(staged, pool, store);
 
+  const trouble = (error: WardError): void => void process.stderr.write(`wardccd: ${error.message}\n`);
+  const results = new ResultCache(`${config.state}/results`, config.store.maxBytes, { damaged: trouble, signed: (record) => log.isSigned(record) });
   const services: JobServices = {
     serverName: config.name,
     deadlines: new Deadlines(),
@@ -71,6 +77,9 @@ async function main(): Promise<void> {
     store,
     uploads,
     executors: pool,
+    flights: new Flights((outcome) => outcome.discard()),
+    results,
+    keeping: new ResultKeeping({ cache: results, signer: log, server: config.name, trouble }),
     log,
     decide: (session, what) => policy.decide(session, what),
     toolchain: (digest) => toolchains.get(digest),

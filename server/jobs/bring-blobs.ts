@@ -7,6 +7,7 @@
 import { WardError } from '../../protocol/errors.ts';
 import type { Stream } from '../../protocol/channel.ts';
 import type { TreeEntry } from '../../protocol/tree.ts';
+import { abortable } from './abortable.ts';
 import type { JobServices, JobSession } from './services.ts';
 
 /** Digests in one `missing` message: well below the largest frame. */
@@ -35,7 +36,7 @@ export async function bringBlobs(
     }
     const flights = absent.map((digest) => services.uploads.settled(domain, digest));
     try {
-      await abortable(Promise.all(flights), services, signal);
+      await patient(Promise.all(flights), services, signal);
     } catch (error) {
       for (const digest of ours) services.uploads.settle(domain, digest);
       throw error;
@@ -45,16 +46,12 @@ export async function bringBlobs(
   }
 }
 
-async function abortable(flights: Promise<unknown>, services: JobServices, signal: AbortSignal): Promise<void> {
-  const { promise: ended, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  if (signal.aborted) throw signal.reason;
-  signal.addEventListener('abort', abort, { once: true });
+async function patient(flights: Promise<unknown>, services: JobServices, signal: AbortSignal): Promise<void> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
   const callOff = services.deadlines.after(patienceMs, () => reject(new WardError('job-timeout', 'The missing inputs did not arrive in time.')));
   try {
-    await Promise.race([flights, ended]);
+    await abortable(Promise.race([flights, late]), signal);
   } finally {
     callOff();
-    signal.removeEventListener('abort', abort);
   }
 }

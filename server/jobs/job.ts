@@ -4,22 +4,26 @@
  *
  *  1. decide    the policy says yes or no, by name of rule; the command line is held against the options table
  *  2. log       the decision is in the keeper's log before anything else happens: no log, no job
- *  3. admit     a place among the jobs of this server, or a place in line (`busy`), then `offer`
- *  4. receive   the list of inputs, checked as a tree in memory; then the contents that are not here yet
- *  5. run       an executor's slot, a fresh sandbox, the compiler
- *  6. answer    status, diagnostics and the outputs that were asked for
- *  7. log       how it ended and what it used
+ *  3. look up   has this server done exactly this before (`hit`), or is it doing it now (`running`)?
+ *  4. admit     a place among the jobs of this server, or a place in line (`busy`), then `offer`
+ *  5. receive   the list of inputs, checked as a tree in memory; then the contents that are not here yet
+ *  6. run       an executor's slot, a fresh sandbox, the compiler
+ *  7. answer    status, diagnostics and the outputs that were asked for; a success is kept, signed by the keeper
+ *  8. log       how it ended and what it used
  *
  * @module
  */
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { Probe } from '../../protocol/messages.ts';
 import type { Stream } from '../../protocol/channel.ts';
-import { authorizeJob } from './authorize.ts';
+import { abortable } from './abortable.ts';
+import { actionDigest, cacheDomain } from './action.ts';
+import { authorizeJob, type Authorized } from './authorize.ts';
 import { bringBlobs } from './bring-blobs.ts';
+import type { Boarding } from './flights.ts';
 import { receiveTree } from './receive-tree.ts';
-import { sendResult } from './send-result.ts';
-import type { JobServices, JobSession } from './services.ts';
+import { sendKept, sendResult } from './send-result.ts';
+import type { JobEnd, JobServices, JobSession, Outcome } from './services.ts';
 
 /** A job that has not ended by then is dead at once, whatever it waits for. */
 const deadlineMs = 20 * 60_000;
@@ -27,34 +31,73 @@ const deadlineMs = 20 * 60_000;
 /** Runs one job from its probe to its last byte. Never throws: every outcome is on the stream and in the log. */
 export async function runJob(stream: Stream, probe: Probe, session: JobSession, services: JobServices): Promise<void> {
   const ending = new AbortController();
-  const { signal } = ending;
-  const stopWatching = session.whenEnded((error) => ending.abort(error));
-  const callOff = services.deadlines.after(deadlineMs, () => ending.abort(new WardError('job-timeout', 'The job was not done after 20 minutes.')));
+  const release = [
+    session.whenEnded((error) => ending.abort(error)),
+    services.deadlines.after(deadlineMs, () => ending.abort(new WardError('job-timeout', 'The job was not done after 20 minutes.'))),
+  ];
   stream.onReset(() => ending.abort(new WardError('cancelled')));
-  const release: (() => void)[] = [stopWatching, callOff];
-  let logged: number | undefined;
+  let seq: number | undefined;
+  const end = (how: Omit<JobEnd, 'principal'>): void => {
+    if (seq !== undefined) services.log.ended(seq, { principal: session.principal, ...how });
+  };
   try {
-    const { decision, toolchain, seq } = await authorizeJob(probe, session, services);
-    logged = seq;
-    session.enterDomain(decision.domain);
-
-    const customer = { principal: session.principal, weight: decision.weight };
-    release.push(await services.admission.enter(customer, signal, (position) => stream.send({ type: 'busy', position })));
-    const tree = receiveTree(stream, probe, toolchain.includeDirs, services, signal);
-    stream.send({ type: 'offer', leaseMs: tree.leaseMs, speed: services.speed() });
-
-    const inputs = await tree.received;
-    await bringBlobs(stream, inputs.entries, decision.domain, session, services, signal);
-
-    const outcome = await services.executors.run({ probe, decision, toolchain, tree: inputs.encoded }, customer, signal);
-    release.push(() => outcome.discard());
-    await sendResult(stream, outcome, services.serverName);
-    services.log.ended(seq, { principal: session.principal, status: outcome.status, usage: outcome.usage, outputs: outcome.outputs.map(({ digest }) => digest) });
+    const authorized = await authorizeJob(probe, session, services);
+    seq = authorized.seq;
+    session.enterDomain(authorized.decision.domain);
+    end(await answerJob({ stream, probe, session, services, signal: ending.signal, release }, authorized));
   } catch (thrown) {
-    const error = signal.aborted ? toWardError(signal.reason) : toWardError(thrown);
+    const error = ending.signal.aborted ? toWardError(ending.signal.reason) : toWardError(thrown);
     stream.reset(error);
-    if (logged !== undefined) services.log.ended(logged, { principal: session.principal, code: error.code, message: error.message });
+    end({ code: error.code, message: error.message });
   } finally {
     for (const undo of release.reverse()) undo();
   }
+}
+
+interface Job {
+  readonly stream: Stream;
+  readonly probe: Probe;
+  readonly session: JobSession;
+  readonly services: JobServices;
+  readonly signal: AbortSignal;
+  /** What is to be given back at the end. */
+  readonly release: (() => void)[];
+}
+
+/** Steps 3 to 7. Returns what the log is to say. */
+async function answerJob(job: Job, { decision, toolchain, seq }: Authorized): Promise<Omit<JobEnd, 'principal'>> {
+  const { stream, probe, session, services, signal, release } = job;
+  const domain = cacheDomain(decision, session.committer);
+  const action = actionDigest(probe, domain ?? decision.domain);
+  const kept = domain === undefined ? undefined : await services.results.find(domain, action);
+  if (kept !== undefined) {
+    await abortable(sendKept(stream, kept), signal);
+    return { action, status: { code: 0, signal: 0 }, outputs: kept.record.outputs.map(({ digest }) => digest) };
+  }
+
+  // Nobody shares what may not be shared: then the decision's own number keeps the compile apart.
+  const flight = domain === undefined ? `job ${seq}` : action;
+  const boarding = services.flights.has(flight) ? join(job, flight) : await begin(job, { decision, toolchain, seq }, flight);
+  release.push(boarding.leave);
+  const outcome = await abortable(boarding.result, signal);
+  await abortable(sendResult(stream, outcome, services.serverName), signal);
+  if (domain !== undefined) await services.keeping.keep(domain, action, seq, outcome);
+  return { action, status: outcome.status, usage: outcome.usage, outputs: outcome.outputs.map(({ digest }) => digest) };
+}
+
+/** The same compile is under way: nothing has to be sent, only waited for. */
+function join({ stream, services }: Job, flight: string): Boarding<Outcome> {
+  stream.send({ type: 'running' });
+  return services.flights.board(flight, () => Promise.reject(new WardError('internal', 'A compile under way was not there.')));
+}
+
+/** Steps 4 to 6. */
+async function begin({ stream, probe, session, services, signal, release }: Job, { decision, toolchain }: Authorized, flight: string): Promise<Boarding<Outcome>> {
+  const customer = { principal: session.principal, weight: decision.weight };
+  release.push(await services.admission.enter(customer, signal, (position) => stream.send({ type: 'busy', position })));
+  const tree = receiveTree(stream, probe, toolchain.includeDirs, services, signal);
+  stream.send({ type: 'offer', leaseMs: tree.leaseMs, speed: services.speed() });
+  const inputs = await tree.received;
+  await bringBlobs(stream, inputs.entries, decision.domain, session, services, signal);
+  return services.flights.board(flight, (ended) => services.executors.run({ probe, decision, toolchain, tree: inputs.encoded }, customer, ended));
 }

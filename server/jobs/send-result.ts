@@ -1,11 +1,12 @@
 /**
- * Step 6: the answer. Status and sizes first, then stdout, stderr and the outputs as one run of bytes.
+ * The answer. Status and sizes first, then stdout, stderr and the outputs as one run of bytes.
  *
  * @module
  */
 import { open } from 'node:fs/promises';
 import { readFile } from 'node:fs';
 import type { Stream } from '../../protocol/channel.ts';
+import type { KeptResult } from '../store/result-cache.ts';
 import type { Outcome, StoredFile } from './services.ts';
 
 /** Up to this size a file is read whole; larger ones go piece by piece, so that memory stays bounded. */
@@ -17,6 +18,7 @@ export async function sendResult(stream: Stream, outcome: Outcome, server: strin
   stream.send(
     {
       type: 'result',
+      cached: false,
       status: outcome.status,
       stdout: outcome.stdout.size,
       stderr: outcome.stderr.size,
@@ -27,6 +29,25 @@ export async function sendResult(stream: Stream, outcome: Outcome, server: strin
     { end: bodies.length === 0 },
   );
   for (const [index, body] of bodies.entries()) await sendFile(stream, body, index === bodies.length - 1);
+}
+
+/** Sends a result that was kept: its bytes were checked already. Resolves when the last of them was taken by the stream. */
+export async function sendKept(stream: Stream, { record, stdout, stderr, outputs }: KeptResult): Promise<void> {
+  const bodies = [stdout, stderr, ...outputs].filter(({ length }) => length > 0);
+  stream.send(
+    {
+      type: 'result',
+      cached: true,
+      status: { code: 0, signal: 0 },
+      stdout: stdout.length,
+      stderr: stderr.length,
+      outputs: record.outputs.map(({ index, size, digest, mode }) => ({ index, size, digest, mode })),
+      usage: { wallMs: 0, userMs: 0, systemMs: 0, maxRssKb: 0 },
+      server: record.server,
+    },
+    { end: bodies.length === 0 },
+  );
+  for (const [index, body] of bodies.entries()) await stream.write(body, { end: index === bodies.length - 1 });
 }
 
 async function sendFile(stream: Stream, file: StoredFile, last: boolean): Promise<void> {

@@ -4,13 +4,15 @@
  * @module
  */
 import type { Decision, DecisionRequest } from '../../policy/types.ts';
-import type { ErrorCode } from '../../protocol/errors.ts';
+import type { ErrorCode, WardError } from '../../protocol/errors.ts';
 import type { Probe } from '../../protocol/messages.ts';
 import type { Deadlines } from '../queue/deadlines.ts';
 import type { Customer, FairLine } from '../queue/fair-line.ts';
+import type { ResultCache } from '../store/result-cache.ts';
 import type { Store } from '../store/store.ts';
 import type { Uploads } from '../store/uploads.ts';
-import type { WardError } from '../../protocol/errors.ts';
+import type { Flights } from './flights.ts';
+import type { ResultKeeping } from './keep-result.ts';
 
 /** The authenticated person behind a job. */
 export interface JobSession {
@@ -84,6 +86,8 @@ export interface Executors {
 
 export interface JobEnd {
   readonly principal: string;
+  /** What was done, or would have been. */
+  readonly action?: string;
   readonly status?: Outcome['status'];
   readonly usage?: Usage;
   readonly outputs?: readonly string[];
@@ -105,6 +109,11 @@ export interface JobServices {
   readonly store: Store;
   readonly uploads: Uploads;
   readonly executors: Executors;
+  /** Compiles under way, by action. */
+  readonly flights: Flights<Outcome>;
+  /** Results of earlier jobs. */
+  readonly results: ResultCache;
+  readonly keeping: ResultKeeping;
   readonly log: DecisionLog;
   /** Completes a request with who asks, and decides. Pure but for the state of the committer sources. */
   decide(session: JobSession, what: Omit<DecisionRequest, 'principal' | 'committer' | 'isCommitter' | 'sources'>): { request: DecisionRequest; decision: Decision };

@@ -90,7 +90,14 @@ export const keeperRequests: Readonly<Record<string, RequestEntry>> = Object.fre
     /** {} → {key}: the key of the digests that stand for argument values. */
     'redaction-key': { from: ['front'], times: 1, answer: async (_, { secrets }) => ({ key: secrets.redactionKey.toString('hex') }) },
 
-    /** {} → {seq, hash, key, broken?}: how the keeper is. */
+    /** {} → {epoch, pem}: the public key under which this keeper signs results. */
+  'result-key': {
+    from: ['front'],
+    times: 1,
+    answer: async (_, { epoch, secrets }) => ({ epoch, pem: secrets.publicKey.export({ type: 'spki', format: 'pem' }) }),
+  },
+
+  /** {} → {seq, hash, key, broken?}: how the keeper is. */
     status: {
       from: ['front'],
       perSecond: 20,

@@ -35,16 +35,16 @@ const token = (): string => randomBytes(32).toString('base64url');
 /** @throws WardError when a process ends before the server accepts connections. */
 export async function startServer(config: ServerConfig, isolation: PreparedIsolation, toolchains: StageIndex): Promise<RunningServer> {
   const socketPath = join(config.run, 'front.sock');
-  const results = join(config.state, 'results');
+  const spool = join(config.state, 'spool');
   rmSync(socketPath, { force: true });
-  rmSync(results, { recursive: true, force: true });
-  mkdirSync(results, { mode: 0o700 });
+  rmSync(spool, { recursive: true, force: true });
+  mkdirSync(spool, { mode: 0o700 });
 
   const supervisorToken = token();
   const front = new Child({
     name: 'front',
     command: nodeCommand(serverModule('front/main')),
-    configuration: { config, socketPath, supervisorToken, toolchains, results, isolation: isolation.profile },
+    configuration: { config, socketPath, supervisorToken, toolchains, spool, isolation: isolation.profile },
   });
   let stopping = false;
   const children = new Set<Child>([front]);
@@ -72,7 +72,7 @@ export async function startServer(config: ServerConfig, isolation: PreparedIsola
     while (!stopping) {
       const role = `executor ${slot}`;
       const slotDir = join(config.state, 'slots', String(slot));
-      const resultDir = join(results, String(slot));
+      const resultDir = join(spool, String(slot));
       mkdirSync(slotDir, { recursive: true, mode: 0o700 });
       mkdirSync(resultDir, { recursive: true, mode: 0o700 });
       const room = await isolation.prepareSlot(slot, slotDir);

@@ -1,0 +1,106 @@
+/**
+ * Results of successful jobs, by action digest, on this server's disk. A record is small and names its parts; the parts lie
+ * in a content store of their own, by cache domain. Everything read back is checked, so a bad disk causes a miss and an alarm,
+ * never a wrong object.
+ *
+ * @module
+ */
+import { hash } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { WardError } from '../../protocol/errors.ts';
+import { parseRecord, type Part, type ResultRecord } from './result-record.ts';
+import { Store } from './store.ts';
+
+/** Results with more bytes than this are not kept: they would push out a hundred others. */
+export const largestResult = 64 * 2 ** 20;
+
+/** A kept result with all its bytes, checked. */
+export interface KeptResult {
+  readonly record: ResultRecord;
+  readonly stdout: Buffer;
+  readonly stderr: Buffer;
+  /** In the order of `record.outputs`. */
+  readonly outputs: readonly Buffer[];
+}
+
+export interface ResultCacheEvents {
+  /** Something that was kept is not what it was: a disk fault, or somebody wrote there. */
+  damaged(error: WardError): void;
+  /** Is this record signed by a key that counts today? */
+  signed(record: ResultRecord): boolean;
+}
+
+export class ResultCache {
+  readonly #directory: string;
+  readonly #parts: Store;
+  readonly #events: ResultCacheEvents;
+  #serial = 0;
+
+  constructor(directory: string, maxBytes: number, events: ResultCacheEvents) {
+    this.#directory = directory;
+    this.#events = events;
+    this.#parts = new Store({ directory: join(directory, 'parts'), maxBytes, pinMs: 0 });
+  }
+
+  /** The kept result of an action; undefined is a miss, for whatever reason. */
+  async find(domain: string, action: string): Promise<KeptResult | undefined> {
+    let text: string;
+    try {
+      text = await readFile(this.#recordPath(action), 'utf8');
+    } catch {
+      return undefined;
+    }
+    try {
+      const record = parseRecord(text, action);
+      if (!this.#events.signed(record)) throw new WardError('blob-corrupt', `The kept result of ${action} is not signed by a key of today.`);
+      const { stdout, stderr, outputs } = record;
+      if (![stdout, stderr, ...outputs].every(({ digest, size }) => size === 0 || this.#parts.has(domain, digest))) return undefined;
+      const [out, err, ...rest] = await Promise.all([stdout, stderr, ...outputs].map((part) => this.#read(domain, part)));
+      return { record, stdout: out as Buffer, stderr: err as Buffer, outputs: rest };
+    } catch (error) {
+      if (error instanceof WardError) this.#events.damaged(error);
+      await this.forget(action);
+      return undefined;
+    }
+  }
+
+  /** Keeps a part. */
+  async keepPart(domain: string, digest: string, content: Buffer): Promise<void> {
+    if (content.length === 0 || this.#parts.has(domain, digest)) return;
+    const receiver = this.#parts.receive(domain, digest, content.length);
+    try {
+      await receiver.write(content);
+      await receiver.finish();
+    } catch (error) {
+      receiver.abort();
+      throw error;
+    }
+  }
+
+  /** Keeps a record, once all its parts are kept. */
+  async keepRecord(record: ResultRecord): Promise<void> {
+    const path = this.#recordPath(record.action);
+    const temporary = join(this.#directory, `new-${process.pid}-${++this.#serial}`);
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeFile(temporary, JSON.stringify(record), { mode: 0o600, flag: 'wx' });
+    await rename(temporary, path);
+  }
+
+  async forget(action: string): Promise<void> {
+    await rm(this.#recordPath(action), { force: true });
+  }
+
+  async #read(domain: string, { digest, size }: Part): Promise<Buffer> {
+    if (size === 0) return Buffer.alloc(0);
+    const content = await readFile(join(this.#parts.directoryOf(domain), Store.fileName(digest)));
+    if (content.length !== size || hash('sha256', content, 'hex') !== digest) {
+      throw new WardError('blob-corrupt', `A kept part of a result (${digest}) has other content than it had.`);
+    }
+    return content;
+  }
+
+  #recordPath(action: string): string {
+    return join(this.#directory, 'records', action.slice(0, 2), action);
+  }
+}
