@@ -72,21 +72,25 @@ export const clientConfigSchema = closed({
   lock: { type: 'array', items: { enum: settings }, uniqueItems: true },
 });
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 export interface ClientPlaces {
   readonly system: string;
   readonly home: string;
 }
 
-const placesOf = (env: Readonly<Record<string, string | undefined>>): ClientPlaces => ({ system: '/etc/wardcc/client.jsonc', home: env['HOME'] ?? '/' });
+const placesOf = (env: Environment): ClientPlaces => ({ system: '/etc/wardcc/client.jsonc', home: env['HOME'] ?? '/' });
 
 /** The files that make the configuration: system first, then the user's (or the one that WARDCC_CONFIG names). */
-export const clientFiles = (env: Readonly<Record<string, string | undefined>>, places = placesOf(env)): { system: string; user: string; named: boolean } => {
+export const clientFiles = (env: Environment, places = placesOf(env)): { system: string; user: string; named: boolean } => {
   const chosen = env['WARDCC_CONFIG'];
   const named = chosen !== undefined && chosen !== '';
   return { system: places.system, user: named ? resolve(chosen) : join(places.home, '.config', 'wardcc', 'client.jsonc'), named };
 };
 
-const exists = (file: string): Promise<boolean> => access(file).then(() => true, (error: NodeJS.ErrnoException) => error.code !== 'ENOENT' && error.code !== 'ENOTDIR');
+/** A file that is there and cannot be read is an error later, not an absent one. */
+const exists = (file: string): Promise<boolean> =>
+  access(file).then(() => true, ({ code }: NodeJS.ErrnoException) => code !== 'ENOENT' && code !== 'ENOTDIR');
 
 /** A file with its paths made absolute; an absent one says nothing. */
 const readFile = async (file: string, required: boolean): Promise<ClientFile> => {
@@ -94,7 +98,9 @@ const readFile = async (file: string, required: boolean): Promise<ClientFile> =>
   const content = await readJsonc<ClientFile>(file, clientConfigSchema);
   const directory = dirname(file);
   const absolute = <T extends Record<string, unknown>>(group: T, keys: readonly (keyof T)[]): T =>
-    Object.fromEntries(Object.entries(group).map(([key, value]) => [key, keys.includes(key) ? resolve(directory, value as string) : value])) as T;
+    Object.fromEntries(
+      Object.entries(group).map(([key, value]) => [key, keys.includes(key) ? resolve(directory, value as string) : value]),
+    ) as T;
   return {
     ...content,
     ...(content.trust === undefined ? {} : { trust: absolute(content.trust, ['ca', 'crl']) }),
@@ -107,11 +113,13 @@ const readFile = async (file: string, required: boolean): Promise<ClientFile> =>
  *
  * @throws WardError `config-invalid` with the position of the first mistake
  */
-export const loadClientConfig = async (env: Readonly<Record<string, string | undefined>>, places = placesOf(env)): Promise<ClientConfig> => {
+export const loadClientConfig = async (env: Environment, places = placesOf(env)): Promise<ClientConfig> => {
   const files = clientFiles(env, places);
   const system = await readFile(files.system, false);
   const user = await readFile(files.user, files.named);
-  if (user.lock !== undefined) throw new WardError('config-invalid', `${files.user}: only ${files.system} can lock settings.`, { at: files.user });
+  if (user.lock !== undefined) {
+    throw new WardError('config-invalid', `${files.user}: only ${files.system} can lock settings.`, { at: files.user });
+  }
   const locked = new Set(system.lock ?? []);
   const pick = <K extends LockableSetting>(key: K): ClientFile[K] => (locked.has(key) ? system[key] : user[key] ?? system[key]);
   const { servers, localSlots } = parseHosts(pick('hosts') ?? []);
@@ -131,7 +139,7 @@ export const loadClientConfig = async (env: Readonly<Record<string, string | und
 };
 
 /** The settings of one job or command: the configuration with what its environment says. Throws `config-invalid`. */
-export const withEnvironment = (config: ClientConfig, env: Readonly<Record<string, string | undefined>>): ClientConfig => {
+export const withEnvironment = (config: ClientConfig, env: Environment): ClientConfig => {
   const hosts = config.locked.has('hosts') ? undefined : env['WARDCC_HOSTS'];
   const fallback = config.locked.has('fallback') ? undefined : env['WARDCC_FALLBACK'];
   const project = config.locked.has('project') ? undefined : env['WARDCC_PROJECT'];

@@ -34,7 +34,9 @@ export const decodeError = (payload: Buffer): WardError => {
   } catch {
     return new WardError('protocol-violation', 'The peer reported an error that cannot be read.');
   }
-  if (typeof body !== 'object' || body === null) return new WardError('protocol-violation', 'The peer reported an error that cannot be read.');
+  if (typeof body !== 'object' || body === null) {
+    return new WardError('protocol-violation', 'The peer reported an error that cannot be read.');
+  }
   const { code, message, at, rule } = body as Record<string, unknown>;
   const known = typeof code === 'string' && isErrorCode(code) ? code : 'internal';
   return new WardError(known, typeof message === 'string' ? cleanText(message) : undefined, {

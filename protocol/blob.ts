@@ -24,7 +24,9 @@ export class IncomingBlob {
     this.#stream = stream;
     this.digest = Buffer.from(prefix.subarray(0, 32));
     const size = prefix.readBigUInt64BE(32);
-    if (size > BigInt(limits.blobBytes)) throw new WardError('limit-exceeded', `A blob announces ${size} bytes; at most ${limits.blobBytes} are allowed.`);
+    if (size > BigInt(limits.blobBytes)) {
+      throw new WardError('limit-exceeded', `A blob announces ${size} bytes; at most ${limits.blobBytes} are allowed.`);
+    }
     this.size = Number(size);
     this.#left = this.size;
     stream.onData((chunk) => {

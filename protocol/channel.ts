@@ -222,7 +222,7 @@ export class Channel {
       case frameType.BLOB: return this.#gotBlob(frame);
       case frameType.WINDOW: return this.#known(frame)?.gotCredit(frame.payload.readUInt32BE(0));
       case frameType.RESET: return this.#known(frame)?.gotReset(decodeError(frame.payload));
-      case frameType.PING: return this.#scheduler.control({ type: frameType.PONG, flags: 0, stream: 0, payload: Buffer.from(frame.payload) });
+      case frameType.PING: return this.#gotPing(frame.payload);
       case frameType.PONG: return this.#gotPong(frame.payload);
       default: // ALERT: the decoder admits nothing else.
         this.#transport.close();
@@ -252,9 +252,13 @@ export class Channel {
   }
 
   #gotBlob(frame: Frame): void {
-    if (this.role === 'client' || !this.#isNew(frame.stream)) throw new WardError('protocol-violation', 'A blob came where none is allowed.');
+    if (this.role === 'client' || !this.#isNew(frame.stream)) {
+      throw new WardError('protocol-violation', 'A blob came where none is allowed.');
+    }
     if (this.#onBlob === undefined) throw new WardError('protocol-violation', 'A client sent a blob before it was welcome.');
-    if (this.#blobStreams.size >= limits.blobs) throw new WardError('limit-exceeded', `The client has more than ${limits.blobs} blobs on the way.`);
+    if (this.#blobStreams.size >= limits.blobs) {
+      throw new WardError('limit-exceeded', `The client has more than ${limits.blobs} blobs on the way.`);
+    }
     const stream = this.#accept(frame.stream);
     this.#blobStreams.add(stream.id);
     // The server says nothing on a blob's stream but WINDOW and RESET: its own half is over from the start.
@@ -262,6 +266,10 @@ export class Channel {
     const { prefix, first } = splitBlob(frame.payload);
     this.#onBlob(new IncomingBlob(stream, prefix));
     stream.gotData(first, isEnd(frame));
+  }
+
+  #gotPing(payload: Buffer): void {
+    this.#scheduler.control({ type: frameType.PONG, flags: 0, stream: 0, payload: Buffer.from(payload) });
   }
 
   #gotPong(payload: Buffer): void {

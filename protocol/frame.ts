@@ -30,8 +30,9 @@ interface FrameRule {
   readonly stream: 'zero' | 'job' | 'any';
 }
 
-const rule = (name: string, phase: FrameRule['phase'], flags: number, minimum: number, maximum: number, stream: FrameRule['stream']): FrameRule =>
-  ({ name, phase, flags, minimum, maximum, stream });
+const rule = (
+  name: string, phase: FrameRule['phase'], flags: number, minimum: number, maximum: number, stream: FrameRule['stream'],
+): FrameRule => ({ name, phase, flags, minimum, maximum, stream });
 
 const rules: readonly (FrameRule | undefined)[] = Object.assign(new Array<FrameRule | undefined>(256).fill(undefined), {
   [frameType.HELLO]: rule('HELLO', 'handshake', 0, 1, limits.helloBytes, 'zero'),
@@ -80,8 +81,8 @@ export const encodeFrame = (type: number, flags: number, stream: number, sequenc
 };
 
 /**
- * Cuts a byte stream into frames. Throws WardError at the first byte that cannot belong to a valid frame. A frame that comes in pieces is put
- * together in a buffer of its size, so that many tiny pieces cost no more than their bytes.
+ * Cuts a byte stream into frames. Throws WardError at the first byte that cannot belong to a valid frame. A frame that comes in
+ * pieces is put together in a buffer of its size, so that many tiny pieces cost no more than their bytes.
  */
 export class FrameDecoder {
   /** Set once keys exist: from then on each frame carries a tag and only keyed types are admitted. */
@@ -169,10 +170,16 @@ export class FrameDecoder {
     if ((known.stream === 'zero' && stream !== 0) || (known.stream === 'job' && stream === 0)) {
       throw new WardError('protocol-violation', `A ${known.name} frame names stream ${stream}.`);
     }
-    if (header.readUInt32BE(8) >= 0x20_0000) throw new WardError('bad-sequence', `A ${known.name} frame has an impossible sequence number.`);
+    if (header.readUInt32BE(8) >= 0x20_0000) {
+      throw new WardError('bad-sequence', `A ${known.name} frame has an impossible sequence number.`);
+    }
     const length = header.readUInt32BE(16);
-    if (length > known.maximum) throw new WardError('frame-too-large', `A ${known.name} frame announces ${length} bytes; at most ${known.maximum} are allowed.`);
-    if (length < known.minimum) throw new WardError('protocol-violation', `A ${known.name} frame has ${length} bytes; at least ${known.minimum} are needed.`);
+    if (length > known.maximum) {
+      throw new WardError('frame-too-large', `A ${known.name} frame announces ${length} bytes; at most ${known.maximum} are allowed.`);
+    }
+    if (length < known.minimum) {
+      throw new WardError('protocol-violation', `A ${known.name} frame has ${length} bytes; at least ${known.minimum} are needed.`);
+    }
     return HEADER_BYTES + length + (this.keyed ? TAG_BYTES : 0);
   }
 }

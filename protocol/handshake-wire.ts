@@ -47,7 +47,8 @@ export class HandshakeWire {
     this.transport = transport;
     this.#role = role;
     this.#peer = role === 'client' ? 'server' : 'client';
-    this.#timer = setTimeout(() => this.#fail(new WardError('handshake-timeout', `The handshake did not end within ${timeoutMs} ms.`)), timeoutMs);
+    const late = (): void => this.#fail(new WardError('handshake-timeout', `The handshake did not end within ${timeoutMs} ms.`));
+    this.#timer = setTimeout(late, timeoutMs);
     transport.onClose((reason) => this.#fail(new WardError('session-lost', `The connection ended during the handshake: ${reason}.`)));
     transport.onData((chunk) => this.#take(chunk));
   }
@@ -66,7 +67,9 @@ export class HandshakeWire {
   /** The next frame of the peer, which must have this type. An ALERT is thrown as the error it carries. */
   async receive(type: number): Promise<Buffer> {
     const frame = await this.#nextFrame();
-    if (frame.sequence !== this.#received) throw new WardError('bad-sequence', `Frame ${this.#received} was expected and frame ${frame.sequence} came.`);
+    if (frame.sequence !== this.#received) {
+      throw new WardError('bad-sequence', `Frame ${this.#received} was expected and frame ${frame.sequence} came.`);
+    }
     this.#received += 1;
     if (frame.type === frameType.ALERT) {
       this.#fail(decodeError(frame.payload), false);
@@ -104,8 +107,12 @@ export class HandshakeWire {
     this.#bytes += chunk.length;
     this.decoder.push(chunk);
     try {
-      if (this.#bytes > limits.handshakeBytes) throw new WardError('limit-exceeded', `The peer sent more than ${limits.handshakeBytes} bytes before it was authenticated.`);
-      if (this.decoder.waiting > limits.handshakePieces) throw new WardError('limit-exceeded', 'The peer sent too many pieces before it was authenticated.');
+      if (this.#bytes > limits.handshakeBytes) {
+        throw new WardError('limit-exceeded', `The peer sent more than ${limits.handshakeBytes} bytes before it was authenticated.`);
+      }
+      if (this.decoder.waiting > limits.handshakePieces) {
+        throw new WardError('limit-exceeded', 'The peer sent too many pieces before it was authenticated.');
+      }
       if (this.#waiting === undefined) return;
       const frame = this.decoder.next();
       if (frame === undefined) return;

@@ -29,7 +29,10 @@ export interface ClientAuthenticator {
   readonly mechanism: Mechanism;
   /** The server that is meant: it becomes part of the transcript. */
   readonly target: string;
-  /** Exchanges AUTH frames; absent for mechanisms that prove identity below (TLS, SSH). Throws WardError when the server fails its proof. */
+  /**
+   * Exchanges AUTH frames; absent for mechanisms that prove identity below (TLS, SSH). Throws WardError when the server fails its
+   * proof.
+   */
   authenticate?(io: AuthIo): Promise<void>;
 }
 
@@ -88,7 +91,8 @@ export const clientHandshake = async (transport: Transport, options: ClientHands
   try {
     const { nonce, pair } = secrets();
     const exported = exportedFor(authenticator.mechanism, exporter);
-    wire.send(frameType.HELLO, encodeClientHello({ nonce, publicKey: pair.publicKey, mechanism: authenticator.mechanism, target: authenticator.target }));
+    const { mechanism, target } = authenticator;
+    wire.send(frameType.HELLO, encodeClientHello({ nonce, publicKey: pair.publicKey, mechanism, target }));
     const hello = decodeServerHello(await wire.receive(frameType.HELLO));
     await authenticator.authenticate?.(authIo(wire, exporter, () => {}));
     const keys = deriveKeys(wire.transcript.digest(), sharedSecret(pair.secretKey, hello.publicKey), exported);
@@ -106,7 +110,9 @@ export const serverHandshake = async (transport: Transport, options: ServerHands
   try {
     const hello = decodeClientHello(await wire.receive(frameType.HELLO));
     const authenticator = authenticators.get(hello.mechanism);
-    if (authenticator === undefined) throw new WardError('mechanism-not-permitted', `This server does not accept mechanism ${hello.mechanism} here.`);
+    if (authenticator === undefined) {
+      throw new WardError('mechanism-not-permitted', `This server does not accept mechanism ${hello.mechanism} here.`);
+    }
     const exported = exportedFor(hello.mechanism, exporter);
     let pair: KeyPair | undefined;
     const greet = (): KeyPair => {

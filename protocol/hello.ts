@@ -37,9 +37,13 @@ const fixedPart = (hello: ServerHello): Buffer[] => {
 };
 
 const readFixed = (payload: Buffer): ServerHello => {
-  if (payload.length < 6 || !payload.subarray(0, 4).equals(MAGIC)) throw new WardError('protocol-violation', 'The peer does not speak the wardcc protocol.');
+  if (payload.length < 6 || !payload.subarray(0, 4).equals(MAGIC)) {
+    throw new WardError('protocol-violation', 'The peer does not speak the wardcc protocol.');
+  }
   const version = payload.readUInt16BE(4);
-  if (version !== VERSION) throw new WardError('version-mismatch', `The peer speaks protocol version ${version}; this side speaks version ${VERSION}.`);
+  if (version !== VERSION) {
+    throw new WardError('version-mismatch', `The peer speaks protocol version ${version}; this side speaks version ${VERSION}.`);
+  }
   if (payload.length < FIXED) throw new WardError('protocol-violation', 'The hello is too short.');
   return { nonce: Buffer.from(payload.subarray(6, 6 + NONCE_BYTES)), publicKey: Buffer.from(payload.subarray(6 + NONCE_BYTES, FIXED)) };
 };
@@ -56,7 +60,9 @@ export const decodeServerHello = (payload: Buffer): ServerHello => {
 export const encodeClientHello = (hello: ClientHello): Buffer => {
   const mechanism = Buffer.from(hello.mechanism, 'latin1');
   const target = Buffer.from(hello.target, 'utf8');
-  if (target.length > TARGET_BYTES || !targetSyntax.test(hello.target)) throw new WardError('config-invalid', `The server name '${hello.target}' cannot be sent.`);
+  if (target.length > TARGET_BYTES || !targetSyntax.test(hello.target)) {
+    throw new WardError('config-invalid', `The server name '${hello.target}' cannot be sent.`);
+  }
   const targetLength = Buffer.alloc(2);
   targetLength.writeUInt16BE(target.length);
   return Buffer.concat([...fixedPart(hello), Buffer.from([mechanism.length]), mechanism, targetLength, target]);
@@ -70,8 +76,12 @@ export const decodeClientHello = (payload: Buffer): ClientHello => {
   if (payload.length < targetStart) throw new WardError('protocol-violation', 'The hello is too short.');
   const name = payload.toString('latin1', FIXED + 1, mechanismEnd);
   const target = payload.toString('latin1', targetStart);
-  if (payload.length - targetStart !== payload.readUInt16BE(mechanismEnd)) throw new WardError('protocol-violation', 'The hello has a wrong length.');
-  if (payload.length - targetStart > TARGET_BYTES || !targetSyntax.test(target)) throw new WardError('protocol-violation', 'The hello names a server that cannot exist.');
+  if (payload.length - targetStart !== payload.readUInt16BE(mechanismEnd)) {
+    throw new WardError('protocol-violation', 'The hello has a wrong length.');
+  }
+  if (payload.length - targetStart > TARGET_BYTES || !targetSyntax.test(target)) {
+    throw new WardError('protocol-violation', 'The hello names a server that cannot exist.');
+  }
   const mechanism = mechanisms.find((known) => known === name);
   if (mechanism === undefined) throw new WardError('mechanism-not-permitted', 'The hello names an unknown authentication mechanism.');
   return { ...fixed, mechanism, target };

@@ -53,8 +53,8 @@ export const deriveKeys = (transcriptHash: Buffer, shared: Buffer, exported: Buf
 };
 
 /**
- * What a mechanism with AUTH frames proves under its own confidentiality: SHA-256 of role, RFC 9266 exporter (length-prefixed) and transcript
- * hash. A proof for one connection, one direction or one handshake is worth nothing in another.
+ * What a mechanism with AUTH frames proves under its own confidentiality: SHA-256 of role, RFC 9266 exporter (length-prefixed) and
+ * transcript hash. A proof for one connection, one direction or one handshake is worth nothing in another.
  */
 export const bindingDigest = (role: Role, exported: Buffer, transcriptHash: Buffer): Buffer => {
   const length = Buffer.alloc(4);

@@ -94,6 +94,11 @@ export interface Busy {
   position: number;
 }
 
+/** Server → client: this very compile is under way for somebody else; its result will be yours too. */
+export interface Running {
+  type: 'running';
+}
+
 /** Server → client: contents the server lacks; `more` = another `missing` follows. */
 export interface Missing {
   type: 'missing';
@@ -109,9 +114,11 @@ export interface ResultOutput {
   mode: number;
 }
 
-/** Server → client: the compiler has run. Followed by stdout ‖ stderr ‖ outputs in this order, then END. */
+/** Server → client: the compiler has run, now or before. Followed by stdout ‖ stderr ‖ outputs in this order, then END. */
 export interface Result {
   type: 'result';
+  /** Nothing ran: the server had the result from an earlier job. */
+  cached: boolean;
   status: { code: number; signal: number };
   /** Bytes of standard output. */
   stdout: number;
@@ -123,6 +130,6 @@ export interface Result {
 }
 
 export type ClientMessage = Probe | Start;
-export type ServerMessage = Offer | Busy | Missing | Result;
+export type ServerMessage = Offer | Busy | Running | Missing | Result;
 export type ServerNotice = Welcome | Notice;
 export type Message = ClientMessage | ServerMessage | ServerNotice;

@@ -61,9 +61,10 @@ const schemas = {
   start: object({ type: literal('start') }),
   offer: object({ type: literal('offer'), leaseMs: integer(600_000), speed: number(1_000_000) }),
   busy: object({ type: literal('busy'), position: integer(1_000_000) }),
+  running: object({ type: literal('running') }),
   missing: object({ type: literal('missing'), digests: list(digest, limits.missing), more: { type: 'boolean' } }),
   result: object({
-    type: literal('result'), status: object({ code: integer(255), signal: integer(127) }), stdout: bytes, stderr: bytes,
+    type: literal('result'), cached: { type: 'boolean' }, status: object({ code: integer(255), signal: integer(127) }), stdout: bytes, stderr: bytes,
     outputs: list(object({ index: integer(limits.outputs - 1), size: bytes, digest, mode: integer(0o777) }), limits.outputs),
     usage: object({ wallMs: number(1e9), userMs: number(1e9), systemMs: number(1e9), maxRssKb: bytes }), server: name,
   }),
@@ -74,7 +75,7 @@ const places = {
   'server notice': ['welcome', 'notice'],
   'first client message': ['probe'],
   'client message': ['start'],
-  'server message': ['offer', 'busy', 'missing', 'result'],
+  'server message': ['offer', 'busy', 'running', 'missing', 'result'],
 } as const;
 
 interface Placed {
@@ -113,8 +114,8 @@ export const parseMessage = <P extends Place>(place: P, payload: Buffer): Placed
   }
   const validator = validatorFor(type);
   if (!validator(message)) {
-    const first = validator.errors?.[0];
-    throw new WardError('protocol-violation', cleanText(`A ${type} message is invalid: ${first?.instancePath ?? ''} ${first?.message ?? ''}.`));
+    const { instancePath = '', message: complaint = '' } = validator.errors?.[0] ?? {};
+    throw new WardError('protocol-violation', cleanText(`A ${type} message is invalid: ${instancePath} ${complaint}.`));
   }
   return message as Placed[P];
 };
@@ -122,6 +123,10 @@ export const parseMessage = <P extends Place>(place: P, payload: Buffer): Placed
 /** A message as bytes. Throws `limit-exceeded` when it does not fit a frame. */
 export const encodeMessage = (message: Message): Buffer => {
   const payload = Buffer.from(JSON.stringify(message));
-  if (payload.length > limits.messageBytes) throw new WardError('limit-exceeded', `A ${message.type} message has ${payload.length} bytes; at most ${limits.messageBytes} are allowed.`);
+  if (payload.length > limits.messageBytes) {
+    throw new WardError(
+      'limit-exceeded', `A ${message.type} message has ${payload.length} bytes; at most ${limits.messageBytes} are allowed.`,
+    );
+  }
   return payload;
 };

@@ -45,7 +45,9 @@ export class Sealer {
    * protected as many frames as it may.
    */
   seal(out: Buffer[], type: number, flags: number, stream: number, prefix: Buffer | undefined, payload: Buffer): void {
-    if (this.#sequence >= limits.framesPerKey) throw new WardError('limit-exceeded', 'This session has sent as many frames as its keys allow.');
+    if (this.#sequence >= limits.framesPerKey) {
+      throw new WardError('limit-exceeded', 'This session has sent as many frames as its keys allow.');
+    }
     const prefixLength = prefix?.length ?? 0;
     const header = Buffer.allocUnsafe(HEADER_BYTES + prefixLength);
     writeHeader(header, 0, type, flags, stream, this.#sequence, prefixLength + payload.length);

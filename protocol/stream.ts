@@ -98,7 +98,8 @@ export class ChannelStream implements Stream, Source {
   }
 
   send(message: Message, options: SendOptions = {}): void {
-    this.#enqueue({ type: frameType.MESSAGE, end: options.end ?? false, prefix: undefined, payload: encodeMessage(message), settle: undefined });
+    const payload = encodeMessage(message);
+    this.#enqueue({ type: frameType.MESSAGE, end: options.end ?? false, prefix: undefined, payload, settle: undefined });
   }
 
   write(chunk: Buffer, options: SendOptions = {}): Promise<void> {
@@ -192,7 +193,9 @@ export class ChannelStream implements Stream, Source {
   gotCredit(bytes: number): void {
     if (this.#over) return;
     this.#credit += bytes;
-    if (this.#credit > limits.maxCredit) throw new WardError('limit-exceeded', `The peer gave more credit on stream ${this.id} than is allowed.`);
+    if (this.#credit > limits.maxCredit) {
+      throw new WardError('limit-exceeded', `The peer gave more credit on stream ${this.id} than is allowed.`);
+    }
     this.#owner.wake(this);
   }
 

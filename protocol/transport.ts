@@ -80,7 +80,9 @@ export const pack = (buffers: readonly Buffer[]): Buffer[] => {
       continue;
     }
     finishRun();
-    for (let start = 0; start < buffer.length; start += limits.webSocketBytes) packed.push(buffer.subarray(start, start + limits.webSocketBytes));
+    for (let start = 0; start < buffer.length; start += limits.webSocketBytes) {
+      packed.push(buffer.subarray(start, start + limits.webSocketBytes));
+    }
   }
   finishRun();
   return packed;

@@ -36,7 +36,8 @@ const invalid = (sentence: string): never => {
 /** Absolute, normalised, short enough, and not deeper than allowed. */
 const checkPath = (path: string): void => {
   const trailed = `${path}/`;
-  if (path.charCodeAt(0) !== 0x2f || path.length < 2 || trailed.includes('//') || trailed.includes('/./') || trailed.includes('/../') || path.includes('\0')) {
+  const normalised = !trailed.includes('//') && !trailed.includes('/./') && !trailed.includes('/../') && !path.includes('\0');
+  if (!normalised || path.charCodeAt(0) !== 0x2f || path.length < 2) {
     invalid('A tree has a path that is not absolute and normalised.');
   }
   let depth = 0;
@@ -114,7 +115,11 @@ export const encodeTree = (entries: readonly TreeEntry[]): Buffer => {
   const groups = new Map<TreeEntry, number>();
   canonicalGroups(sorted, (file, canonical) => groups.set(file, canonical));
   let capacity = 8;
-  for (const entry of sorted) capacity += 5 + entry.path.length * 3 + (entry.kind === 'file' ? 42 : entry.kind === 'link' ? 2 + entry.target.length * 3 : 0);
+  // A UTF-16 unit has at most three UTF-8 bytes.
+  for (const entry of sorted) {
+    capacity += 5 + entry.path.length * 3;
+    capacity += entry.kind === 'file' ? 42 : entry.kind === 'link' ? 2 + entry.target.length * 3 : 0;
+  }
   const out = Buffer.allocUnsafe(capacity);
   MAGIC.copy(out);
   out.writeUInt32BE(sorted.length, 4);
@@ -201,7 +206,9 @@ export const decodeTree = (bytes: Buffer): TreeEntry[] => {
     if (shared > currentLength) invalid('A tree has a path that shares more than there is.');
     if (shared + rest.length > limits.pathBytes) invalid(`A tree has a path of more than ${limits.pathBytes} bytes.`);
     // Sorted, unique and with the longest shared prefix: the first own byte must be greater than the byte it replaces.
-    if (rest.length === 0 || (shared < currentLength && rest[0]! <= current[shared]!)) invalid('A tree is not sorted, or its shared prefixes are not the longest.');
+    if (rest.length === 0 || (shared < currentLength && rest[0]! <= current[shared]!)) {
+      invalid('A tree is not sorted, or its shared prefixes are not the longest.');
+    }
     rest.copy(current, shared);
     currentLength = shared + rest.length;
     const path = text(current.subarray(0, currentLength));

@@ -11,6 +11,7 @@ import { limits } from '../../protocol/limits.ts';
 import type { Offer, Probe, Result, ServerMessage } from '../../protocol/messages.ts';
 import type { Stream } from '../../protocol/channel.ts';
 import type { Connection } from './connect.ts';
+import { named } from './failure.ts';
 
 export interface FarmJob {
   readonly probe: Omit<Probe, 'type'>;
@@ -36,7 +37,7 @@ export interface FarmResult {
   readonly outputs: readonly FarmOutput[];
 }
 
-export type AttemptState = 'asked' | 'waiting' | 'offered' | 'started' | 'receiving' | 'done' | 'failed';
+export type AttemptState = 'asked' | 'waiting' | 'running' | 'offered' | 'started' | 'receiving' | 'done' | 'failed';
 
 /** Contents that are read and on the way at the same time for one job. */
 const blobsAtOnce = 8;
@@ -74,7 +75,7 @@ export class Attempt {
     this.#stream.onReset((error) => this.#fail(error));
   }
 
-  /** Takes the offer: sends the list of inputs and waits for the result. */
+  /** Takes the offer: sends the list of inputs and waits for the result; only waits where nothing has to be sent. */
   start(): Promise<FarmResult> {
     if (this.state === 'offered') {
       this.#become('started');
@@ -100,14 +101,20 @@ export class Attempt {
         if (this.state !== 'asked' && this.state !== 'waiting') throw this.#outOfTurn(message.type);
         this.offer = message;
         return this.#become('offered');
+      case 'running':
+        if (this.state !== 'asked') throw this.#outOfTurn(message.type);
+        return this.#become('running');
       case 'missing':
         if (this.state !== 'started') throw this.#outOfTurn(message.type);
         this.#asked += message.digests.length;
-        if (this.#asked > limits.treeEntries) throw new WardError('limit-exceeded', `The server ${this.server} asked for more contents than a job can have.`);
+        if (this.#asked > limits.treeEntries) {
+          throw new WardError('limit-exceeded', `The server ${this.server} asked for more contents than a job can have.`);
+        }
         this.#missing.push(...message.digests);
         return this.#sendMissing();
       case 'result':
-        if (this.state !== 'started') throw this.#outOfTurn(message.type);
+        // Kept from an earlier job, it comes at once.
+        if (this.state !== 'started' && this.state !== 'running' && !(this.state === 'asked' && message.cached)) throw this.#outOfTurn(message.type);
         this.#prepare(message);
         return this.#become('receiving');
     }
@@ -142,7 +149,9 @@ export class Attempt {
     const asked = this.#job.probe.outputs.length;
     const indexes = new Set<number>();
     for (const { index } of result.outputs) {
-      if (index >= asked || indexes.has(index)) throw new WardError('output-refused', `The server ${this.server} sent an output that was not asked for.`);
+      if (index >= asked || indexes.has(index)) {
+        throw new WardError('output-refused', `The server ${this.server} sent an output that was not asked for.`);
+      }
       indexes.add(index);
     }
     const sizes = [result.stdout, result.stderr, ...result.outputs.map(({ size }) => size)];
@@ -177,7 +186,9 @@ export class Attempt {
   #gotEnd(): void {
     if (this.state === 'failed') return;
     const result = this.#answer;
-    if (result === undefined || this.#part < this.#parts.length) throw new WardError('protocol-violation', 'The server ended the job before it had sent all of the result.');
+    if (result === undefined || this.#part < this.#parts.length) {
+      throw new WardError('protocol-violation', 'The server ended the job before it had sent all of the result.');
+    }
     const [stdout, stderr, ...contents] = this.#parts as [Buffer, Buffer, ...Buffer[]];
     const outputs = result.outputs.map(({ index, mode, digest }, position) => {
       const content = contents[position]!;
@@ -201,8 +212,7 @@ export class Attempt {
 
   #fail(error: WardError): void {
     if (this.state === 'done' || this.state === 'failed') return;
-    this.error = error.at !== undefined ? error
-      : new WardError(error.code, error.message, { at: this.server, cause: error, ...(error.rule === undefined ? {} : { rule: error.rule }) });
+    this.error = named(error, this.server);
     this.#parts = [];
     this.#result.reject(this.error);
     this.#become('failed');

@@ -1,5 +1,5 @@
 /**
- * Which of the servers that were asked gets the job: home if it offers, else the best offer. Another server's offer waits a moment for
+ * Which of the servers that were asked gets the job: who has the result, or is making it already; then home if it offers, else the best offer. Another server's offer waits a moment for
  * home's answer, because home has the job's files. Commit late: the losers are released only when somebody has offered.
  *
  * @module
@@ -14,6 +14,8 @@ const answered = (attempt: Attempt): boolean => attempt.state !== 'asked';
 
 /** The best that may be taken now. `attempts[0]` is home. */
 const best = (attempts: readonly Attempt[], graceOver: boolean): Attempt | undefined => {
+  const has = attempts.find(({ state }) => state === 'receiving' || state === 'done') ?? attempts.find(({ state }) => state === 'running');
+  if (has !== undefined) return has;
   const home = attempts[0]!;
   if (home.state === 'offered') return home;
   if (!answered(home) && !graceOver) return undefined;

@@ -24,6 +24,7 @@ import type { Welcome } from '../../protocol/messages.ts';
 import { SUBPROTOCOL, tlsExporter, webSocketClientOptions, webSocketTransport } from '../../protocol/transport.ts';
 import type { TrustConfig } from '../config.ts';
 import type { CertCredential } from '../credentials/cert.ts';
+import { named } from './failure.ts';
 import type { TcpHost } from './hosts.ts';
 
 export interface Connection {
@@ -56,7 +57,8 @@ const reasons: Readonly<Record<string, string>> = {
 const connectFailed = (host: TcpHost, error: NodeJS.ErrnoException): WardError => {
   // Several addresses of one name fail together as one error without a message.
   const code = error.code ?? (error as unknown as AggregateError).errors?.[0]?.code ?? '';
-  return new WardError('connect-failed', `The server ${host.name} cannot be reached: ${reasons[code] ?? cleanText(error.message || code, 200)}.`, { at: host.name, cause: error });
+  const reason = reasons[code] ?? cleanText(error.message || code, 200);
+  return new WardError('connect-failed', `The server ${host.name} cannot be reached: ${reason}.`, { at: host.name, cause: error });
 };
 
 const readTrust = (what: string, path: string | undefined): Buffer => {
@@ -70,7 +72,9 @@ const readTrust = (what: string, path: string | undefined): Buffer => {
 
 /** Names that the certificate may be for: exactly the host where it is a trusted name itself, else any trusted one. */
 const expectedNames = (host: TcpHost, trust: TrustConfig): readonly string[] => {
-  if (trust.servers.length === 0) throw new WardError('config-invalid', 'client.jsonc does not say trust.servers, so no server can be trusted.');
+  if (trust.servers.length === 0) {
+    throw new WardError('config-invalid', 'client.jsonc does not say trust.servers, so no server can be trusted.');
+  }
   return trust.servers.includes(host.host) ? [host.host] : trust.servers;
 };
 
@@ -86,7 +90,9 @@ const verifyServer = (socket: TLSSocket, host: TcpHost, names: readonly string[]
       ?? new WardError('server-untrusted', `The certificate of ${host.name} is refused (${code}).`, { at: host.name });
   }
   const certificate = socket.getPeerX509Certificate();
-  if (certificate === undefined) throw new WardError('server-untrusted', `The server ${host.name} showed no certificate.`, { at: host.name });
+  if (certificate === undefined) {
+    throw new WardError('server-untrusted', `The server ${host.name} showed no certificate.`, { at: host.name });
+  }
   let refusal: unknown;
   for (const name of names) {
     try {
@@ -97,7 +103,9 @@ const verifyServer = (socket: TLSSocket, host: TcpHost, names: readonly string[]
     }
   }
   if (names.length === 1) throw refusal;
-  throw new WardError('server-untrusted', `The certificate of ${host.name} is not that of a compile server with a name in trust.servers (${names.slice(0, 5).join(', ')}).`, { at: host.name, cause: refusal });
+  const trusted = names.slice(0, 5).join(', ');
+  const sentence = `The certificate of ${host.name} is not that of a compile server with a name in trust.servers (${trusted}).`;
+  throw new WardError('server-untrusted', sentence, { at: host.name, cause: refusal });
 };
 
 const openTls = (options: ConnectOptions, names: readonly string[]): Promise<TLSSocket> =>
@@ -121,7 +129,7 @@ const openTls = (options: ConnectOptions, names: readonly string[]): Promise<TLS
     }
     const abort = (): void => {
       socket.destroy();
-      reject(new WardError('connect-failed', `The server ${host.name} cannot be reached: it does not answer.`, { at: host.name, cause: signal.reason }));
+      reject(connectFailed(host, Object.assign(new Error('timeout'), { code: 'ETIMEDOUT', cause: signal.reason })));
     };
     const fail = (error: Error): void => {
       signal.removeEventListener('abort', abort);
@@ -187,10 +195,11 @@ export const connectTls = async (options: ConnectOptions): Promise<Connection> =
       throw thrown;
     }
     const webSocket = await openWebSocket(socket, host, name, signal);
-    const channel = await clientHandshake(webSocketTransport(webSocket), { authenticator: { mechanism: 'cert', target: name }, exporter: tlsExporter(socket) });
+    const channel = await clientHandshake(webSocketTransport(webSocket), {
+      authenticator: { mechanism: 'cert', target: name }, exporter: tlsExporter(socket),
+    });
     return { channel, welcome: await receiveWelcome(channel, signal) };
   } catch (thrown) {
-    const error = toWardError(thrown);
-    throw error.at !== undefined ? error : new WardError(error.code, error.message, { at: host.name, cause: error, ...(error.rule === undefined ? {} : { rule: error.rule }) });
+    throw named(toWardError(thrown), host.name);
   }
 };

@@ -13,10 +13,18 @@ const weak: ReadonlySet<string> = new Set(['connect-failed', 'session-lost', 'bu
 
 const rankOf = ({ class: cls, code }: WardError): number => order.indexOf(cls) + (weak.has(code) ? order.length : 0);
 
+/** The same error with the server's name where it says no place of its own. */
+export const named = (error: WardError, server: string): WardError => {
+  if (error.at !== undefined) return error;
+  return new WardError(error.code, error.message, { at: server, cause: error, ...(error.rule === undefined ? {} : { rule: error.rule }) });
+};
+
 /** The error to show; `no-server` when there is none. */
 export const mostHelpful = (failures: readonly WardError[], probe?: Probe): WardError => {
   const [first] = [...failures].sort((a, b) => rankOf(a) - rankOf(b));
   if (first === undefined) return new WardError('no-server', 'No server could be asked.');
-  if (probe === undefined || first.code !== 'toolchain-unknown' || failures.length < 2 || failures.some(({ code }) => code !== 'toolchain-unknown')) return first;
-  return new WardError('toolchain-unknown', `None of ${failures.length} servers has exactly this compiler (${probe.compiler}).`, { cause: first });
+  if (probe === undefined || failures.length < 2 || failures.some(({ code }) => code !== 'toolchain-unknown')) return first;
+  return new WardError(
+    'toolchain-unknown', `None of ${failures.length} servers has exactly this compiler (${probe.compiler}).`, { cause: first },
+  );
 };

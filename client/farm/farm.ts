@@ -87,7 +87,9 @@ export class Farm implements FarmView {
         const error = toWardError(thrown);
         failures.push(error);
         const failed = asked.find(({ host }) => host.name === error.at) ?? asked[0]!;
-        if (toolchainErrors.has(error.code)) this.#unfit.set(`${failed.host.name}\0${probe.toolchain}`, { until: performance.now() + toolchainRestMs, error });
+        if (toolchainErrors.has(error.code)) {
+          this.#unfit.set(`${failed.host.name}\0${probe.toolchain}`, { until: performance.now() + toolchainRestMs, error });
+        }
         if (error.retry === 'never' || signal.aborted) throw error;
         order = order.filter((session) => session !== failed);
       }
@@ -100,7 +102,11 @@ export class Farm implements FarmView {
     const failures: WardError[] = [];
     const connections = sessions.map((session) => session.ready().then(
       ({ welcome }): WhoAmI => ({
-        principal: welcome.principal, committer: welcome.committer, mechanism: welcome.mechanism, server: session.host.name, expires: welcome.expires,
+        principal: welcome.principal,
+        committer: welcome.committer,
+        mechanism: welcome.mechanism,
+        server: session.host.name,
+        expires: welcome.expires,
       }),
       (thrown: unknown) => {
         failures.push(toWardError(thrown));
@@ -141,7 +147,9 @@ export class Farm implements FarmView {
   }
 
   #serversFor(config: ClientConfig): Session[] {
-    if (config.servers.length === 0) throw new WardError('no-server', 'No server is configured: name some in client.jsonc or WARDCC_HOSTS.');
+    if (config.servers.length === 0) {
+      throw new WardError('no-server', 'No server is configured: name some in client.jsonc or WARDCC_HOSTS.');
+    }
     return config.servers.map((host) => this.#sessions.get(host, config));
   }
 
@@ -149,7 +157,9 @@ export class Farm implements FarmView {
    * The job's home and one more. Home is the first server in order that is reachable and has the compiler; that one is waited for, the
    * second only if it is connected already.
    */
-  async #candidates(order: readonly Session[], probe: Probe, canary: string | undefined, signal: AbortSignal, failures: WardError[]): Promise<Session[]> {
+  async #candidates(
+    order: readonly Session[], probe: Probe, canary: string | undefined, signal: AbortSignal, failures: WardError[],
+  ): Promise<Session[]> {
     const fit = order.filter((session) => !this.#isFull(session, failures) && !this.#isUnfit(session, probe, failures));
     // All connect at once: the wait for the first must not be followed by one for the second.
     const opening = new Map(fit.slice(0, tries).map((session) => [session, session.ready()]));
@@ -158,15 +168,20 @@ export class Farm implements FarmView {
     for (const session of fit) {
       if (found.length === 2) break;
       if (found.length === 1 && session.connection === undefined) continue;
+      const { name } = session.host;
       try {
         const { welcome } = session.connection ?? await (opening.get(session) ?? session.ready());
         if (signal.aborted) throw new WardError('cancelled', 'The job was cancelled.');
         const offered = welcome.toolchains.find(({ digest }) => digest === probe.toolchain);
         if (offered === undefined) {
-          throw new WardError('toolchain-unknown', `The server ${session.host.name} does not have exactly this compiler (${probe.compiler}).`, { at: session.host.name });
+          throw new WardError(
+            'toolchain-unknown', `The server ${name} does not have exactly this compiler (${probe.compiler}).`, { at: name },
+          );
         }
         if (canary !== undefined && offered.canary !== canary) {
-          throw new WardError('toolchain-unknown', `The compiler ${probe.compiler} makes other objects on the server ${session.host.name} than here.`, { at: session.host.name });
+          throw new WardError(
+            'toolchain-unknown', `The compiler ${probe.compiler} makes other objects on the server ${name} than here.`, { at: name },
+          );
         }
         found.push(session);
       } catch (thrown) {
@@ -204,7 +219,9 @@ export class Farm implements FarmView {
         const connection = session.connection;
         if (connection !== undefined) attempts.push(new Attempt(session.host.name, connection, probe, job));
       }
-      if (attempts.length === 0) throw new WardError('session-lost', 'The session ended before the job began.', { at: asked[0]!.host.name });
+      if (attempts.length === 0) {
+        throw new WardError('session-lost', 'The session ended before the job began.', { at: asked[0]!.host.name });
+      }
       const chosen = await choose(attempts, signal);
       asked.forEach((session, index) => session.host.name === chosen.server || leave[index]!());
       const abort = (): void => chosen.release(new WardError('cancelled', 'The job was cancelled.'));

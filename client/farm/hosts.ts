@@ -1,6 +1,7 @@
 /**
- * Names of servers as people write them: `host[:port][/slots]`, `[v6]:port[/slots]`, `ssh://[user@]host[:port][/slots]`, `local/N`. The same
- * syntax in `WARDCC_HOSTS` (separated by blanks) and in the `hosts` of client.jsonc. A name says where to connect, never whom to trust.
+ * Names of servers as people write them: `host[:port][/slots]`, `[v6]:port[/slots]`, `ssh://[user@]host[:port][/slots]`, `local/N`.
+ * The same syntax in `WARDCC_HOSTS` (separated by blanks) and in the `hosts` of client.jsonc. A name says where to connect, never whom
+ * to trust.
  *
  * @module
  */
@@ -43,7 +44,8 @@ const userName = /^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,127}$/;
 const syntax = /^(?:\[(?<v6>[0-9A-Fa-f:.]+)\]|(?<name>[^[\]:/@]+))(?::(?<port>[0-9]{1,5}))?(?:\/(?<slots>[0-9]{1,4}))?$/;
 
 const refuse = (text: string, why: string): never => {
-  throw new WardError('config-invalid', `The host ${JSON.stringify(text)} ${why}; a host is written name:port, [v6]:port, ssh://user@name or local/N.`);
+  const syntaxes = 'a host is written name:port, [v6]:port, ssh://user@name or local/N';
+  throw new WardError('config-invalid', `The host ${JSON.stringify(text)} ${why}; ${syntaxes}.`);
 };
 
 const positive = (digits: string | undefined, maximum: number, text: string, what: string): number | undefined => {
@@ -65,7 +67,8 @@ export const parseHost = (text: string): Host => {
   const groups = syntax.exec(rest.slice(at + 1))?.groups ?? refuse(text, 'cannot be understood');
   const { v6, name } = groups;
   if (v6 !== undefined && !isIPv6(v6)) refuse(text, 'has an IPv6 address that is none');
-  if (name !== undefined && !isIPv4(name) && (!hostName.test(name) || /^[0-9.]+$/.test(name))) refuse(text, 'has a host name that is not allowed');
+  const isName = name !== undefined && hostName.test(name) && !/^[0-9.]+$/.test(name);
+  if (name !== undefined && !isName && !isIPv4(name)) refuse(text, 'has a host name that is not allowed');
   const host = (v6 ?? name)!.toLowerCase().replace(/\.$/, '');
   const port = positive(groups['port'], 65_535, text, 'port');
   const slots = optional('slots', positive(groups['slots'], 9999, text, 'number of slots'));

@@ -3,7 +3,8 @@
  * failure the server rests, longer each time; meanwhile everybody gets the reason at once. Who was refused by name rests too, but
  * that says nothing against the server.
  *
- *   idle → connecting → connected → (lost) resting → connecting …          refused: as resting, for a reason that waiting rarely cures
+ *   idle → connecting → connected → (lost) resting → connecting …
+ *   refused: as resting, for a reason that waiting rarely cures
  *
  * @module
  */
@@ -11,6 +12,7 @@ import { WardError, toWardError } from '../../protocol/errors.ts';
 import type { OfferedToolchain, ServerNotice } from '../../protocol/messages.ts';
 import type { HostStatus } from '../agent/farm-view.ts';
 import type { Connection } from './connect.ts';
+import { named } from './failure.ts';
 import type { Host } from './hosts.ts';
 
 const firstRestMs = 250;
@@ -147,7 +149,7 @@ export class Session {
     // Many clients of one server that comes back must not come back in the same moment.
     const rest = ownErrors.has(error.code) ? 0 : error.retry === 'never' ? refusedRestMs : grown * (0.75 + Math.random() / 2);
     this.#restUntil = performance.now() + rest;
-    this.#error = error.at !== undefined ? error : new WardError(error.code, error.message, { at: this.host.name, cause: error, ...(error.rule === undefined ? {} : { rule: error.rule }) });
+    this.#error = named(error, this.host.name);
     return this.#error;
   }
 }

@@ -49,10 +49,12 @@ export class Sessions {
 
   async #connect(host: Host, config: ClientConfig, signal: AbortSignal): Promise<Connection> {
     if (host.kind === 'ssh') {
-      throw new WardError('mechanism-not-permitted', `The server ${host.name} is reached over SSH, which this version of the client does not do.`, { at: host.name });
+      const sentence = `The server ${host.name} is reached over SSH, which this version of the client does not do.`;
+      throw new WardError('mechanism-not-permitted', sentence, { at: host.name });
     }
     if (!config.mechanisms.includes('cert')) {
-      throw new WardError('mechanism-not-permitted', `No mechanism in client.jsonc can be used with ${host.name}: of ${config.mechanisms.join(', ')}, this version of the client has only cert.`, { at: host.name });
+      const sentence = `client.jsonc permits ${config.mechanisms.join(', ')}; this client authenticates over TLS by cert only.`;
+      throw new WardError('mechanism-not-permitted', sentence, { at: host.name });
     }
     const credential = this.#credential(config.credentials);
     return connectTls({ host, trust: config.trust, credential, signal });

@@ -26,7 +26,7 @@ test('without any file there are no servers, and the defaults hold', async (t) =
   t.is(config.credentials.cert, join(places.home, '.config', 'wardcc', 'cert.pem'));
 });
 
-test('the user is stronger than the system, WARDCC_CONFIG takes the place of the user’s file, paths are relative to their file', async (t) => {
+test('the user’s file, or the one WARDCC_CONFIG names, is stronger than the system’s; paths are relative to their file', async (t) => {
   const { directory, places, user } = await setup(t, {
     system: { hosts: ['one'], project: 'site', trust: { ca: 'ca.pem', servers: ['one'] } },
     user: { hosts: ['two', 'local/3'], credentials: { key: '../k.pem' } },
@@ -48,7 +48,9 @@ test('what the system locks neither user nor environment changes', async (t) => 
     system: { hosts: ['one'], fallback: 'never', trust: { servers: ['one'] }, lock: ['hosts', 'fallback', 'trust', 'project'] },
     user: { hosts: ['two'], fallback: 'always', trust: { servers: ['two'] } },
   });
-  const config = withEnvironment(await loadClientConfig({}, places), { WARDCC_HOSTS: 'three', WARDCC_FALLBACK: 'always', WARDCC_PROJECT: 'x' });
+  const config = withEnvironment(
+    await loadClientConfig({}, places), { WARDCC_HOSTS: 'three', WARDCC_FALLBACK: 'always', WARDCC_PROJECT: 'x' },
+  );
   t.like(config, { fallback: 'never', project: 'default', trust: { servers: ['one'] } });
   t.deepEqual(config.servers.map(({ name }) => name), ['one:7632']);
 });
@@ -62,7 +64,10 @@ test('the environment chooses hosts, fallback and project of a job', async (t) =
   t.deepEqual(chosen.servers.map(({ name }) => name), ['a:7632', 'b:7632']);
   t.is(chosen.localSlots, 2);
   t.deepEqual(withEnvironment(config, { WARDCC_HOSTS: '' }).servers, []);
-  t.throws(() => withEnvironment(config, { WARDCC_FALLBACK: 'maybe' }), { instanceOf: WardError, code: 'config-invalid', message: 'WARDCC_FALLBACK is "maybe"; it can be never, infra or always.' });
+  t.throws(
+    () => withEnvironment(config, { WARDCC_FALLBACK: 'maybe' }),
+    { instanceOf: WardError, code: 'config-invalid', message: 'WARDCC_FALLBACK is "maybe"; it can be never, infra or always.' },
+  );
 });
 
 test('mistakes are reported with their position', async (t) => {
@@ -78,7 +83,11 @@ test('mistakes are reported with their position', async (t) => {
   await row('{ "hosts": ["-x"] }', /The host "-x"/);
   await row('{ "lock": ["trust"] }', /only .*etc\/client\.jsonc can lock/);
   const absent = join(directory, 'absent.jsonc');
-  await t.throwsAsync(loadClientConfig({ WARDCC_CONFIG: absent }, places), { instanceOf: WardError, code: 'config-invalid', message: /there is no such file/ });
+  await t.throwsAsync(
+    loadClientConfig({ WARDCC_CONFIG: absent }, places), {
+      instanceOf: WardError, code: 'config-invalid', message: /there is no such file/,
+    },
+  );
 });
 
 test('a changed file is read again; a broken one is reported until it is corrected', async (t) => {

@@ -10,7 +10,8 @@ import { Sealer } from '../../protocol/seal.ts';
 import { sessionPair, transportPair, until } from './pair.ts';
 
 const probe: Probe = {
-  type: 'probe', id: '1', project: 'default', toolchain: 'a'.repeat(64), compiler: '/usr/bin/gcc', language: 'c', argv: ['gcc', '-c', 'a.c'],
+  type: 'probe', id: '1', project: 'default', toolchain: 'a'.repeat(64), compiler: '/usr/bin/gcc', language: 'c',
+  argv: ['gcc', '-c', 'a.c'],
   env: {}, cwd: '/home/alice', umask: 0o22, outputs: ['/home/alice/a.o'], tree: 'b'.repeat(64), treeBytes: 8, inputBytes: 0,
 };
 
@@ -62,7 +63,9 @@ test('blobs of every size arrive whole', async (t) => {
     });
     blob.onEnd(() => blobs.set(blob.digest.toString('hex'), Buffer.concat(chunks)));
   });
-  const contents = [0, 1, 65_535, 65_536, 65_537, 262_144, 262_145, 3_000_000, ...Array.from({ length: 200 }, (_, index) => index + 2)].map((size) => randomBytes(size));
+  const contents = [
+    0, 1, 65_535, 65_536, 65_537, 262_144, 262_145, 3_000_000, ...Array.from({ length: 200 }, (_, index) => index + 2),
+  ].map((size) => randomBytes(size));
   await Promise.all(contents.map((content) => client.sendBlob(createHash('sha256').update(content).digest(), content)));
   await until(() => blobs.size === contents.length);
   for (const [digest, content] of blobs) t.is(createHash('sha256').update(content).digest('hex'), digest);
@@ -129,14 +132,39 @@ const breaches: [string, 'client' | 'server', (peer: Lonely) => void, ErrorCode,
     send(frameType.MESSAGE, 5, probe);
     send(frameType.BLOB, 3, blobPayload(0), FLAG_END);
   }, 'protocol-violation', /where none is allowed/],
-  ['a stream that does not begin with a probe', 'server', ({ send }) => send(frameType.MESSAGE, 1, { type: 'start' }), 'protocol-violation', /not allowed as first client message/],
-  ['data on a stream that was never opened', 'server', ({ send }) => send(frameType.DATA, 7), 'protocol-violation', /stream 7, which was never opened/],
-  ['a message of the client on stream 0', 'server', ({ send }) => send(frameType.MESSAGE, 0, { type: 'welcome' }), 'protocol-violation', /stream 0/],
-  ['JSON that is none', 'server', ({ send }) => send(frameType.MESSAGE, 1, Buffer.from('{"type":')), 'protocol-violation', /not valid JSON/],
-  ['a message with an unknown field', 'server', ({ send }) => send(frameType.MESSAGE, 1, { ...probe, extra: 1 }), 'protocol-violation', /probe message is invalid/],
-  ['a variable named __proto__', 'server', ({ send }) => send(frameType.MESSAGE, 1, Buffer.from(JSON.stringify(probe).replace('"env":{}', '"env":{"__proto__":"x"}'))), 'protocol-violation', /probe message is invalid: \/env/],
-  ['a relative output', 'server', ({ send }) => send(frameType.MESSAGE, 1, { ...probe, outputs: ['a.o'] }), 'protocol-violation', /\/outputs\/0/],
-  ['a NUL in an argument', 'server', ({ send }) => send(frameType.MESSAGE, 1, { ...probe, argv: ['gcc', 'a\0b'] }), 'protocol-violation', /\/argv\/1/],
+  [
+    'a stream that does not begin with a probe', 'server', ({ send }) => send(frameType.MESSAGE, 1, { type: 'start' }),
+    'protocol-violation', /not allowed as first client message/,
+  ],
+  [
+    'data on a stream that was never opened', 'server', ({ send }) => send(frameType.DATA, 7), 'protocol-violation',
+    /stream 7, which was never opened/,
+  ],
+  [
+    'a message of the client on stream 0', 'server', ({ send }) => send(frameType.MESSAGE, 0, { type: 'welcome' }), 'protocol-violation',
+    /stream 0/,
+  ],
+  [
+    'JSON that is none', 'server', ({ send }) => send(frameType.MESSAGE, 1, Buffer.from('{"type":')), 'protocol-violation',
+    /not valid JSON/,
+  ],
+  [
+    'a message with an unknown field', 'server', ({ send }) => send(frameType.MESSAGE, 1, { ...probe, extra: 1 }), 'protocol-violation',
+    /probe message is invalid/,
+  ],
+  [
+    'a variable named __proto__', 'server',
+    ({ send }) => send(frameType.MESSAGE, 1, Buffer.from(JSON.stringify(probe).replace('"env":{}', '"env":{"__proto__":"x"}'))),
+    'protocol-violation', /probe message is invalid: \/env/,
+  ],
+  [
+    'a relative output', 'server', ({ send }) => send(frameType.MESSAGE, 1, { ...probe, outputs: ['a.o'] }), 'protocol-violation',
+    /\/outputs\/0/,
+  ],
+  [
+    'a NUL in an argument', 'server', ({ send }) => send(frameType.MESSAGE, 1, { ...probe, argv: ['gcc', 'a\0b'] }), 'protocol-violation',
+    /\/argv\/1/,
+  ],
   ['data after END', 'server', ({ send }) => {
     send(frameType.MESSAGE, 1, probe, FLAG_END);
     send(frameType.DATA, 1);
@@ -151,9 +179,18 @@ const breaches: [string, 'client' | 'server', (peer: Lonely) => void, ErrorCode,
   ['more blobs at once than allowed', 'server', ({ send }) => {
     for (let index = 0; index <= limits.blobs; index++) send(frameType.BLOB, 2 * index + 1, blobPayload(10));
   }, 'limit-exceeded', /more than 64 blobs/],
-  ['a blob that is larger than any may be', 'server', ({ send }) => send(frameType.BLOB, 1, blobPayload(2 ** 40)), 'limit-exceeded', /announces 1099511627776 bytes/],
-  ['a blob that is longer than it announced', 'server', ({ send }) => send(frameType.BLOB, 1, blobPayload(10, 11)), 'protocol-violation', /longer/],
-  ['a blob that is shorter than it announced', 'server', ({ send }) => send(frameType.BLOB, 1, blobPayload(10, 9), FLAG_END), 'protocol-violation', /shorter/],
+  [
+    'a blob that is larger than any may be', 'server', ({ send }) => send(frameType.BLOB, 1, blobPayload(2 ** 40)), 'limit-exceeded',
+    /announces 1099511627776 bytes/,
+  ],
+  [
+    'a blob that is longer than it announced', 'server', ({ send }) => send(frameType.BLOB, 1, blobPayload(10, 11)), 'protocol-violation',
+    /longer/,
+  ],
+  [
+    'a blob that is shorter than it announced', 'server', ({ send }) => send(frameType.BLOB, 1, blobPayload(10, 9), FLAG_END),
+    'protocol-violation', /shorter/,
+  ],
   ['a blob on a stream that is open', 'server', ({ send }) => {
     send(frameType.MESSAGE, 1, probe);
     send(frameType.BLOB, 1, blobPayload(0), FLAG_END);
@@ -168,12 +205,18 @@ const breaches: [string, 'client' | 'server', (peer: Lonely) => void, ErrorCode,
     for (let index = 0; index <= limits.controlFrames; index++) send(frameType.PING, 0, Buffer.alloc(8));
   }, 'limit-exceeded', /faster than it reads/],
   ['a blob from a server', 'client', ({ send }) => send(frameType.BLOB, 1, blobPayload(0)), 'protocol-violation', /where none is allowed/],
-  ['a stream that the server opens', 'client', ({ send }) => send(frameType.MESSAGE, 2, { type: 'busy', position: 1 }), 'protocol-violation', /never opened/],
+  [
+    'a stream that the server opens', 'client', ({ send }) => send(frameType.MESSAGE, 2, { type: 'busy', position: 1 }),
+    'protocol-violation', /never opened/,
+  ],
   ['data on a blob of the client', 'client', ({ send, channel }) => {
     void channel.sendBlob(Buffer.alloc(32), Buffer.alloc(1_000_000));
     send(frameType.DATA, 1);
   }, 'protocol-violation', /after it had ended it/],
-  ['a welcome with too little in it', 'client', ({ send }) => send(frameType.MESSAGE, 0, { type: 'welcome' }), 'protocol-violation', /welcome message is invalid/],
+  [
+    'a welcome with too little in it', 'client', ({ send }) => send(frameType.MESSAGE, 0, { type: 'welcome' }), 'protocol-violation',
+    /welcome message is invalid/,
+  ],
   ['more early notices than are kept', 'client', ({ send }) => {
     for (let index = 0; index <= limits.earlyNotices; index++) send(frameType.MESSAGE, 0, { type: 'notice', event: 'load', free: 1 });
   }, 'limit-exceeded', /too many notices/],
@@ -273,7 +316,9 @@ test('a stream that is reset before its first frame has left is never heard of',
 test('a refused blob rejects its sender, and what was on the way is ignored', async (t) => {
   const { client, server } = await sessionPair();
   server.onBlob((blob) => blob.reset(new WardError('disk-full', 'No space left.')));
-  await t.throwsAsync(client.sendBlob(Buffer.alloc(32), Buffer.alloc(1_000_000)), { instanceOf: WardError, code: 'disk-full', message: 'No space left.' });
+  await t.throwsAsync(
+    client.sendBlob(Buffer.alloc(32), Buffer.alloc(1_000_000)), { instanceOf: WardError, code: 'disk-full', message: 'No space left.' },
+  );
   await client.ping();
   t.is(client.openStreams, 0);
 });

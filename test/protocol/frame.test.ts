@@ -22,15 +22,32 @@ const all = (decoder: FrameDecoder): Frame[] => {
 };
 
 const anyKeyed = fc.oneof(
-  fc.record({ type: fc.constant(frameType.MESSAGE), flags: fc.nat(1), stream: fc.nat(0xffff_ffff), payload: fc.uint8Array({ minLength: 2, maxLength: 300 }) }),
-  fc.record({ type: fc.constant(frameType.DATA), flags: fc.nat(1), stream: fc.integer({ min: 1, max: 0xffff_ffff }), payload: fc.uint8Array({ maxLength: 300 }) }),
-  fc.record({ type: fc.constant(frameType.BLOB), flags: fc.nat(1), stream: fc.integer({ min: 1, max: 0xffff_ffff }), payload: fc.uint8Array({ minLength: 40, maxLength: 300 }) }),
-  fc.record({ type: fc.constant(frameType.WINDOW), flags: fc.constant(0), stream: fc.integer({ min: 1, max: 0xffff_ffff }), payload: fc.uint8Array({ minLength: 4, maxLength: 4 }) }),
-  fc.record({ type: fc.constant(frameType.PING), flags: fc.constant(0), stream: fc.constant(0), payload: fc.uint8Array({ minLength: 8, maxLength: 8 }) }),
+  fc.record({
+    type: fc.constant(frameType.MESSAGE), flags: fc.nat(1), stream: fc.nat(0xffff_ffff),
+    payload: fc.uint8Array({ minLength: 2, maxLength: 300 }),
+  }),
+  fc.record({
+    type: fc.constant(frameType.DATA), flags: fc.nat(1), stream: fc.integer({ min: 1, max: 0xffff_ffff }),
+    payload: fc.uint8Array({ maxLength: 300 }),
+  }),
+  fc.record({
+    type: fc.constant(frameType.BLOB), flags: fc.nat(1), stream: fc.integer({ min: 1, max: 0xffff_ffff }),
+    payload: fc.uint8Array({ minLength: 40, maxLength: 300 }),
+  }),
+  fc.record({
+    type: fc.constant(frameType.WINDOW), flags: fc.constant(0), stream: fc.integer({ min: 1, max: 0xffff_ffff }),
+    payload: fc.uint8Array({ minLength: 4, maxLength: 4 }),
+  }),
+  fc.record({
+    type: fc.constant(frameType.PING), flags: fc.constant(0), stream: fc.constant(0),
+    payload: fc.uint8Array({ minLength: 8, maxLength: 8 }),
+  }),
 );
 
 test('sealed frames come out as they went in, however the bytes are cut', (t) => {
-  fc.assert(fc.property(fc.array(anyKeyed, { minLength: 1, maxLength: 8 }), fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 20 }), (frames, cuts) => {
+  const anyFrames = fc.array(anyKeyed, { minLength: 1, maxLength: 8 });
+  const anyCuts = fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 20 });
+  fc.assert(fc.property(anyFrames, anyCuts, (frames, cuts) => {
     const sealer = new Sealer(key, 'c2s');
     const opener = new Opener(key, 'c2s');
     const out: Buffer[] = [];
@@ -53,7 +70,9 @@ test('sealed frames come out as they went in, however the bytes are cut', (t) =>
 });
 
 test('a frame that is whole in its chunk is a view of the chunk, not a copy', (t) => {
-  const chunk = Buffer.concat([encodeFrame(frameType.AUTH, 0, 0, 0, Buffer.from('one')), encodeFrame(frameType.AUTH, 0, 0, 1, Buffer.from('two'))]);
+  const chunk = Buffer.concat([
+    encodeFrame(frameType.AUTH, 0, 0, 0, Buffer.from('one')), encodeFrame(frameType.AUTH, 0, 0, 1, Buffer.from('two')),
+  ]);
   const decoder = new FrameDecoder();
   decoder.push(chunk);
   const frames = all(decoder);
@@ -61,7 +80,9 @@ test('a frame that is whole in its chunk is a view of the chunk, not a copy', (t
   for (const { payload } of frames) t.is(payload.buffer, chunk.buffer);
 });
 
-const header = (changes: Partial<{ type: number; flags: number; reserved: number; stream: number; high: number; length: number }>): Buffer => {
+type HeaderFields = { type: number; flags: number; reserved: number; stream: number; high: number; length: number };
+
+const header = (changes: Partial<HeaderFields>): Buffer => {
   const bytes = Buffer.alloc(HEADER_BYTES);
   bytes[0] = changes.type ?? frameType.DATA;
   bytes[1] = changes.flags ?? 0;
@@ -76,7 +97,10 @@ const refused: [string, boolean, Buffer, string, RegExp][] = [
   ['an unknown type', true, header({ type: 99 }), 'protocol-violation', /unknown type 99/],
   ['type 0', false, header({ type: 0 }), 'protocol-violation', /unknown type 0/],
   ['DATA before the handshake is over', false, header({}), 'protocol-violation', /DATA frame is not allowed before/],
-  ['HELLO after the handshake', true, header({ type: frameType.HELLO, stream: 0, length: 70 }), 'protocol-violation', /HELLO frame is not allowed after/],
+  [
+    'HELLO after the handshake', true, header({ type: frameType.HELLO, stream: 0, length: 70 }), 'protocol-violation',
+    /HELLO frame is not allowed after/,
+  ],
   ['an unknown flag', true, header({ flags: 2 }), 'protocol-violation', /unknown flags/],
   ['END on WINDOW', true, header({ type: frameType.WINDOW, flags: 1, length: 4 }), 'protocol-violation', /unknown flags/],
   ['a reserved bit', true, header({ reserved: 1 }), 'protocol-violation', /unknown flags/],
@@ -84,7 +108,10 @@ const refused: [string, boolean, Buffer, string, RegExp][] = [
   ['PING on stream 1', true, header({ type: frameType.PING, length: 8 }), 'protocol-violation', /names stream 1/],
   ['a sequence above 2^53', true, header({ high: 0x20_0000 }), 'bad-sequence', /impossible sequence/],
   ['DATA that is too long', true, header({ length: limits.pieceBytes + 1 }), 'frame-too-large', /announces 65537 bytes; at most 65536/],
-  ['a MESSAGE that is too long', true, header({ type: frameType.MESSAGE, length: limits.messageBytes + 1 }), 'frame-too-large', /at most 1048576/],
+  [
+    'a MESSAGE that is too long', true, header({ type: frameType.MESSAGE, length: limits.messageBytes + 1 }), 'frame-too-large',
+    /at most 1048576/,
+  ],
   ['a length of 2^32 - 1', true, header({ length: 0xffff_ffff }), 'frame-too-large', /announces 4294967295/],
   ['a BLOB without digest and size', true, header({ type: frameType.BLOB, length: 39 }), 'protocol-violation', /at least 40/],
   ['a PING of 7 bytes', true, header({ type: frameType.PING, stream: 0, length: 7 }), 'protocol-violation', /at least 8/],
@@ -150,14 +177,20 @@ test('a frame is accepted once, in its place, in its direction, under its key', 
   t.throws(() => opener.open(third), { instanceOf: WardError, code: 'bad-sequence', message: 'Frame 1 was expected and frame 2 came.' });
   opener.open(second);
   t.throws(() => new Opener(key, 's2c').open(first), { instanceOf: WardError, code: 'bad-tag' });
-  t.throws(() => new Opener(Buffer.alloc(32, 8), 'c2s').open(first), { instanceOf: WardError, code: 'bad-tag', message: 'Frame 0 fails its integrity check.' });
+  t.throws(
+    () => new Opener(Buffer.alloc(32, 8), 'c2s').open(first),
+    { instanceOf: WardError, code: 'bad-tag', message: 'Frame 0 fails its integrity check.' },
+  );
   t.throws(() => new Opener(key, 'c2s').open({ ...first, tag: first.tag!.subarray(0, 4) }), { instanceOf: WardError, code: 'bad-tag' });
 });
 
 test('a key protects no more frames than it may', (t) => {
   const sealer = new Sealer(key, 'c2s', limits.framesPerKey - 1);
   const last = seal(sealer);
-  t.throws(() => seal(sealer), { instanceOf: WardError, code: 'limit-exceeded', message: 'This session has sent as many frames as its keys allow.' });
+  t.throws(
+    () => seal(sealer),
+    { instanceOf: WardError, code: 'limit-exceeded', message: 'This session has sent as many frames as its keys allow.' },
+  );
   const opener = new Opener(key, 'c2s', limits.framesPerKey - 1);
   opener.open(last);
   t.throws(() => opener.open({ ...last, sequence: limits.framesPerKey }), { instanceOf: WardError, code: 'limit-exceeded' });

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { WardError, type ErrorCode } from '../../protocol/errors.ts';
 import { encodeFrame, frameType } from '../../protocol/frame.ts';
 import { clientHandshake, serverHandshake } from '../../protocol/handshake.ts';
-import type { AuthIo, ClientAuthenticator, ServerAuthenticator } from '../../protocol/handshake.ts';
+import type { AuthIo, ClientAuthenticator, ServerAuthenticator, ServerHandshakeOptions } from '../../protocol/handshake.ts';
 import { decodeClientHello, decodeServerHello, encodeClientHello, encodeServerHello } from '../../protocol/hello.ts';
 import { bindingDigest, deriveKeys, EXPORTER_BINDING, newKeyPair, sharedSecret } from '../../protocol/keys.ts';
 import { limits } from '../../protocol/limits.ts';
@@ -22,7 +22,9 @@ const tokenClient = (changes: { token?: Buffer; proof?: (digest: Buffer) => Buff
     const mine = bindingDigest('client', io.exporter(EXPORTER_BINDING, 32)!, io.transcript());
     io.send(changes.proof?.(mine) ?? mine);
     const expected = bindingDigest('server', io.exporter(EXPORTER_BINDING, 32)!, io.transcript());
-    if (!(await io.receive()).equals(expected)) throw new WardError('binding-mismatch', 'The server is not the one at the other end of TLS.');
+    if (!(await io.receive()).equals(expected)) {
+      throw new WardError('binding-mismatch', 'The server is not the one at the other end of TLS.');
+    }
   },
 });
 
@@ -61,7 +63,9 @@ test('a token of 128 KiB fits', async (t) => {
   t.is((accepted.identity as string).length, limits.authBytes - 10 + ' at wardcc/build1.corp.example'.length);
 });
 
-const both = async (client: ClientAuthenticator, authenticators: Parameters<typeof serverHandshake>[1]['authenticators'], exporters = [fixedExporter, fixedExporter]) => {
+const both = async (
+  client: ClientAuthenticator, authenticators: ServerHandshakeOptions['authenticators'], exporters = [fixedExporter, fixedExporter],
+) => {
   const [clientTransport, serverTransport] = transportPair();
   return Promise.allSettled([
     clientHandshake(clientTransport, { authenticator: client, exporter: exporters[0]! }).then(async (channel) => {
@@ -84,7 +88,9 @@ test('a refused token is an error with its code on both sides', async (t) => {
 
 test('a proof that is made for another connection is refused', async (t) => {
   const other: typeof fixedExporter = (label, length) => Buffer.alloc(length, `${label}!`);
-  for (const side of await both(tokenClient(), new Map([['krb5', tokenServer]]), [other, fixedExporter])) t.is(reasonOf(side).code, 'binding-mismatch');
+  for (const side of await both(tokenClient(), new Map([['krb5', tokenServer]]), [other, fixedExporter])) {
+    t.is(reasonOf(side).code, 'binding-mismatch');
+  }
   const reflected = await both(tokenClient({ proof: (digest) => Buffer.from(digest).reverse() }), new Map([['krb5', tokenServer]]));
   for (const side of reflected) t.is(reasonOf(side).code, 'binding-mismatch');
 });
@@ -129,9 +135,15 @@ test('what goes wrong inside the server is not told to a stranger', async (t) =>
 test('a silent peer is given up in time', async (t) => {
   const [clientTransport, serverTransport] = transportPair();
   serverTransport.stalled = true;
-  await t.throwsAsync(clientHandshake(clientTransport, { authenticator: certClient, exporter: fixedExporter, timeoutMs: 30 }), { instanceOf: WardError, code: 'handshake-timeout', message: 'The handshake did not end within 30 ms.' });
+  await t.throwsAsync(
+    clientHandshake(clientTransport, { authenticator: certClient, exporter: fixedExporter, timeoutMs: 30 }),
+    { instanceOf: WardError, code: 'handshake-timeout', message: 'The handshake did not end within 30 ms.' },
+  );
   const [, lonely] = transportPair();
-  await t.throwsAsync(serverHandshake(lonely, { authenticators: certOnly, exporter: fixedExporter, timeoutMs: 30 }), { instanceOf: WardError, code: 'handshake-timeout' });
+  await t.throwsAsync(
+    serverHandshake(lonely, { authenticators: certOnly, exporter: fixedExporter, timeoutMs: 30 }),
+    { instanceOf: WardError, code: 'handshake-timeout' },
+  );
   t.true(lonely.closed);
 });
 
@@ -146,7 +158,9 @@ test('a connection that ends during the handshake says so', async (t) => {
 const serverTakes = async (bytes: Buffer | Buffer[]): Promise<WardError> => {
   const [clientTransport, serverTransport] = transportPair();
   for (const piece of [bytes].flat()) serverTransport.deliver(piece);
-  const accepting = serverHandshake(serverTransport, { authenticators: new Map([['cert', acceptAll], ['krb5', tokenServer]]), exporter: fixedExporter, timeoutMs: 300 });
+  const accepting = serverHandshake(
+    serverTransport, { authenticators: new Map([['cert', acceptAll], ['krb5', tokenServer]]), exporter: fixedExporter, timeoutMs: 300 },
+  );
   const error = await accepting.then(() => undefined, (thrown: WardError) => thrown);
   await until(() => clientTransport.closed);
   return error!;
@@ -171,7 +185,10 @@ test('what no client may send before its keys ends the connection with a code', 
     ['an unknown mechanism', helloFrame(wrongMechanism), 'mechanism-not-permitted'],
     ['a sequence that does not begin at 0', helloFrame(hello(), 1), 'bad-sequence'],
     ['a low-order key', helloFrame(hello({ publicKey: Buffer.alloc(32) })), 'protocol-violation'],
-    ['more bytes than a stranger may send', [helloFrame(hello({ mechanism: 'krb5', target: 'x' })), Buffer.alloc(limits.handshakeBytes)], 'limit-exceeded'],
+    [
+      'more bytes than a stranger may send', [helloFrame(hello({ mechanism: 'krb5', target: 'x' })), Buffer.alloc(limits.handshakeBytes)],
+      'limit-exceeded',
+    ],
     ['more pieces than a stranger may send', Array.from({ length: limits.handshakePieces + 2 }, () => Buffer.from([1])), 'limit-exceeded'],
     ['an alert', encodeFrame(frameType.ALERT, 0, 0, 0, Buffer.from('{"code":"cancelled","message":"bye"}')), 'cancelled'],
     ['an alert that is no JSON', encodeFrame(frameType.ALERT, 0, 0, 0, Buffer.from('{]')), 'protocol-violation'],
@@ -211,19 +228,26 @@ test('an authenticator is told when its handshake has ended', async (t) => {
       reject(io.signal.reason);
     })),
   };
-  await t.throwsAsync(serverHandshake(serverTransport, { authenticators: new Map([['krb5', waits]]), exporter: fixedExporter, timeoutMs: 30 }), { instanceOf: WardError, code: 'handshake-timeout' });
+  await t.throwsAsync(
+    serverHandshake(serverTransport, { authenticators: new Map([['krb5', waits]]), exporter: fixedExporter, timeoutMs: 30 }),
+    { instanceOf: WardError, code: 'handshake-timeout' },
+  );
   t.true(aborted);
 });
 
 test('hellos come back as they were written, and nothing else is a hello', (t) => {
-  fc.assert(fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.constantFrom('krb5', 'cert', 'ssh'), fc.stringMatching(/^[!-~]{1,60}$/), (bytes, mechanism, target) => {
+  const anyNonce = fc.uint8Array({ minLength: 32, maxLength: 32 });
+  const anyMechanism = fc.constantFrom('krb5', 'cert', 'ssh');
+  fc.assert(fc.property(anyNonce, anyMechanism, fc.stringMatching(/^[!-~]{1,60}$/), (bytes, mechanism, target) => {
     const nonce = Buffer.from(bytes);
     const client = { nonce, publicKey: Buffer.from(nonce).reverse(), mechanism, target } as const;
     t.deepEqual(decodeClientHello(encodeClientHello(client)), client);
     const server = { nonce, publicKey: client.publicKey };
     t.deepEqual(decodeServerHello(encodeServerHello(server)), server);
     const encoded = encodeClientHello(client);
-    for (let length = 0; length < encoded.length; length++) t.throws(() => decodeClientHello(encoded.subarray(0, length)), { instanceOf: WardError });
+    for (let length = 0; length < encoded.length; length++) {
+      t.throws(() => decodeClientHello(encoded.subarray(0, length)), { instanceOf: WardError });
+    }
     t.throws(() => decodeServerHello(encoded), { instanceOf: WardError, code: 'protocol-violation' });
   }), { numRuns: 30 });
 });
@@ -235,7 +259,12 @@ test('the keys depend on everything', (t) => {
   const transcript = Buffer.alloc(32, 1);
   const keys = deriveKeys(transcript, shared, Buffer.alloc(32, 2));
   t.notDeepEqual(keys.client, keys.server);
-  for (const other of [deriveKeys(Buffer.alloc(32), shared, Buffer.alloc(32, 2)), deriveKeys(transcript, Buffer.alloc(32, 9), Buffer.alloc(32, 2)), deriveKeys(transcript, shared, undefined)]) {
+  const others = [
+    deriveKeys(Buffer.alloc(32), shared, Buffer.alloc(32, 2)),
+    deriveKeys(transcript, Buffer.alloc(32, 9), Buffer.alloc(32, 2)),
+    deriveKeys(transcript, shared, undefined),
+  ];
+  for (const other of others) {
     t.notDeepEqual(other.client, keys.client);
     t.notDeepEqual(other.server, keys.server);
   }

@@ -49,7 +49,9 @@ export class MemoryTransport implements Transport {
       for (const bytes of queue) {
         this.bufferedAmount -= bytes.length;
         for (const changed of this.change(bytes)) {
-          for (let at = 0; at < changed.length; at += this.piece) this.peer.deliver(changed.subarray(at, Math.min(changed.length, at + this.piece)));
+          for (let at = 0; at < changed.length; at += this.piece) {
+            this.peer.deliver(changed.subarray(at, Math.min(changed.length, at + this.piece)));
+          }
         }
       }
       this.#drain();

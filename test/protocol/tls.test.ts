@@ -10,7 +10,9 @@ import { initAuthority } from '../../certs/authority.ts';
 import { WardError } from '../../protocol/errors.ts';
 import { clientHandshake, serverHandshake, type Accepted } from '../../protocol/handshake.ts';
 import { limits } from '../../protocol/limits.ts';
-import { pack, SUBPROTOCOL, tlsExporter, webSocketClientOptions, webSocketServerOptions, webSocketTransport } from '../../protocol/transport.ts';
+import {
+  pack, SUBPROTOCOL, tlsExporter, webSocketClientOptions, webSocketServerOptions, webSocketTransport,
+} from '../../protocol/transport.ts';
 import { temporaryDirectory } from '../fixtures/temporary.ts';
 import { acceptAll, certClient } from './pair.ts';
 
@@ -25,7 +27,10 @@ const listen = async (t: ExecutionContext, opened: (webSocket: WebSocket, socket
   const { certPem, keyPem } = await authority.issueServer(['localhost']);
   const server = createServer({ cert: certPem, key: keyPem, minVersion: 'TLSv1.3' });
   const webSockets = new WebSocketServer(webSocketServerOptions);
-  server.on('upgrade', (request, socket, head) => webSockets.handleUpgrade(request, socket, head, (webSocket) => opened(webSocket, socket as TLSSocket)));
+  server.on(
+    'upgrade',
+    (request, socket, head) => webSockets.handleUpgrade(request, socket, head, (webSocket) => opened(webSocket, socket as TLSSocket)),
+  );
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => {
     server.close();
@@ -58,7 +63,9 @@ test('a session over TLS 1.3 and a WebSocket carries large bodies both ways', as
         chunks.push(chunk);
         blob.consumed(chunk.length);
       });
-      blob.onEnd(() => channel.notify({ type: 'notice', event: 'load', message: Buffer.concat(chunks).equals(content) ? 'equal' : 'different' }));
+      blob.onEnd(() => channel.notify({
+        type: 'notice', event: 'load', message: Buffer.concat(chunks).equals(content) ? 'equal' : 'different',
+      }));
     }));
   });
   const { webSocket, socket } = await open(t, port);

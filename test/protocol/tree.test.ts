@@ -7,17 +7,23 @@ import { decodeTree, encodeTree } from '../../protocol/tree.ts';
 import type { TreeEntry } from '../../protocol/tree.ts';
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-const file = (path: string, content = 'x', group = 0): TreeEntry => ({ path, kind: 'file', digest: digest(content), size: content.length, group });
+const file = (path: string, content = 'x', group = 0): TreeEntry => ({
+  path, kind: 'file', digest: digest(content), size: content.length, group,
+});
 const directory = (path: string): TreeEntry => ({ path, kind: 'directory' });
 const link = (path: string, target: string): TreeEntry => ({ path, kind: 'link', target });
 
-const component = fc.string({ unit: fc.constantFrom('a', 'b', '-', '.', ' ', '"', '%', 'ü', '\u{1f600}', '\uffee', '!', '\n'), minLength: 1, maxLength: 4 }).filter((name) => name !== '.' && name !== '..');
+const character = fc.constantFrom('a', 'b', '-', '.', ' ', '"', '%', 'ü', '\u{1f600}', '\uffee', '!', '\n');
+const component = fc.string({ unit: character, minLength: 1, maxLength: 4 }).filter((name) => name !== '.' && name !== '..');
 const anyPath = fc.array(component, { minLength: 1, maxLength: 4 }).map((parts) => `/${parts.join('/')}`);
 
 /** Trees that are valid: entries below a file or link, and paths that appear twice, are left out. */
-const anyTree = fc.array(fc.tuple(anyPath, fc.constantFrom('file', 'link', 'directory'), fc.nat(3), fc.nat(2)), { maxLength: 20 }).map((candidates) => {
+const anyEntry = fc.tuple(anyPath, fc.constantFrom('file', 'link', 'directory'), fc.nat(3), fc.nat(2));
+const anyTree = fc.array(anyEntry, { maxLength: 20 }).map((candidates) => {
   const kept = new Map<string, TreeEntry>();
-  const parents = (path: string): string[] => path.split('/').slice(1, -1).map((_, index, parts) => `/${parts.slice(0, index + 1).join('/')}`);
+  const parents = (path: string): string[] => path.split('/').slice(1, -1).map(
+    (_, index, parts) => `/${parts.slice(0, index + 1).join('/')}`,
+  );
   const implied = new Set<string>();
   for (const [path, kind, content, group] of candidates) {
     if (kept.has(path) || (implied.has(path) && kind !== 'directory')) continue;
@@ -54,7 +60,8 @@ test('the same directory may lie between names that sort around it', (t) => {
 });
 
 test('groups of files with equal contents are numbered by first appearance', (t) => {
-  const groups = (entries: TreeEntry[]) => decodeTree(encodeTree(entries)).map((entry) => (entry.kind === 'file' ? entry.group : undefined));
+  const groups = (entries: TreeEntry[]) =>
+    decodeTree(encodeTree(entries)).map((entry) => (entry.kind === 'file' ? entry.group : undefined));
   t.deepEqual(groups([file('/a', 'x', 7), file('/b', 'x', 3), file('/c', 'x', 7), file('/d', 'y', 3)]), [0, 1, 0, 0]);
   t.deepEqual(groups([file('/a', 'x', 5), file('/b', 'x', 5)]), [0, 0]);
 });
@@ -65,14 +72,25 @@ test('sizes above 2^32 survive', (t) => {
 });
 
 const unencodable: [string, TreeEntry[], RegExp][] = [
-  ['a relative path', [file('a')], /not absolute/], ['an empty path', [file('')], /not absolute/], ['the root', [directory('/')], /not absolute/],
-  ['a dot', [file('/a/./b')], /normalised/], ['two dots', [file('/a/../b')], /normalised/], ['two dots at the end', [file('/a/..')], /normalised/],
-  ['two slashes', [file('/a//b')], /normalised/], ['a slash at the end', [directory('/a/')], /normalised/], ['a NUL', [file('/a\0b')], /normalised/],
+  ['a relative path', [file('a')], /not absolute/],
+  ['an empty path', [file('')], /not absolute/],
+  ['the root', [directory('/')], /not absolute/],
+  ['a dot', [file('/a/./b')], /normalised/],
+  ['two dots', [file('/a/../b')], /normalised/],
+  ['two dots at the end', [file('/a/..')], /normalised/],
+  ['two slashes', [file('/a//b')], /normalised/],
+  ['a slash at the end', [directory('/a/')], /normalised/],
+  ['a NUL', [file('/a\0b')], /normalised/],
   ['a path twice', [file('/a'), directory('/a')], /twice/], ['something below a file', [file('/a'), file('/a/b')], /below a file/],
-  ['something below a link', [link('/a', '/b'), file('/a/b')], /below a link/], ['something deep below a link', [link('/a', '/b'), file('/a/b/c/d')], /below a link/],
-  ['a link to nothing', [link('/a', '')], /target/], ['a link with a NUL', [link('/a', 'b\0c')], /target/], ['half a character', [file('/\ud800')], /valid Unicode/],
-  ['a path that is too long', [file(`/${'a'.repeat(4096)}`)], /more than 4096 bytes/], ['a path that is too deep', [file('/a'.repeat(257))], /deeper than 256/],
-  ['a target that is too long', [link('/a', 'b'.repeat(4097))], /more than 4096 bytes/], ['a short digest', [{ path: '/a', kind: 'file', digest: Buffer.alloc(31), size: 0, group: 0 }], /SHA-256/],
+  ['something below a link', [link('/a', '/b'), file('/a/b')], /below a link/],
+  ['something deep below a link', [link('/a', '/b'), file('/a/b/c/d')], /below a link/],
+  ['a link to nothing', [link('/a', '')], /target/],
+  ['a link with a NUL', [link('/a', 'b\0c')], /target/],
+  ['half a character', [file('/\ud800')], /valid Unicode/],
+  ['a path that is too long', [file(`/${'a'.repeat(4096)}`)], /more than 4096 bytes/],
+  ['a path that is too deep', [file('/a'.repeat(257))], /deeper than 256/],
+  ['a target that is too long', [link('/a', 'b'.repeat(4097))], /more than 4096 bytes/],
+  ['a short digest', [{ path: '/a', kind: 'file', digest: Buffer.alloc(31), size: 0, group: 0 }], /SHA-256/],
 ];
 
 for (const [title, entries, message] of unencodable) {
@@ -143,7 +161,9 @@ for (const [title, bytes, message] of refused) {
 }
 
 test('whatever is changed in an encoding, it is refused or the encoding of another tree', (t) => {
-  const encoded = encodeTree([file('/home/a/x.c', 'one'), file('/home/a/x.h', 'two'), link('/home/b', 'a'), file('/usr/include/c.h', 'two', 1)]);
+  const encoded = encodeTree([
+    file('/home/a/x.c', 'one'), file('/home/a/x.h', 'two'), link('/home/b', 'a'), file('/usr/include/c.h', 'two', 1),
+  ]);
   let refusedOnes = 0;
   for (let at = 0; at < encoded.length; at++) {
     for (const bit of [1, 16, 128]) {
@@ -158,9 +178,14 @@ test('whatever is changed in an encoding, it is refused or the encoding of anoth
     }
   }
   t.true(refusedOnes > 100);
-  for (let length = 0; length < encoded.length; length++) t.throws(() => decodeTree(encoded.subarray(0, length)), { instanceOf: WardError, code: 'tree-invalid' });
+  for (let length = 0; length < encoded.length; length++) {
+    t.throws(() => decodeTree(encoded.subarray(0, length)), { instanceOf: WardError, code: 'tree-invalid' });
+  }
 });
 
 test('an encoding larger than its limit is refused before it is read', (t) => {
-  t.throws(() => decodeTree(Buffer.alloc(limits.treeBytes + 1)), { instanceOf: WardError, code: 'tree-invalid', message: /more than 33554432 bytes/ });
+  t.throws(
+    () => decodeTree(Buffer.alloc(limits.treeBytes + 1)),
+    { instanceOf: WardError, code: 'tree-invalid', message: /more than 33554432 bytes/ },
+  );
 });

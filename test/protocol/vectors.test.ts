@@ -29,7 +29,9 @@ type Vector = Record<string, unknown> & { vector: string };
 const vectors = [...text.matchAll(/^```json\n([^]*?)\n```$/gm)].map(([, json]) => JSON.parse(json!) as Vector);
 
 /** Bytes of a field: hexadecimal, in one piece or several. */
-const bytes = (vector: Record<string, unknown>, field: string): Buffer => Buffer.from([vector[field] as string | string[]].flat().join(''), 'hex');
+const bytes = (vector: Record<string, unknown>, field: string): Buffer => Buffer.from(
+  [vector[field] as string | string[]].flat().join(''), 'hex',
+);
 const field = <T>(vector: Record<string, unknown>, name: string): T => vector[name] as T;
 
 interface Counts {
@@ -52,7 +54,9 @@ const changes = function* (original: Buffer, masks: readonly number[] = [0x01, 0
 };
 
 /** A decoder of whole byte strings: truncated ones are refused, changed ones refused or the canonical form of something else. */
-const canonical = <T>(t: ExecutionContext, original: Buffer, decode: (payload: Buffer) => T, encode: (value: T) => Buffer, counts: Counts): void => {
+const canonical = <T>(
+  t: ExecutionContext, original: Buffer, decode: (payload: Buffer) => T, encode: (value: T) => Buffer, counts: Counts,
+): void => {
   t.deepEqual(encode(decode(original)), original);
   counts.whole += 1;
   for (let length = 0; length < original.length; length++) {
@@ -147,7 +151,10 @@ const runServer = async (vector: Vector, pieces: readonly Buffer[]): Promise<{ p
 
 const runners: Record<string, Runner> = {
   'client-hello': (t, vector, counts) => {
-    const hello = { nonce: bytes(vector, 'nonce'), publicKey: bytes(vector, 'publicKey'), mechanism: field<Mechanism>(vector, 'mechanism'), target: field<string>(vector, 'target') };
+    const hello = {
+      nonce: bytes(vector, 'nonce'), publicKey: bytes(vector, 'publicKey'), mechanism: field<Mechanism>(vector, 'mechanism'),
+      target: field<string>(vector, 'target'),
+    };
     t.deepEqual(encodeClientHello(hello), bytes(vector, 'payload'));
     t.deepEqual(decodeClientHello(bytes(vector, 'payload')), hello);
     canonical(t, bytes(vector, 'payload'), decodeClientHello, encodeClientHello, counts);
@@ -183,7 +190,11 @@ const runners: Record<string, Runner> = {
       try {
         const frame = decode([changed]);
         // A longer length waits for more; a shorter one leaves bytes over; anything else is another frame, bytes and all.
-        if (frame !== undefined) t.true(changed.subarray(0, frame.covered.length).equals(encodeFrame(frame.type, frame.flags, frame.stream, frame.sequence, frame.payload)));
+        if (frame !== undefined) {
+          t.true(changed.subarray(0, frame.covered.length).equals(encodeFrame(
+            frame.type, frame.flags, frame.stream, frame.sequence, frame.payload,
+          )));
+        }
       } catch (error) {
         t.true(error instanceof WardError);
       }
@@ -203,16 +214,28 @@ const runners: Record<string, Runner> = {
   },
 
   keys: (t, vector, counts) => {
-    for (const side of ['client', 'server']) t.deepEqual(Buffer.from(nacl.scalarMult.base(bytes(vector, `${side}Secret`))), bytes(vector, `${side}Public`));
+    for (const side of ['client', 'server']) {
+      t.deepEqual(Buffer.from(nacl.scalarMult.base(bytes(vector, `${side}Secret`))), bytes(vector, `${side}Public`));
+    }
     t.deepEqual(sharedSecret(bytes(vector, 'clientSecret'), bytes(vector, 'serverPublic')), bytes(vector, 'shared'));
     t.deepEqual(sharedSecret(bytes(vector, 'serverSecret'), bytes(vector, 'clientPublic')), bytes(vector, 'shared'));
-    const inputs = [bytes(vector, 'transcript'), bytes(vector, 'shared'), ...(vector['exported'] === null ? [] : [bytes(vector, 'exported')])];
-    for (const side of ['client', 'server'] as const) computed(t, inputs, ([transcript, shared, exported]) => deriveKeys(transcript!, shared!, exported)[side], bytes(vector, `${side}Key`), counts);
+    const inputs = [
+      bytes(vector, 'transcript'), bytes(vector, 'shared'), ...(vector['exported'] === null ? [] : [bytes(vector, 'exported')]),
+    ];
+    for (const side of ['client', 'server'] as const) {
+      computed(
+        t, inputs, ([transcript, shared, exported]) => deriveKeys(transcript!, shared!, exported)[side], bytes(vector, `${side}Key`),
+        counts,
+      );
+    }
   },
 
   proof: (t, vector, counts) => {
     const role = field<Role>(vector, 'role');
-    computed(t, [bytes(vector, 'exported'), bytes(vector, 'transcript')], ([exported, transcript]) => bindingDigest(role, exported!, transcript!), bytes(vector, 'digest'), counts);
+    computed(
+      t, [bytes(vector, 'exported'), bytes(vector, 'transcript')], ([exported, transcript]) => bindingDigest(role, exported!, transcript!),
+      bytes(vector, 'digest'), counts,
+    );
   },
 
   'sealed-frame': (t, vector, counts) => {
@@ -233,10 +256,14 @@ const runners: Record<string, Runner> = {
       return opened;
     };
     const out: Buffer[] = [];
-    new Sealer(bytes(vector, 'key'), direction, sequence).seal(out, field(vector, 'type'), field(vector, 'flags'), field(vector, 'stream'), undefined, bytes(vector, 'payload'));
+    new Sealer(bytes(vector, 'key'), direction, sequence).seal(
+      out, field(vector, 'type'), field(vector, 'flags'), field(vector, 'stream'), undefined, bytes(vector, 'payload'),
+    );
     t.deepEqual(Buffer.concat(out), original);
     const header = Buffer.alloc(HEADER_BYTES);
-    writeHeader(header, 0, field(vector, 'type'), field(vector, 'flags'), field(vector, 'stream'), sequence, bytes(vector, 'payload').length);
+    writeHeader(
+      header, 0, field(vector, 'type'), field(vector, 'flags'), field(vector, 'stream'), sequence, bytes(vector, 'payload').length,
+    );
     t.deepEqual(original.subarray(0, HEADER_BYTES), header);
     t.deepEqual(open([original])!.payload, bytes(vector, 'payload'));
     counts.whole += 1;

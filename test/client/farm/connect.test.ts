@@ -25,12 +25,16 @@ const marker = { kind: 'uri', value: 'wardcc-server:localhost' } as const;
 const rows: Row[] = [
   {
     title: 'a server whose certificate comes from another CA is not trusted',
-    server: async ({ directory }) => ({ identity: await (await initAuthority(join(directory, 'other'), { dev: true })).issueServer(['localhost']) }),
+    server: async ({ directory }) => ({
+      identity: await (await initAuthority(join(directory, 'other'), { dev: true })).issueServer(['localhost']),
+    }),
     code: 'server-untrusted', message: /not issued by a CA that is trusted here/,
   },
   {
     title: 'a server whose certificate has expired is not trusted',
-    server: async ({ authority }) => ({ identity: await authority.issueServer(['localhost'], { notBefore: new Date(Date.now() - 90_000), notAfter: new Date(Date.now() - 30_000) }) }),
+    server: async ({ authority }) => ({ identity: await authority.issueServer(
+      ['localhost'], { notBefore: new Date(Date.now() - 90_000), notAfter: new Date(Date.now() - 30_000) },
+    ) }),
     code: 'server-untrusted', message: /has expired/,
   },
   {
@@ -45,7 +49,9 @@ const rows: Row[] = [
   },
   {
     title: 'a user’s certificate does not make a server',
-    server: async ({ authority }) => ({ identity: oddCertificate(authority, { names: [...serverNames, marker], usage: [oids.clientAuth] }) }),
+    server: async ({ authority }) => ({ identity: oddCertificate(
+      authority, { names: [...serverNames, marker], usage: [oids.clientAuth] },
+    ) }),
     code: 'server-untrusted', message: /not for servers/,
   },
   {
@@ -61,7 +67,10 @@ const rows: Row[] = [
   {
     title: 'an expired revocation list lets no server in',
     server: async ({ authority, directory }) => {
-      writeFileSync(join(directory, 'trust-crl.pem'), await authority.writeCrl({ notBefore: new Date(Date.now() - 90_000), notAfter: new Date(Date.now() - 30_000) }));
+      writeFileSync(
+        join(directory, 'trust-crl.pem'),
+        await authority.writeCrl({ notBefore: new Date(Date.now() - 90_000), notAfter: new Date(Date.now() - 30_000) }),
+      );
       return {};
     },
     code: 'crl-expired', message: /out of date/,
@@ -127,7 +136,9 @@ test('a revoked client is refused with the reason', async (t) => {
   await authority.revoke(mallory.serial);
   const crl = await authority.writeCrl();
   const server = await farm.start({ identity, crl });
-  await t.throwsAsync(farm.client([server]).compile(testJob(), never), { instanceOf: WardError, code: 'certificate-revoked', message: /was revoked/ });
+  await t.throwsAsync(
+    farm.client([server]).compile(testJob(), never), { instanceOf: WardError, code: 'certificate-revoked', message: /was revoked/ },
+  );
 });
 
 test('a host that is a trusted name itself must show a certificate for exactly that name', async (t) => {
@@ -135,7 +146,10 @@ test('a host that is a trusted name itself must show a certificate for exactly t
   const server = await farm.start({ identity: await farm.authority.issueServer(['127.0.0.1']) });
   const trust = { ...farm.config([]).trust, servers: ['localhost', '127.0.0.1'] };
   t.is((await farm.client([`127.0.0.1:${server.port}`], { trust }).compile(testJob(), never)).server, server.name);
-  await t.throwsAsync(farm.client([`localhost:${server.port}`], { trust }).compile(testJob(), never), { instanceOf: WardError, code: 'server-untrusted', message: /not for localhost/ });
+  await t.throwsAsync(
+    farm.client([`localhost:${server.port}`], { trust }).compile(testJob(), never),
+    { instanceOf: WardError, code: 'server-untrusted', message: /not for localhost/ },
+  );
 });
 
 test('no server, no TLS, no WebSocket: each says what is wrong', async (t) => {
@@ -144,13 +158,25 @@ test('no server, no TLS, no WebSocket: each says what is wrong', async (t) => {
   await new Promise<void>((resolve) => plain.listen(0, '127.0.0.1', resolve));
   t.teardown(() => plain.close());
   const { port } = plain.address() as AddressInfo;
-  await t.throwsAsync(farm.client([`127.0.0.1:${port}`]).compile(testJob(), never), { instanceOf: WardError, code: 'connect-failed', message: /does not speak TLS|cannot be reached/ });
+  await t.throwsAsync(
+    farm.client([`127.0.0.1:${port}`]).compile(testJob(), never),
+    { instanceOf: WardError, code: 'connect-failed', message: /does not speak TLS|cannot be reached/ },
+  );
   const gone = await farm.start();
   const { name } = gone;
   await gone.stop();
-  await t.throwsAsync(farm.client([name]).compile(testJob(), never), { instanceOf: WardError, code: 'connect-failed', message: `The server ${name} cannot be reached: nothing listens there.` });
-  await t.throwsAsync(farm.client(['absent.invalid']).compile(testJob(), never), { instanceOf: WardError, code: 'connect-failed', message: /cannot be reached: its name/ });
-  await t.throwsAsync(farm.client(['ssh://localhost']).compile(testJob(), never), { instanceOf: WardError, code: 'mechanism-not-permitted', message: /over SSH/ });
+  await t.throwsAsync(
+    farm.client([name]).compile(testJob(), never),
+    { instanceOf: WardError, code: 'connect-failed', message: `The server ${name} cannot be reached: nothing listens there.` },
+  );
+  await t.throwsAsync(
+    farm.client(['absent.invalid']).compile(testJob(), never),
+    { instanceOf: WardError, code: 'connect-failed', message: /cannot be reached: its name/ },
+  );
+  await t.throwsAsync(
+    farm.client(['ssh://localhost']).compile(testJob(), never),
+    { instanceOf: WardError, code: 'mechanism-not-permitted', message: /over SSH/ },
+  );
   const http = await farm.start({
     upgrade: (socket) => {
       socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n');

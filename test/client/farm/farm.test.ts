@@ -10,7 +10,7 @@ import { answerWith, canary, inputs, sha256, testFarm, testJob } from './server.
 const never = new AbortController().signal;
 
 const result = (outputs: Result['outputs'], sizes: { stdout?: number; stderr?: number } = {}): Result => ({
-  type: 'result', status: { code: 0, signal: 0 }, stdout: sizes.stdout ?? 0, stderr: sizes.stderr ?? 0, outputs,
+  type: 'result', cached: false, status: { code: 0, signal: 0 }, stdout: sizes.stdout ?? 0, stderr: sizes.stderr ?? 0, outputs,
   usage: { wallMs: 1, userMs: 1, systemMs: 0, maxRssKb: 1 }, server: 'test',
 });
 
@@ -63,19 +63,39 @@ test('a server that asks for contents that are no input of the job gets none', a
       stream.send({ type: 'offer', leaseMs: 1000, speed: 1 });
     },
   });
-  await t.throwsAsync(setup.client([server]).compile(testJob(), never), { instanceOf: WardError, code: 'internal', message: 'not an input' });
+  await t.throwsAsync(
+    setup.client([server]).compile(testJob(), never), { instanceOf: WardError, code: 'internal', message: 'not an input' },
+  );
   t.is(server.blobs.size, 0);
 });
 
 const liars: [string, string, (object: Buffer) => { outputs: Result['outputs']; body: Buffer }, RegExp][] = [
-  ['an output that was not asked for is refused', 'output-refused', (object) => ({ outputs: [{ index: 2, size: 6, digest: sha256(object), mode: 0o644 }], body: object }), /not asked for/],
+  [
+    'an output that was not asked for is refused', 'output-refused',
+    (object) => ({ outputs: [{ index: 2, size: 6, digest: sha256(object), mode: 0o644 }], body: object }), /not asked for/,
+  ],
   ['an output that comes twice is refused', 'output-refused', (object) => ({
     outputs: [0, 0].map((index) => ({ index, size: 6, digest: sha256(object), mode: 0o644 })), body: Buffer.concat([object, object]),
   }), /not asked for/],
-  ['an output with another digest than announced is refused', 'blob-corrupt', (object) => ({ outputs: [{ index: 0, size: 6, digest: sha256(object), mode: 0o644 }], body: Buffer.from('tcejbo') }), /digest that was announced/],
-  ['more bytes than announced are refused', 'protocol-violation', (object) => ({ outputs: [{ index: 0, size: 6, digest: sha256(object), mode: 0o644 }], body: Buffer.from('object+') }), /more than it announced/],
-  ['fewer bytes than announced are refused', 'protocol-violation', (object) => ({ outputs: [{ index: 0, size: 6, digest: sha256(object), mode: 0o644 }], body: Buffer.from('objec') }), /before it had sent all/],
-  ['a result larger than the limit is refused before memory is taken', 'limit-exceeded', (object) => ({ outputs: [{ index: 0, size: 2 ** 40, digest: sha256(object), mode: 0o644 }], body: object }), /larger than/],
+  [
+    'an output with another digest than announced is refused', 'blob-corrupt',
+    (object) => ({ outputs: [{ index: 0, size: 6, digest: sha256(object), mode: 0o644 }], body: Buffer.from('tcejbo') }),
+    /digest that was announced/,
+  ],
+  [
+    'more bytes than announced are refused', 'protocol-violation',
+    (object) => ({ outputs: [{ index: 0, size: 6, digest: sha256(object), mode: 0o644 }], body: Buffer.from('object+') }),
+    /more than it announced/,
+  ],
+  [
+    'fewer bytes than announced are refused', 'protocol-violation',
+    (object) => ({ outputs: [{ index: 0, size: 6, digest: sha256(object), mode: 0o644 }], body: Buffer.from('objec') }),
+    /before it had sent all/,
+  ],
+  [
+    'a result larger than the limit is refused before memory is taken', 'limit-exceeded',
+    (object) => ({ outputs: [{ index: 0, size: 2 ** 40, digest: sha256(object), mode: 0o644 }], body: object }), /larger than/,
+  ],
 ];
 
 for (const [title, code, lie, message] of liars) {
@@ -98,16 +118,22 @@ for (const [title, code, lie, message] of liars) {
 test('a result before start is out of turn, and the session survives it', async (t) => {
   const setup = await testFarm(t);
   let jobs = 0;
-  const server = await setup.start({ job: (stream) => (jobs++ === 0 ? stream.send(result([]), { end: true }) : answerWith(Buffer.from('object'))(stream)) });
+  const server = await setup.start({
+    job: (stream) => (jobs++ === 0 ? stream.send(result([]), { end: true }) : answerWith(Buffer.from('object'))(stream)),
+  });
   const farm = setup.client([server]);
-  await t.throwsAsync(farm.compile(testJob(), never), { instanceOf: WardError, code: 'protocol-violation', message: 'The server sent result out of turn.' });
+  await t.throwsAsync(
+    farm.compile(testJob(), never), { instanceOf: WardError, code: 'protocol-violation', message: 'The server sent result out of turn.' },
+  );
   t.is((await farm.compile(testJob(), never)).outputs[0]!.content.toString(), 'object');
   t.is(server.sessions.length, 1);
 });
 
 test('an error that allows it is tried on another server, a denial is not', async (t) => {
   const setup = await testFarm(t);
-  const refuse = (code: 'disk-full' | 'policy-denied') => setup.start({ job: (stream) => stream.reset(new WardError(code, 'No.', { rule: 'r1' })) });
+  const refuse = (code: 'disk-full' | 'policy-denied') => setup.start({
+    job: (stream) => stream.reset(new WardError(code, 'No.', { rule: 'r1' })),
+  });
   const good = await setup.start();
   const full = await refuse('disk-full');
   for (let salt = 0; salt < 6; salt++) t.is((await setup.client([full, good]).compile(testJob({}, `${salt}`), never)).server, good.name);
@@ -152,8 +178,14 @@ test('a server without this compiler, or whose canary differs, is not asked', as
   const setup = await testFarm(t);
   const server = await setup.start();
   const farm = setup.client([server]);
-  await t.throwsAsync(farm.compile(testJob({ toolchain: 'b'.repeat(64) }), never), { instanceOf: WardError, code: 'toolchain-unknown', message: /does not have exactly this compiler/ });
-  await t.throwsAsync(farm.compile(testJob(), never, { canary: 'd'.repeat(64) }), { instanceOf: WardError, code: 'toolchain-unknown', message: /makes other objects/ });
+  await t.throwsAsync(
+    farm.compile(testJob({ toolchain: 'b'.repeat(64) }), never),
+    { instanceOf: WardError, code: 'toolchain-unknown', message: /does not have exactly this compiler/ },
+  );
+  await t.throwsAsync(
+    farm.compile(testJob(), never, { canary: 'd'.repeat(64) }),
+    { instanceOf: WardError, code: 'toolchain-unknown', message: /makes other objects/ },
+  );
   t.is(server.probes.length, 0);
 });
 
@@ -184,7 +216,9 @@ test('a server that dies in mid-job costs the job nothing when there is another'
   await farm.hosts({});
   for (let salt = 0; salt < 8; salt++) t.is((await farm.compile(testJob({}, `${salt}`), never)).server, good.name);
   const alone = await setup.start({ job: (_stream, _probe, self) => void self.stop() });
-  await t.throwsAsync(setup.client([alone]).compile(testJob(), never), { instanceOf: WardError, code: 'session-lost', message: /The connection ended/ });
+  await t.throwsAsync(
+    setup.client([alone]).compile(testJob(), never), { instanceOf: WardError, code: 'session-lost', message: /The connection ended/ },
+  );
 });
 
 test('a server that comes back is used again, without being asked while it rests', async (t) => {
@@ -265,7 +299,9 @@ test('WARDCC_HOSTS of a job chooses its servers, and no more jobs go to a server
   const env = { WARDCC_HOSTS: `${two.name}/1` };
   const stuck = farm.compile(testJob(), cancel.signal, { env });
   await until(() => two.probes.length === 1);
-  await t.throwsAsync(farm.compile(testJob(), never, { env }), { instanceOf: WardError, code: 'busy', message: /no more than 1 jobs at once/ });
+  await t.throwsAsync(
+    farm.compile(testJob(), never, { env }), { instanceOf: WardError, code: 'busy', message: /no more than 1 jobs at once/ },
+  );
   cancel.abort();
   await t.throwsAsync(stuck, { code: 'cancelled' });
 });
@@ -283,7 +319,10 @@ test('without trust nothing is connected', async (t) => {
   const setup = await testFarm(t);
   const server = await setup.start();
   const row = (trust: object, message: RegExp) =>
-    t.throwsAsync(setup.client([server], { trust: { ...setup.config([]).trust, ...trust } }).compile(testJob(), never), { instanceOf: WardError, code: 'config-invalid', message });
+    t.throwsAsync(
+      setup.client([server], { trust: { ...setup.config([]).trust, ...trust } }).compile(testJob(), never),
+      { instanceOf: WardError, code: 'config-invalid', message },
+    );
   await row({ servers: [] }, /trust\.servers/);
   await row({ ca: join(setup.directory, 'absent.pem') }, /cannot be read/);
   await row({ ca: undefined }, /does not say trust\.ca/);

@@ -73,7 +73,7 @@ export const answerWith = (content: Buffer, texts: { stdout?: string; stderr?: s
   stream.onData((chunk) => stream.consumed(chunk.length));
   stream.onEnd(() => {
     stream.send({
-      type: 'result', status: { code: texts.code ?? 0, signal: 0 }, stdout: stdout.length, stderr: stderr.length,
+      type: 'result', cached: false, status: { code: texts.code ?? 0, signal: 0 }, stdout: stdout.length, stderr: stderr.length,
       outputs: [{ index: 0, size: content.length, digest: sha256(content), mode: 0o666 }],
       usage: { wallMs: 1, userMs: 1, systemMs: 0, maxRssKb: 1000 }, server: 'test',
     });
@@ -87,10 +87,13 @@ export const inputs = [Buffer.from('int main(void) { return 0; }\n'), Buffer.fro
 /** A job with two inputs. */
 export const testJob = (changes: Partial<FarmJob['probe']> = {}, salt = ''): FarmJob => {
   const files = [...inputs, Buffer.from(salt)];
-  const tree = encodeTree(files.map((content, index) => ({ path: `/home/alice/${index}.c`, kind: 'file', digest: createHash('sha256').update(content).digest(), size: content.length, group: 0 })));
+  const tree = encodeTree(files.map((content, index) => ({
+    path: `/home/alice/${index}.c`, kind: 'file', digest: createHash('sha256').update(content).digest(), size: content.length, group: 0,
+  })));
   return {
     probe: {
-      id: '1', project: 'default', toolchain, compiler: '/usr/bin/gcc', language: 'c', argv: ['gcc', '-c', '0.c'], env: {}, cwd: '/home/alice', umask: 0o22,
+      id: '1', project: 'default', toolchain, compiler: '/usr/bin/gcc', language: 'c', argv: ['gcc', '-c', '0.c'],
+      env: {}, cwd: '/home/alice', umask: 0o22,
       outputs: ['/home/alice/0.o', '/home/alice/0.d'], tree: sha256(tree), treeBytes: tree.length, inputBytes: 100, ...changes,
     },
     tree,
@@ -98,10 +101,13 @@ export const testJob = (changes: Partial<FarmJob['probe']> = {}, salt = ''): Far
   };
 };
 
-const listen = async (t: ExecutionContext<unknown>, farm: { directory: string; authority: Authority; crl: string }, behaviour: ServerBehaviour): Promise<TestServer> => {
+const listen = async (
+  t: ExecutionContext<unknown>, farm: { directory: string; authority: Authority; crl: string }, behaviour: ServerBehaviour,
+): Promise<TestServer> => {
   const identity = behaviour.identity ?? await farm.authority.issueServer(['localhost', '127.0.0.1']);
   const https = createServer({
-    cert: identity.certPem, key: identity.keyPem, ca: farm.authority.caPem, crl: behaviour.crl ?? farm.crl, minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: false,
+    cert: identity.certPem, key: identity.keyPem, ca: farm.authority.caPem, crl: behaviour.crl ?? farm.crl,
+    minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: false,
     secureOptions: constants.SSL_OP_NO_TICKET,
   });
   const webSockets = new WebSocketServer(webSocketServerOptions);
@@ -134,11 +140,15 @@ const listen = async (t: ExecutionContext<unknown>, farm: { directory: string; a
     t.false(socket.isSessionReused());
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       void serverHandshake(webSocketTransport(webSocket), {
-        authenticators: new Map([['cert', { accept: async () => verifiedClient(socket, authorities).subjectAltName ?? '' }]]), exporter: tlsExporter(socket),
+        authenticators: new Map([[
+          'cert', { accept: async () => verifiedClient(socket, authorities).subjectAltName ?? '' },
+        ]]), exporter: tlsExporter(socket),
       }).then(({ channel }) => {
         const plain: Welcome = {
           type: 'welcome', server: 'test', principal: 'cert:alice', committer: 'alice', mechanism: 'cert', expires: 0,
-          policy: { serial: 1, digest: 'd'.repeat(64) }, isolation: 'strict', slots: 4, toolchains: [{ digest: toolchain, canary, name: '/usr/bin/gcc' }],
+          policy: { serial: 1, digest: 'd'.repeat(64) }, isolation: 'strict', slots: 4, toolchains: [{
+            digest: toolchain, canary, name: '/usr/bin/gcc',
+          }],
         };
         const welcome = behaviour.welcome?.(plain) ?? plain;
         if (welcome instanceof Error) return channel.close(welcome);
