@@ -7,14 +7,14 @@
  */
 
 import { createHash, createPublicKey, randomBytes, X509Certificate } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { WardError } from '../protocol/errors.ts';
 import { signCertificate, signCrl, type RevocationReason, type Signer } from './certificate.ts';
 import { checkConstraints, type NameConstraints } from './constraints.ts';
 import { readDatabase, writeDatabase, type CrlRecord, type IssuedRecord, type RevokedRecord } from './database.ts';
 import { basicConstraintsCa, authorityKeyIdentifier, keyUsageCa, nameConstraints, subjectKeyIdentifier } from './extensions.ts';
-import { withLock, writeAtomically } from './files.ts';
+import { readText, withLock, writeAtomically } from './files.ts';
 import { encryptedKeyPem, generateKey, openKey, plainKeyPem } from './keys.ts';
 import { serverProfile, userProfile, type Profile, type UserNames } from './profile.ts';
 import { requestKey } from './request.ts';
@@ -197,7 +197,10 @@ const prepareDirectory = (directory: string): void => {
   try {
     mkdirSync(directory, { mode: 0o700 });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EEXIST') {
+      throw new WardError('certs-refused', `The directory ${directory} cannot be made (${code ?? 'error'}).`, { cause: error });
+    }
     const found = lstatSync(directory);
     if (!found.isDirectory()) throw new WardError('certs-refused', `${directory} is not a directory.`);
     if (readdirSync(directory).length > 0) {
@@ -241,7 +244,7 @@ export const initAuthority = async (directory: string, options: AuthorityOptions
 
 const readSettings = (path: string): { name: string; permit: NameConstraints } => {
   try {
-    const { name, permit } = JSON.parse(readFileSync(path, 'utf8')) as { name: string; permit: NameConstraints };
+    const { name, permit } = JSON.parse(readText(path)) as { name: string; permit: NameConstraints };
     checkConstraints(permit);
     return { name: String(name), permit };
   } catch (cause) {
@@ -262,9 +265,9 @@ export const openAuthority = async (directory: string, passphrase?: string): Pro
   if ((lstatSync(keyPath).mode & 0o077) !== 0) {
     throw new WardError('certs-refused', `${keyPath} is open to others: chmod 600, and think about who may have read it.`);
   }
-  const caPem = readFileSync(join(directory, 'ca.pem'), 'utf8');
+  const caPem = readText(join(directory, 'ca.pem'));
   const { name, permit } = readSettings(join(directory, 'ca.json'));
-  const key = openKey(readFileSync(keyPath, 'utf8'), passphrase, keyPath);
+  const key = openKey(readText(keyPath), passphrase, keyPath);
   const spki = createPublicKey(key).export({ type: 'spki', format: 'der' });
   if (!new X509Certificate(caPem).checkPrivateKey(key)) {
     throw new WardError('certs-refused', `${keyPath} is not the key of the certificate beside it.`);

@@ -5,11 +5,10 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { WardError } from '../protocol/errors.ts';
 import { revocationReasons, type RevocationReason } from './certificate.ts';
-import { writeAtomically } from './files.ts';
+import { readText, writeAtomically } from './files.ts';
 
 export interface IssuedRecord {
   readonly type: 'issued';
@@ -55,7 +54,7 @@ const indexPath = (directory: string): string => join(directory, 'index.jsonl');
 /** @throws WardError `certs-refused` with the line that is no record */
 export const readDatabase = (directory: string): DatabaseRecord[] => {
   const path = indexPath(directory);
-  const lines = readFileSync(path, 'utf8').split('\n');
+  const lines = readText(path).split('\n');
   if (lines.pop() !== '') throw new WardError('certs-refused', `The last line of ${path} is cut off; restore it from a backup.`);
   return lines.map((line, index) => {
     let value: unknown;

@@ -25,14 +25,33 @@ export interface WriteOptions {
   exclusive?: boolean;
 }
 
+const unwritable = (path: string, cause: NodeJS.ErrnoException): WardError => cause.code === 'EEXIST'
+  ? new WardError('certs-refused', `${path} exists already; it is not replaced.`, { at: path, cause })
+  : new WardError('certs-refused', `${path} cannot be written (${cause.code ?? cause.message}).`, { at: path, cause });
+
+/** @throws WardError `certs-refused` when the file cannot be read */
+export const readText = (path: string): string => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const { code = 'error' } = cause as NodeJS.ErrnoException;
+    throw new WardError('certs-refused', `${path} cannot be read (${code}).`, { at: path, cause });
+  }
+};
+
 /**
  * Writes a file through a synchronised temporary in the same directory. A link in the file's place is replaced, not followed.
  *
- * @throws WardError `certs-refused` when `exclusive` is set and the file exists
+ * @throws WardError `certs-refused` when it cannot be written, or `exclusive` is set and the file exists
  */
 export const writeAtomically = (path: string, text: string, { mode = 0o600, exclusive = false }: WriteOptions = {}): void => {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`);
-  const handle = openSync(temporary, 'wx', mode);
+  let handle: number;
+  try {
+    handle = openSync(temporary, 'wx', mode);
+  } catch (error) {
+    throw unwritable(path, error as NodeJS.ErrnoException);
+  }
   try {
     try {
       fchmodSync(handle, mode);
@@ -54,10 +73,7 @@ export const writeAtomically = (path: string, text: string, { mode = 0o600, excl
     } catch {
       // renamed already
     }
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') {
-      throw new WardError('certs-refused', `${path} exists already; it is not replaced.`);
-    }
-    throw error;
+    throw unwritable(path, error as NodeJS.ErrnoException);
   }
   syncDirectory(dirname(path));
 };
@@ -84,7 +100,7 @@ export const withLock = async <T>(directory: string, action: () => T): Promise<T
       writeAtomically(lock, String(process.pid), { exclusive: true });
       break;
     } catch (error) {
-      if (!(error instanceof WardError)) throw error;
+      if (((error as Error).cause as NodeJS.ErrnoException | undefined)?.code !== 'EEXIST') throw error;
     }
     let holder = Number.NaN;
     try {

@@ -6,13 +6,13 @@
  */
 
 import { X509Certificate } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { initAuthority, listIssued, openAuthority } from '../certs/authority.ts';
 import type { Authority, Issued, IssuedWithKey, RequestNames } from '../certs/authority.ts';
 import { revocationReasons, type RevocationReason } from '../certs/certificate.ts';
-import { writeAtomically } from '../certs/files.ts';
+import { readText, writeAtomically } from '../certs/files.ts';
 import { isEncrypted } from '../certs/keys.ts';
 import { readPassphrase } from './passphrase.ts';
 import { WardError } from '../protocol/errors.ts';
@@ -46,7 +46,7 @@ const print = (text: string): void => {
 
 const open = async ({ dir, passphraseFile }: KeyOptions): Promise<Authority> => {
   const keyPath = join(dir, 'ca.key');
-  const locked = existsSync(keyPath) && isEncrypted(readFileSync(keyPath, 'utf8'));
+  const locked = existsSync(keyPath) && isEncrypted(readText(keyPath));
   return openAuthority(dir, locked ? await readPassphrase(passphraseFile, { prompt: `Passphrase of ${keyPath}: ` }) : undefined);
 };
 
@@ -69,9 +69,25 @@ const announce = (issued: Issued, files: string[], json = false): void => {
   else print(`${files.join(' and ')} written: serial ${issued.serial}, valid until ${issued.notAfter.toISOString()}.`);
 };
 
-const refuseExisting = (stem: string): void => {
-  for (const path of [`${stem}.pem`, `${stem}.key`]) {
+/** Before anything is issued: a certificate that could not be written would stand in the list for nothing. */
+const refuseUnwritable = (...paths: string[]): void => {
+  for (const path of paths) {
     if (existsSync(path)) throw new WardError('certs-refused', `${path} exists already; it is not replaced.`);
+    try {
+      accessSync(dirname(path), constants.W_OK);
+    } catch (cause) {
+      throw new WardError('certs-refused', `${path} cannot be written (${(cause as NodeJS.ErrnoException).code ?? 'error'}).`, { cause });
+    }
+  }
+};
+
+/** What `revoke` was given: a certificate in a file, or a serial number. */
+const revocable = (what: string): string | X509Certificate => {
+  if (!existsSync(what)) return what;
+  try {
+    return new X509Certificate(readText(what));
+  } catch (cause) {
+    throw new WardError('certs-refused', `${what} holds no certificate in PEM form.`, { cause });
   }
 };
 
@@ -134,7 +150,7 @@ const issue = (): Command => withNames(new Command('issue').description('make a 
   .action(async (options: NameOptions) => {
     const names = wanted(options);
     const stem = defaultStem(options);
-    refuseExisting(stem);
+    refuseUnwritable(`${stem}.pem`, `${stem}.key`);
     const authority = await open(options);
     const life = options.days === undefined ? {} : { days: options.days };
     const issued = 'server' in names
@@ -149,9 +165,10 @@ const sign = (): Command => withNames(new Command('sign')
   .action(async (csr: string, options: NameOptions) => {
     const names = wanted(options);
     const stem = defaultStem(options);
-    if (existsSync(`${stem}.pem`)) throw new WardError('certs-refused', `${stem}.pem exists already; it is not replaced.`);
+    refuseUnwritable(`${stem}.pem`);
+    const request = readText(csr);
     const authority = await open(options);
-    const issued = await authority.signRequest(readFileSync(csr, 'utf8'), names, options.days === undefined ? {} : { days: options.days });
+    const issued = await authority.signRequest(request, names, options.days === undefined ? {} : { days: options.days });
     announce(issued, store(stem, issued), options.json);
   });
 
@@ -163,7 +180,7 @@ const revoke = (): Command => new Command('revoke')
   .addOption(dirOption()).addOption(passphraseOption())
   .action(async (what: string, options: KeyOptions & { reason: RevocationReason; days: number }) => {
     const authority = await open(options);
-    const entry = await authority.revoke(existsSync(what) ? new X509Certificate(readFileSync(what)) : what, options.reason);
+    const entry = await authority.revoke(revocable(what), options.reason);
     await authority.writeCrl({ days: options.days });
     const list = join(options.dir, 'crl.pem');
     print(`${entry.kind} ${entry.name}, serial ${entry.serial}, is revoked; install the new ${list} on every server.`);

@@ -73,6 +73,11 @@ test.serial('mistakes are refused with a sentence, and nothing is overwritten', 
   await refused(t, ['issue', '--dir', directory, '--user', 'a', '--out', join(directory, 'x')], 'certs-refused', /holds no CA/);
   await refused(t, ['list', '--dir', directory], 'certs-refused', /holds no CA/);
   await refused(t, ['init', ca, '--dev'], 'certs-refused', /is not empty/);
+  await refused(t, ['issue', '--dir', ca, '--user', 'a', '--out', join(directory, 'gone', 'x')], 'certs-refused', /gone\/x\.pem cannot be written \(ENOENT\)/);
+  await refused(t, ['sign', join(directory, 'gone.csr'), '--dir', ca, '--user', 'a', '--out', join(directory, 'x')], 'certs-refused', /gone\.csr cannot be read \(ENOENT\)/);
+  await refused(t, ['revoke', `${alice}.key`, '--dir', ca], 'certs-refused', /holds no certificate/);
+  await refused(t, ['revoke', '0123', '--dir', ca], 'certs-refused', /no certificate with serial number 0123/);
+  await refused(t, ['init', join(directory, 'gone', 'ca'), '--dev'], 'certs-refused', /cannot be made \(ENOENT\)/);
   t.false(existsSync(join(directory, 'x.key')));
 });
 
