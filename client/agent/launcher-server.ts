@@ -122,7 +122,8 @@ const finish = (request: LauncherRequest, outcome: JobOutcome, reply: SocketRepl
 };
 
 const runLocally = async (
-  request: LauncherRequest, outcome: JobOutcome, reply: SocketReply, context: Omit<LauncherContext<BaseServices>, 'runJob'>, signal: AbortSignal, closed: Promise<void>,
+  request: LauncherRequest, outcome: JobOutcome, reply: SocketReply, context: Omit<LauncherContext<BaseServices>, 'runJob'>,
+  signal: AbortSignal, closed: Promise<void>,
 ): Promise<void> => {
   const slots = context.services.localSlots;
   let lease: SlotLease;

@@ -42,7 +42,8 @@ export const configurationPath = (env: NodeJS.ProcessEnv): string => {
 };
 
 /** The user's configuration file, by which agents are told apart: the one that `WARDCC_CONFIG` names, or the one below `HOME`. */
-const configurationIdentity = (env: NodeJS.ProcessEnv): string => configurationPath(env) || `${env['HOME'] ?? ''}/.config/wardcc/client.jsonc`;
+const configurationIdentity = (env: NodeJS.ProcessEnv): string =>
+  configurationPath(env) || `${env['HOME'] ?? ''}/.config/wardcc/client.jsonc`;
 
 /** FNV-1a over the bytes, 64 bits, as 16 hex digits. */
 export const fnv1a64 = (text: string): string => {

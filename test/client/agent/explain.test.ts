@@ -3,7 +3,8 @@ import { Decisions, explainCause, explainLine, sourceOf, wantsExplanation } from
 import type { LauncherRequest } from '../../../client/agent/types.ts';
 
 const request = (argv: string[], env: Record<string, string> = {}): LauncherRequest => ({
-  argv, compiler: '/usr/bin/gcc', cwd: '/src', umask: 0o22, env, terminal: { isTerminal: false, columns: 0 }, pid: 1, namespace: '', isUtf8: true,
+  argv, compiler: '/usr/bin/gcc', cwd: '/src', umask: 0o22, env, terminal: { isTerminal: false, columns: 0 }, pid: 1,
+  namespace: '', isUtf8: true,
 });
 
 test('a job is named by its source', (t) => {

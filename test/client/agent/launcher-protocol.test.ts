@@ -22,6 +22,11 @@ const request: fc.Arbitrary<LauncherRequest> = fc.record({
   isUtf8: fc.constant(true),
 });
 
+const simple: LauncherRequest = {
+  argv: ['gcc'], compiler: '/gcc', cwd: '/', umask: 0, env: {}, terminal: { isTerminal: false, columns: 0 }, pid: 1,
+  namespace: '', isUtf8: true,
+};
+
 const decode = (bytes: Buffer): LauncherRequest => decodeRequest(bytes.subarray(8));
 
 test('a request decodes to what was encoded', (t) => {
@@ -63,18 +68,14 @@ test('arbitrary bytes are refused', (t) => {
 });
 
 test('text that is not UTF-8 is noticed', (t) => {
-  const bytes = encodeRequest({
-    argv: ['gcc', 'NAME'], compiler: '/gcc', cwd: '/', umask: 0, env: {}, terminal: { isTerminal: false, columns: 0 }, pid: 1, namespace: '', isUtf8: true,
-  });
+  const bytes = encodeRequest({ ...simple, argv: ['gcc', 'NAME'] });
   t.true(decode(bytes).isUtf8);
   bytes[bytes.indexOf('NAME')] = 0xe9;
   t.false(decode(bytes).isUtf8);
 });
 
 test('the first of two variables with one name counts, and how deep launchers are nested is not told', (t) => {
-  const bytes = encodeRequest({
-    argv: ['gcc'], compiler: '/gcc', cwd: '/', umask: 0, env: { WARDCC_DEPTH: '1', LANG: 'C' }, terminal: { isTerminal: false, columns: 0 }, pid: 1, namespace: '', isUtf8: true,
-  });
+  const bytes = encodeRequest({ ...simple, env: { WARDCC_DEPTH: '1', LANG: 'C' } });
   t.deepEqual({ ...decode(bytes).env }, { LANG: 'C' });
 });
 

@@ -4,7 +4,8 @@ import { LocalSlots, type SlotLease } from '../../../client/agent/local-slots.ts
 import { WardError } from '../../../protocol/errors.ts';
 
 test('never more leases than slots, whatever the order of events', async (t) => {
-  await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 4 }), fc.array(fc.constantFrom('acquire', 'release', 'cancel'), { maxLength: 60 }), async (total, events) => {
+  const history = fc.array(fc.constantFrom('acquire', 'release', 'cancel'), { maxLength: 60 });
+  await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 4 }), history, async (total, events) => {
     const slots = new LocalSlots(total);
     const held: SlotLease[] = [];
     const waiting: AbortController[] = [];

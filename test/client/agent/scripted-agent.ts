@@ -38,14 +38,22 @@ export interface Script {
 }
 
 const { values: options } = parseArgs({
-  options: { 'idle-ms': { type: 'string', default: '60000' }, 'build-id': { type: 'string', default: 'test' }, slots: { type: 'string', default: '2' },
-    fallback: { type: 'string', default: 'infra' }, locked: { type: 'boolean', default: false }, 'start-ms': { type: 'string', default: '0' } },
+  options: {
+    'idle-ms': { type: 'string', default: '60000' },
+    'build-id': { type: 'string', default: 'test' },
+    slots: { type: 'string', default: '2' },
+    fallback: { type: 'string', default: 'infra' },
+    locked: { type: 'boolean', default: false },
+    'start-ms': { type: 'string', default: '0' },
+  },
 });
 
 const farm: FarmView = {
   settings: { fallback: options.fallback as 'infra', locked: options.locked },
   localSlots: undefined,
-  whoami: async (env) => ({ principal: `cert:${env['WARDCC_NAME'] ?? 'alice'}`, committer: 'alice', mechanism: 'cert', server: 'farm1', expires: 0 }),
+  whoami: async (env) => ({
+    principal: `cert:${env['WARDCC_NAME'] ?? 'alice'}`, committer: 'alice', mechanism: 'cert', server: 'farm1', expires: 0,
+  }),
   hosts: async () => [{ name: 'farm1', state: 'connected', slots: 4, running: 1 }],
   ping: async () => {
     throw new WardError('no-server');
@@ -62,7 +70,9 @@ await runAgent({
   },
   runJob: async (request, _services, reply, signal) => {
     const script = JSON.parse(request.env['WARDCC_TEST'] ?? '{}') as Script;
-    for (const output of script.outputs ?? []) reply.output(output.path, output.mode ?? 0o666, output.text === undefined ? Buffer.alloc(output.bytes ?? 0, 'x') : Buffer.from(output.text));
+    for (const { path, mode = 0o666, text, bytes = 0 } of script.outputs ?? []) {
+      reply.output(path, mode, text === undefined ? Buffer.alloc(bytes, 'x') : Buffer.from(text));
+    }
     if (script.crash === true) setTimeout(() => process.exit(1), 20);
     while (script.crash === true || (script.until !== undefined && !existsSync(script.until))) {
       signal.throwIfAborted();

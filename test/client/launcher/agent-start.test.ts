@@ -3,9 +3,13 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test from 'ava';
 import { openMeetingPlace } from '../../../client/agent/place.ts';
-import { ask, createBench, eventually, stop, type Bench, type Ended } from './bench.ts';
+import { ask, createBench, eventually, exited, stop, type Bench, type Ended } from './bench.ts';
 
-const compile = (bench: Bench, env: NodeJS.ProcessEnv = {}): Promise<Ended> => bench.run(['gcc', '-c', 'a.c'], { env, script: { stdout: 'from the farm' } });
+const compile = (bench: Bench, env: NodeJS.ProcessEnv = {}): Promise<Ended> =>
+  bench.run(['gcc', '-c', 'a.c'], { env, script: { stdout: 'from the farm' } });
+
+/** What wardcc says when nothing may be compiled here. */
+const refusal = (why: string): Ended => exited(116, { stderr: `wardcc: ${why}; nothing was compiled, because fallback is 'never'\n` });
 
 const pidOf = async (bench: Bench): Promise<number> => (await ask(bench, { command: 'stats' })).agent.pid;
 
@@ -24,17 +28,20 @@ test('forty launchers at once start exactly one agent', async (t) => {
   const script = readFileSync(join(bench.directory, 'bin', 'wardcc-agent'), 'utf8');
   writeFileSync(join(bench.directory, 'bin', 'wardcc-agent'), script.replace('\nexec', `\necho $$ >>'${counter}'\nexec`));
   const results = await Promise.all(Array.from({ length: 40 }, () => compile(bench)));
-  for (const result of results) t.deepEqual(result, { code: 0, signal: null, stdout: 'from the farm', stderr: '' });
+  for (const result of results) t.deepEqual(result, exited(0, { stdout: 'from the farm' }));
   t.is(readFileSync(counter, 'utf8').trim().split('\n').length, 1);
   t.is((await ask(bench, { command: 'stats' })).jobs.remote, 40);
 });
 
 test('the agent starts with a clean environment, in /, in a session of its own, with nothing of the build open', async (t) => {
   const bench = await createBench(t);
-  await compile(bench, { LD_LIBRARY_PATH: '/nowhere', NODE_OPTIONS: '--throw-deprecation', SECRET: 'x', USER: 'me', XDG_RUNTIME_DIR: '/xdg', WARDCC_HOSTS: 'h' });
+  const dropped = { LD_LIBRARY_PATH: '/nowhere', NODE_OPTIONS: '--throw-deprecation', SECRET: 'x', WARDCC_HOSTS: 'h' };
+  await compile(bench, { ...dropped, USER: 'me', XDG_RUNTIME_DIR: '/xdg' });
   const pid = await pidOf(bench);
   const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').filter((entry) => entry !== '');
-  t.deepEqual(environment.map((entry) => entry.split('=')[0]).sort(), ['HOME', 'PATH', 'USER', 'WARDCC_RUNTIME_DIR', 'XDG_RUNTIME_DIR', 'PWD'].sort());
+  // The shell of the start script adds PWD.
+  const names = environment.map((entry) => entry.split('=')[0]).sort();
+  t.deepEqual(names, ['HOME', 'PATH', 'PWD', 'USER', 'WARDCC_RUNTIME_DIR', 'XDG_RUNTIME_DIR']);
   t.true(environment.includes('PATH=/usr/bin:/bin'));
   t.is(readlinkSync(`/proc/${pid}/cwd`), '/');
   const descriptors = ['0', '1', '2', '3'].map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
@@ -59,7 +66,8 @@ test('SIGUSR1 does not open a debugger in the agent', async (t) => {
   const bench = await createBench(t);
   await compile(bench);
   const pid = await pidOf(bench);
-  const sockets = (): number => readdirSync(`/proc/${pid}/fd`).filter((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('socket:')).length;
+  const descriptors = (): string[] => readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+  const sockets = (): number => descriptors().filter((target) => target.startsWith('socket:')).length;
   const before = sockets();
   process.kill(pid, 'SIGUSR1');
   await new Promise((resolve) => setTimeout(resolve, 300));
@@ -101,9 +109,9 @@ test('an agent killed in mid-job leaves no temporary; the compiler runs here, un
   const script = { outputs: [{ path: join(bench.work, 'a.o'), text: 'half' }], crash: true };
   writeFileSync(join(bench.work, 'cc'), '#!/bin/sh\necho compiled here\n', { mode: 0o755 });
   const local = await bench.run(['./cc', '-c', 'a.c'], { script, env: { WARDCC_FALLBACK: 'infra' } });
-  t.deepEqual(local, { code: 0, signal: null, stdout: 'compiled here\n', stderr: '' });
+  t.deepEqual(local, exited(0, { stdout: 'compiled here\n' }));
   const never = await bench.run(['./cc', '-c', 'a.c'], { script });
-  t.deepEqual(never, { code: 116, signal: null, stdout: '', stderr: "wardcc: the agent ended before the job did; nothing was compiled, because fallback is 'never'\n" });
+  t.deepEqual(never, refusal('the agent ended before the job did'));
   t.deepEqual(readdirSync(bench.work).sort(), ['a.c', 'cc']);
 });
 
@@ -111,8 +119,7 @@ test('without an agent the compiler runs here; the mirrored setting or WARDCC_FA
   const bench = await createBench(t);
   rmSync(join(bench.directory, 'bin', 'wardcc-agent'));
   t.is((await compile(bench, { WARDCC_FALLBACK: '' })).code, 0);
-  const refusal = "wardcc: there is no wardcc-agent beside wardcc; nothing was compiled, because fallback is 'never'\n";
-  t.deepEqual(await compile(bench), { code: 116, signal: null, stdout: '', stderr: refusal });
+  t.deepEqual(await compile(bench), refusal('there is no wardcc-agent beside wardcc'));
 
   bench.agentArguments('--fallback', 'never');
   await compile(bench);
@@ -137,17 +144,30 @@ test('an agent that does not come up is waited for once, not by every compile', 
   t.true(Date.now() - again < 1500);
 });
 
+test('an agent that comes up late is not waited for, and serves the compiles after it', async (t) => {
+  const bench = await createBench(t);
+  bench.agentArguments('--start-ms', '3000');
+  t.is((await compile(bench, { WARDCC_FALLBACK: 'infra' })).stdout, '');
+  t.true(await eventually(async () => (await ask(bench, { command: 'stats' })) !== undefined));
+  t.is((await compile(bench)).stdout, 'from the farm');
+});
+
+const noDirectory = 'the runtime directory is a link or no directory: remove it, or choose another with WARDCC_RUNTIME_DIR';
+const makeOpen = (path: string): void => {
+  mkdirSync(path);
+  chmodSync(path, 0o755);
+};
 const hostile: [string, (path: string) => void, string][] = [
-  ['a link', (path) => symlinkSync('/tmp', path), 'the runtime directory is a link or no directory: remove it, or choose another with WARDCC_RUNTIME_DIR'],
-  ['a file', (path) => writeFileSync(path, ''), 'the runtime directory is a link or no directory: remove it, or choose another with WARDCC_RUNTIME_DIR'],
-  ['open to others', (path) => { mkdirSync(path); chmodSync(path, 0o755); }, 'the runtime directory is open to others: its mode must be 0700'],
+  ['a link', (path) => symlinkSync('/tmp', path), noDirectory],
+  ['a file', (path) => writeFileSync(path, ''), noDirectory],
+  ['open to others', makeOpen, 'the runtime directory is open to others: its mode must be 0700'],
 ];
 
 for (const [what, make, why] of hostile) {
   test(`a runtime directory that is ${what} is not used`, async (t) => {
     const bench = await createBench(t);
     make(bench.runtime);
-    t.deepEqual(await compile(bench), { code: 116, signal: null, stdout: '', stderr: `wardcc: ${why}; nothing was compiled, because fallback is 'never'\n` });
+    t.deepEqual(await compile(bench), refusal(why));
     t.is((await compile(bench, { WARDCC_FALLBACK: 'infra' })).code, 0);
     t.is(statSync(join(bench.work, 'a.o')).isFile(), true);
   });

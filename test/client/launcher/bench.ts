@@ -47,6 +47,14 @@ export interface Bench {
   agentArguments(...args: string[]): void;
 }
 
+/** Whose agent is meant: the runtime directory and the home. */
+export type Place = Pick<Bench, 'runtime' | 'directory'>;
+
+/** The end of a process that printed no more than this. */
+export const exited = (code: number, printed: { stdout?: string; stderr?: string } = {}): Ended => ({
+  code, signal: null, stdout: '', stderr: '', ...printed,
+});
+
 const builds = new Map<string, Promise<string>>();
 
 /** The launcher of a build, compiled once in this process. */
@@ -75,7 +83,7 @@ export const ended = (child: ChildProcess): Promise<Ended> =>
   });
 
 /** What the agent of a bench answers to a control request; undefined if there is none. */
-export const ask = async (bench: Pick<Bench, 'runtime' | 'directory'>, request: object, { build = 'test', config = '' } = {}): Promise<any> => {
+export const ask = async (bench: Place, request: object, { build = 'test', config = '' } = {}): Promise<any> => {
   const place = openMeetingPlace({ HOME: bench.directory, WARDCC_RUNTIME_DIR: bench.runtime, WARDCC_CONFIG: config }, build);
   return new Promise((resolve) => {
     const socket = connect(place.file('sock'));
@@ -92,7 +100,7 @@ export const ask = async (bench: Pick<Bench, 'runtime' | 'directory'>, request: 
 };
 
 /** Ends the agent of a bench, and waits until it is gone. */
-export const stop = async (bench: Pick<Bench, 'runtime' | 'directory'>, which: { build?: string; config?: string } = {}): Promise<void> => {
+export const stop = async (bench: Place, which: { build?: string; config?: string } = {}): Promise<void> => {
   await ask(bench, { command: 'stop' }, which);
   await eventually(async () => (await ask(bench, { command: 'stats' }, which)) === undefined);
 };
@@ -115,11 +123,12 @@ export const createBench = async (t: ExecutionContext<unknown>, build = 'test'):
   mkdirSync(work);
   cpSync(built, launcher);
   writeFileSync(join(work, 'a.c'), 'int a;\n');
-  const base: NodeJS.ProcessEnv = { PATH: process.env['PATH'], HOME: directory, WARDCC_RUNTIME_DIR: join(directory, 'run'), WARDCC_FALLBACK: 'never' };
+  const runtime = join(directory, 'run');
+  const base: NodeJS.ProcessEnv = { PATH: process.env['PATH'], HOME: directory, WARDCC_RUNTIME_DIR: runtime, WARDCC_FALLBACK: 'never' };
   const bench: Bench = {
     directory,
     work,
-    runtime: join(directory, 'run'),
+    runtime,
     launcher,
     start: (args, { env = {}, cwd = work, script, program = launcher, argv0 } = {}) => {
       const variables = { ...base, ...(script === undefined ? {} : { WARDCC_TEST: JSON.stringify(script) }), ...env };
@@ -129,7 +138,8 @@ export const createBench = async (t: ExecutionContext<unknown>, build = 'test'):
     agentArguments: (...args) => {
       const quoted = args.map((word) => `'${word}'`).join(' ');
       const program = join(repository, 'test/client/agent/scripted-agent.ts');
-      writeFileSync(join(directory, 'bin', 'wardcc-agent'), `#!/bin/sh\nexec '${process.execPath}' --disable-sigusr1 '${program}' --build-id '${build}' ${quoted}\n`);
+      const command = `exec '${process.execPath}' --disable-sigusr1 '${program}' --build-id '${build}' ${quoted}`;
+      writeFileSync(join(directory, 'bin', 'wardcc-agent'), `#!/bin/sh\n${command}\n`);
       chmodSync(join(directory, 'bin', 'wardcc-agent'), 0o755);
     },
   };

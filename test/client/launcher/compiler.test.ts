@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { createBench, ended, type Bench } from './bench.ts';
+import { createBench, exited, type Bench } from './bench.ts';
 
 /** A compiler that says how it was called. */
 const fakeCompiler = (path: string, name = 'fake'): void => writeFileSync(path, `#!/bin/sh\necho ${name} "$@"\n`, { mode: 0o755 });
@@ -15,7 +15,7 @@ test('becomes the compiler at once when the command has neither -c, -S nor a res
   noAgent(bench);
   fakeCompiler(join(bench.work, 'cc'));
   for (const args of [['a.o', '-o', 'a'], ['-E', 'a.c'], ['--version'], ['-print-search-dirs'], []]) {
-    t.deepEqual(await bench.run(['./cc', ...args]), { code: 0, signal: null, stdout: `${['fake', ...args].join(' ')}\n`, stderr: '' });
+    t.deepEqual(await bench.run(['./cc', ...args]), exited(0, { stdout: `${['fake', ...args].join(' ')}\n` }));
   }
   for (const args of [['-c', 'a.c'], ['a.c', '-S'], ['@list'], ['--compile', 'a.c']]) {
     t.is((await bench.run(['./cc', ...args])).code, 116);
@@ -36,7 +36,8 @@ test('becomes the compiler in a deleted directory', async (t) => {
   fakeCompiler(join(bench.directory, 'cc'));
   const gone = join(bench.work, 'gone');
   mkdirSync(gone);
-  const result = await ended(bench.start(['-c', `rmdir "$PWD" && '${bench.launcher}' '${join(bench.directory, 'cc')}' -c a.c`], { program: '/bin/sh', cwd: gone }));
+  const command = `rmdir "$PWD" && '${bench.launcher}' '${join(bench.directory, 'cc')}' -c a.c`;
+  const result = await bench.run(['-c', command], { program: '/bin/sh', cwd: gone });
   t.is(result.stdout, 'fake -c a.c\n');
 });
 
@@ -86,14 +87,14 @@ test('with nothing but itself in PATH says so and exits with 110', async (t) => 
   mkdirSync(links);
   symlinkSync(bench.launcher, join(links, 'gcc'));
   const result = await bench.run(['-c', 'a.c'], { program: 'gcc', env: { PATH: links } });
-  t.deepEqual(result, { code: 110, signal: null, stdout: '', stderr: 'wardcc: gcc: no such compiler in PATH besides wardcc itself\n' });
+  t.deepEqual(result, exited(110, { stderr: 'wardcc: gcc: no such compiler in PATH besides wardcc itself\n' }));
 });
 
 test('a compiler that does not exist ends with 110, one that may not be executed with 126', async (t) => {
   const bench = await createBench(t);
   t.is((await bench.run(['no-such-compiler', '-c', 'a.c'])).code, 110);
-  t.deepEqual(await bench.run(['/no/such/gcc', 'a.o']), { code: 110, signal: null, stdout: '', stderr: 'wardcc: /no/such/gcc: No such file or directory\n' });
-  t.deepEqual(await bench.run(['./a.c', 'a.o']), { code: 126, signal: null, stdout: '', stderr: 'wardcc: ./a.c: Permission denied\n' });
+  t.deepEqual(await bench.run(['/no/such/gcc', 'a.o']), exited(110, { stderr: 'wardcc: /no/such/gcc: No such file or directory\n' }));
+  t.deepEqual(await bench.run(['./a.c', 'a.o']), exited(126, { stderr: 'wardcc: ./a.c: Permission denied\n' }));
 });
 
 test('a script in PATH that calls wardcc again and again is stopped', async (t) => {
@@ -112,7 +113,7 @@ test('runs a script without #! as a shell does', async (t) => {
 
 test('the real gcc makes the same object through wardcc as without it', async (t) => {
   const bench = await createBench(t);
-  t.deepEqual(await bench.run(['gcc', '-c', '-O2', 'a.c'], { script: { how: 'local' } }), { code: 0, signal: null, stdout: '', stderr: '' });
+  t.deepEqual(await bench.run(['gcc', '-c', '-O2', 'a.c'], { script: { how: 'local' } }), exited(0));
   execFileSync('gcc', ['-c', '-O2', 'a.c', '-o', 'plain.o'], { cwd: bench.work });
   t.deepEqual(readFileSync(join(bench.work, 'a.o')), readFileSync(join(bench.work, 'plain.o')));
 });

@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, readdirSync, readlinkSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync, existsSync, linkSync, mkdirSync, readFileSync, readdirSync, readlinkSync, renameSync, statSync, symlinkSync, writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { ask, createBench, eventually } from './bench.ts';
+import { ask, createBench, eventually, exited } from './bench.ts';
 
 const leftovers = (directory: string): string[] => readdirSync(directory).filter((name) => name.startsWith('.wardcc'));
 const isRoot = process.geteuid!() === 0;
@@ -11,9 +13,15 @@ test('writes what a server made, silently, with the mode the umask allows', asyn
   const { run, work } = await createBench(t);
   const object = join(work, 'a.o');
   const result = await run(['gcc', '-c', 'a.c'], {
-    script: { outputs: [{ path: object, text: 'object' }, { path: join(work, 'a.d'), text: 'a.o: a.c\n' }, { path: 'run.sh', mode: 0o777, text: '#' }] },
+    script: {
+      outputs: [
+        { path: object, text: 'object' },
+        { path: join(work, 'a.d'), text: 'a.o: a.c\n' },
+        { path: 'run.sh', mode: 0o777, text: '#' },
+      ],
+    },
   });
-  t.deepEqual(result, { code: 0, signal: null, stdout: '', stderr: '' });
+  t.deepEqual(result, exited(0));
   t.is(readFileSync(object, 'utf8'), 'object');
   t.is(readFileSync(join(work, 'a.d'), 'utf8'), 'a.o: a.c\n');
   const mask = process.umask();
@@ -69,8 +77,9 @@ test('lets the compiler do it where the target is a fifo or /dev/null', async (t
   execFileSync('mkfifo', [join(work, 'pipe')]);
   writeFileSync(join(work, 'cc'), '#!/bin/sh\necho compiled here\n', { mode: 0o755 });
   for (const path of [join(work, 'pipe'), '/dev/null']) {
-    const result = await run(['./cc', '-c', 'a.c'], { script: { outputs: [{ path: join(work, 'a.d'), text: 'd' }, { path, text: 'new' }] } });
-    t.deepEqual(result, { code: 0, signal: null, stdout: 'compiled here\n', stderr: '' });
+    const outputs = [{ path: join(work, 'a.d'), text: 'd' }, { path, text: 'new' }];
+    const result = await run(['./cc', '-c', 'a.c'], { script: { outputs } });
+    t.deepEqual(result, exited(0, { stdout: 'compiled here\n' }));
   }
   t.true(statSync('/dev/null').isCharacterDevice());
   t.deepEqual(leftovers(work), []);
@@ -79,7 +88,8 @@ test('lets the compiler do it where the target is a fifo or /dev/null', async (t
 
 test('names the output and exits with 1 where its directory is missing', async (t) => {
   const { run, work } = await createBench(t);
-  const result = await run(['gcc', '-c', 'a.c'], { script: { outputs: [{ path: join(work, 'a.o'), text: 'x' }, { path: join(work, 'no/a.d'), text: 'd' }] } });
+  const outputs = [{ path: join(work, 'a.o'), text: 'x' }, { path: join(work, 'no/a.d'), text: 'd' }];
+  const result = await run(['gcc', '-c', 'a.c'], { script: { outputs } });
   t.is(result.code, 1);
   t.is(result.stderr, `gcc: fatal error: cannot write ${join(work, 'no/a.d')}: No such file or directory\ncompilation terminated.\n`);
   t.deepEqual(readdirSync(work), ['a.c']);
@@ -98,11 +108,13 @@ test('writes in place where the directory is read-only but the file is not', asy
   const inode = statSync(join(sealed, 'a.o')).ino;
   chmodSync(sealed, 0o555);
   t.teardown(() => chmodSync(sealed, 0o755));
-  const written = await run([...before, 'gcc', '-c', 'a.c'], { program, script: { outputs: [{ path: join(sealed, 'a.o'), text: 'new' }] } });
-  t.deepEqual(written, { code: 0, signal: null, stdout: '', stderr: '' });
+  const compile = (name: string): ReturnType<typeof run> =>
+    run([...before, 'gcc', '-c', 'a.c'], { program, script: { outputs: [{ path: join(sealed, name), text: 'new' }] } });
+  const written = await compile('a.o');
+  t.deepEqual(written, exited(0));
   t.is(readFileSync(join(sealed, 'a.o'), 'utf8'), 'new');
   t.is(statSync(join(sealed, 'a.o')).ino, inode);
-  const refused = await run([...before, 'gcc', '-c', 'a.c'], { program, script: { outputs: [{ path: join(sealed, 'b.o'), text: 'new' }] } });
+  const refused = await compile('b.o');
   t.is(refused.code, 1);
   t.is(refused.stderr, `gcc: fatal error: cannot write ${join(sealed, 'b.o')}: Permission denied\ncompilation terminated.\n`);
 });
@@ -111,7 +123,8 @@ test('says that the disk is full, as the compiler would, and leaves no temporary
   const { run, work, launcher, agentArguments } = await createBench(t);
   agentArguments('--idle-ms', '300');
   mkdirSync(join(work, 'full'));
-  const result = await run(['-rm', 'sh', '-c', `mount -t tmpfs -o size=64k none full && cd full && '${launcher}' gcc -c ../a.c; echo $?; ls -A`], {
+  const command = `mount -t tmpfs -o size=64k none full && cd full && '${launcher}' gcc -c ../a.c; echo $?; ls -A`;
+  const result = await run(['-rm', 'sh', '-c', command], {
     program: 'unshare',
     script: { outputs: [{ path: 'a.o', bytes: 1_000_000 }] },
   });
@@ -130,15 +143,20 @@ test('leaves the old output and no temporary where the file cannot be written to
   t.is(result.stderr, `gcc: fatal error: cannot write ${join(work, 'a.o')}: File too large\ncompilation terminated.\n`);
   t.is(readFileSync(join(work, 'a.o'), 'utf8'), 'old');
   t.deepEqual(leftovers(work), []);
-  const killed = await run(['-c', `ulimit -f 100; exec '${launcher}' gcc -c a.c`], { program: '/bin/sh', script: { outputs: [{ path: 'b.o', bytes: 1_000_000 }] } });
+  const killed = await run(['-c', `ulimit -f 100; exec '${launcher}' gcc -c a.c`], {
+    program: '/bin/sh',
+    script: { outputs: [{ path: 'b.o', bytes: 1_000_000 }] },
+  });
   t.is(killed.signal, 'SIGXFSZ');
   t.deepEqual(leftovers(work), []);
 });
 
 test('discards outputs that came before the agent said no', async (t) => {
   const { run, work } = await createBench(t);
-  const result = await run(['gcc', '-c', 'a.c'], { script: { outputs: [{ path: join(work, 'a.o'), text: 'x' }], how: 'denied', message: 'wardcc: refused by rule 7\n', exit: 113 } });
-  t.deepEqual(result, { code: 113, signal: null, stdout: '', stderr: 'wardcc: refused by rule 7\n' });
+  const result = await run(['gcc', '-c', 'a.c'], {
+    script: { outputs: [{ path: join(work, 'a.o'), text: 'x' }], how: 'denied', message: 'wardcc: refused by rule 7\n', exit: 113 },
+  });
+  t.deepEqual(result, exited(113, { stderr: 'wardcc: refused by rule 7\n' }));
   t.deepEqual(readdirSync(work), ['a.c']);
 });
 
@@ -146,7 +164,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   test(`removes temporaries and dies of ${signal}, and the job is cancelled`, async (t) => {
     const bench = await createBench(t);
     const { start, work } = bench;
-    const child = start(['gcc', '-c', 'a.c'], { script: { outputs: [{ path: join(work, 'a.o'), text: 'x' }], until: join(work, 'never') } });
+    const script = { outputs: [{ path: join(work, 'a.o'), text: 'x' }], until: join(work, 'never') };
+    const child = start(['gcc', '-c', 'a.c'], { script });
     const end = new Promise((resolve) => child.once('close', (code, name) => resolve([code, name])));
     t.true(await eventually(() => leftovers(work).length === 1));
     child.kill(signal);
