@@ -35,6 +35,8 @@ interface Explosion {
   readonly lines: ConfLine[];
   /** As they were read, the first is gitolite.conf. */
   readonly files: string[];
+  /** Directories in which another file could become one that is included. */
+  readonly directories: string[];
 }
 
 const matching = async (pattern: string, directory: string, at: string): Promise<string[]> => {
@@ -53,7 +55,7 @@ const matching = async (pattern: string, directory: string, at: string): Promise
  */
 export const readLines = async (file: string): Promise<Explosion> => {
   const directory = dirname(file);
-  const result: Explosion = { lines: [], files: [] };
+  const result: Explosion = { lines: [], files: [], directories: [] };
   const seen = new Set<string>();
   // A block may begin in one file and end in another.
   let isSkipped = false;
@@ -81,6 +83,7 @@ export const readLines = async (file: string): Promise<Explosion> => {
       if (verb === 'subconf') reject(at, 'delegation by subconf is not supported: name the files with include');
       const [, , pattern] = quoted.exec(rest) ?? [];
       if (pattern === undefined) return reject(at, 'the file of an include stands in quotes');
+      if (/[*?]/.test(pattern)) result.directories.push(join(directory, dirname(pattern.replace(/[*?].*$/s, '*'))));
       for (const name of await matching(pattern, directory, at)) await read(join(directory, name));
     }
   };

@@ -32,8 +32,8 @@ export const gitoliteReader = ({ file, repository, ref = 'any' }: GitoliteOption
     kind: 'gitolite',
     files,
     async read(): Promise<Membership> {
-      const { lines, files: found } = await readLines(file);
-      files.splice(0, files.length, ...found);
+      const { lines, files: found, directories } = await readLines(file);
+      files.splice(0, files.length, ...found, ...directories);
       const rules = rulesFor(parseConf(lines), repository);
       const users = usersOf(rules);
       const isOpen = mayWrite(rules, nobodyInParticular, fullRef);

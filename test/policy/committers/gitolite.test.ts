@@ -52,7 +52,7 @@ test('the source knows who may push to its branch, through includes and groups',
   const reader = gitoliteReader({ file, repository: 'paint', ref: 'master' });
   const membership = await reader.read();
   t.deepEqual(membership.names, ['alice', 'ann']);
-  t.deepEqual(reader.files, [file, join(people, 'dev.conf')]);
+  t.deepEqual(reader.files, [file, join(people, 'dev.conf'), people]);
   t.false(membership.has('bob'));
   t.deepEqual((await gitoliteReader({ file, repository: 'paint' }).read()).names, ['alice', 'ann', 'bob']);
   t.deepEqual((await gitoliteReader({ file, repository: 'other' }).read()).names, []);
