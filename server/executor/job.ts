@@ -20,6 +20,7 @@ import { decodeTree, type TreeEntry } from '../../protocol/tree.ts';
 import { bwrapArguments } from '../sandbox/bwrap.ts';
 import { resourceLimits } from '../sandbox/limits.ts';
 import type { Counters } from '../sandbox/meter.ts';
+import { printedBytes } from '../sandbox/slot.ts';
 import { readStage, type StageTop } from '../sandbox/stage.ts';
 import { collectResults, noResults, type Results } from './collect.ts';
 import { outermost, resolveDirectory } from './paths-in-tree.ts';
@@ -86,7 +87,7 @@ export class Job {
     tree.watch(writable);
 
     const before = this.#slot.limit(request.limits, encodedTree.length + sizeOf(entries));
-    const [out, err] = ['stdout', 'stderr'].map((name) => openFresh(`${this.#slot.work}/${name}`)) as [number, number];
+    const [out, err] = ['stdout', 'stderr'].map((name) => openFresh(`${this.#slot.printed}/${name}`)) as [number, number];
     try {
       const end = await this.#runSandbox(request, entries, stageTops, writable, out, err);
       const done = { type: 'done' as const, status: { code: end.exit ?? 1, signal: 0 }, usage: end.usage };
@@ -135,7 +136,7 @@ export class Job {
       ...end,
       stderr: end.exit === 0 ? '' : readWords(err),
       diagnosticsBytes: fstatSync(out).size + fstatSync(err).size,
-      diagnosticsLimit: this.#request.limits.diagnosticsBytes,
+      diagnosticsLimit: Math.min(this.#request.limits.diagnosticsBytes, printedBytes / 2),
       counted: { oomKills: after.oomKills - before.oomKills, forksRefused: after.forksRefused - before.forksRefused },
       profile: this.#slot.profile,
     });

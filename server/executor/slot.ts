@@ -1,5 +1,5 @@
 /**
- * What an executor has for all its jobs: the two file systems that `wardcc-slot` mounted, the seccomp filter, the hold on its control group.
+ * What an executor has for all its jobs: the file systems that `wardcc-slot` mounted, the seccomp filter, the hold on its control group.
  *
  * @module
  */
@@ -31,6 +31,7 @@ export class Slot {
   readonly profile: Profile;
   readonly work: string;
   readonly temporary: string;
+  readonly printed: string;
   readonly tree: InputTree;
   readonly seccompFile: string;
   readonly bubblewrap = bubblewrap;
@@ -45,6 +46,7 @@ export class Slot {
     const places = slotPlaces(realpathSync(directory));
     this.work = places.work;
     this.temporary = places.temporary;
+    this.printed = places.printed;
     mkdirSync(`${this.work}/tree`, { mode: 0o755 });
     this.tree = new InputTree(`${this.work}/tree`);
     this.seccompFile = `${this.work}/seccomp.bpf`;

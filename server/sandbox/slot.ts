@@ -11,7 +11,7 @@ import { procsFiles, type SlotGroup, type SlotOwner } from './cgroup.ts';
 export interface SlotOptions {
   /** The slot's own directory: exists, and its owner is the slot's user. */
   readonly directory: string;
-  /** Size of each of the slot's two file systems: the input tree with the outputs, and the temporary directory. */
+  /** Size of each of the slot's two large file systems: the input tree with the outputs, and the temporary directory. */
   readonly bytes: number;
   readonly inodes: number;
   /** Absent only without cgroups (`strict-rlimit`). */
@@ -20,8 +20,15 @@ export interface SlotOptions {
   readonly owner?: SlotOwner | undefined;
 }
 
-/** The slot's two file systems, as the executor finds them. */
-export const slotPlaces = (directory: string): { work: string; temporary: string } => ({ work: join(directory, 'work'), temporary: join(directory, 'tmp') });
+/** The slot's file systems, as the executor finds them. What is printed has its own: a job that fills the others can still say so. */
+export const slotPlaces = (directory: string): { work: string; temporary: string; printed: string } => ({
+  work: join(directory, 'work'),
+  temporary: join(directory, 'tmp'),
+  printed: join(directory, 'printed'),
+});
+
+/** The most that a job can print, whatever its limit is. */
+export const printedBytes = 64 * 2 ** 20;
 
 const executorMain = (): string => {
   const here = import.meta.url;
@@ -33,13 +40,14 @@ const nodeOptions = ['--disable-sigusr1', '--max-old-space-size=64', '--max-semi
 
 /** Program and arguments; the configuration line goes to its standard input. `command` is what runs in the slot, by default the executor. */
 export const slotCommand = (options: SlotOptions, command: readonly string[] = [process.execPath, ...nodeOptions, executorMain()]): { file: string; args: string[] } => {
-  const { work, temporary } = slotPlaces(options.directory);
+  const { work, temporary, printed } = slotPlaces(options.directory);
   const { group, owner } = options;
   return {
     file: join(nativeDirectory(), 'wardcc-slot'),
     args: [
       ...(group === undefined ? [] : procsFiles(group).flatMap((file) => ['--cgroup', file])),
       ...[work, temporary].flatMap((directory) => ['--tmpfs', directory, String(options.bytes), String(options.inodes)]),
+      ...['--tmpfs', printed, String(printedBytes), '16'],
       ...(owner === undefined ? [] : ['--uid', String(owner.uid), '--gid', String(owner.gid)]),
       ...['--limit', 'nofile', '4096'],
       '--',
