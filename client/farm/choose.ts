@@ -1,6 +1,7 @@
 /**
- * Which of the servers that were asked gets the job: who has the result, or is making it already; then home if it offers, else the best offer. Another server's offer waits a moment for
- * home's answer, because home has the job's files. Commit late: the losers are released only when somebody has offered.
+ * Which of the servers that were asked gets the job: who has the result, or is making it already; then home if it offers, else the
+ * best offer. Another server's offer waits a moment for home's answer, because home has the job's files. Commit late: the losers
+ * are released only when somebody has offered.
  *
  * @module
  */
@@ -25,13 +26,19 @@ const best = (attempts: readonly Attempt[], graceOver: boolean): Attempt | undef
 /**
  * Resolves to the attempt to start; the others are released.
  *
+ * @param late makes one more attempt, once its server can be asked; not called when the job has its place by then
  * @throws WardError the first failure when all have failed; the signal's reason when it is aborted
  */
-export const choose = (attempts: readonly Attempt[], signal: AbortSignal): Promise<Attempt> =>
+export const choose = (
+  first: readonly Attempt[], signal: AbortSignal, late?: Promise<() => Attempt | undefined>,
+): Promise<Attempt> =>
   new Promise((resolve, reject) => {
+    const attempts = [...first];
+    let settled = false;
     let graceOver = false;
     let grace: NodeJS.Timeout | undefined;
     const settle = (): void => {
+      settled = true;
       clearTimeout(grace);
       signal.removeEventListener('abort', abort);
       for (const attempt of attempts) attempt.onChange = () => {};
@@ -61,7 +68,15 @@ export const choose = (attempts: readonly Attempt[], signal: AbortSignal): Promi
         }, homeGraceMs);
       }
     };
+    const join = (attempt: Attempt | undefined): void => {
+      if (attempt === undefined) return;
+      attempts.push(attempt);
+      attempt.onChange = look;
+      look();
+    };
     for (const attempt of attempts) attempt.onChange = look;
+    // A server that cannot be asked after all leaves the others as they are.
+    late?.then((ask) => settled || join(ask()), () => {});
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) abort();
     else look();

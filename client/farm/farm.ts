@@ -11,6 +11,7 @@ import type { FallbackSetting, FarmView, HostStatus, PingAnswer, WhoAmI } from '
 import { withEnvironment, type ClientConfig } from '../config.ts';
 import { fixedConfig, type ConfigSource } from '../config-watch.ts';
 import { Attempt, type FarmJob, type FarmResult } from './attempt.ts';
+import { findCandidates, type Candidates } from './candidates.ts';
 import { choose } from './choose.ts';
 import { mostHelpful } from './failure.ts';
 import { rank } from './rendezvous.ts';
@@ -68,6 +69,15 @@ export class Farm implements FarmView {
     }
   }
 
+  /** Bytes of results that this machine keeps. */
+  get cacheBytes(): number {
+    try {
+      return this.#config.current().cacheBytes;
+    } catch {
+      return 0;
+    }
+  }
+
   /**
    * Has a job done. The compiler's own failure is a result.
    *
@@ -79,14 +89,16 @@ export class Farm implements FarmView {
     const failures: WardError[] = [];
     let order = rank(sessions, probe.tree, ({ host }) => host.name);
     for (let tried = 0; tried < tries && order.length > 0; tried++) {
-      const asked = await this.#candidates(order, probe, options.canary, signal, failures);
-      if (asked.length === 0) break;
+      const fit = order.filter((session) => !this.#isFull(session, failures) && !this.#isUnfit(session, probe, failures));
+      const asked = await findCandidates(fit, { probe, canary: options.canary }, signal, failures);
+      const home = asked.now[0];
+      if (home === undefined) break;
       try {
         return await this.#place(asked, probe, job, signal);
       } catch (thrown) {
         const error = toWardError(thrown);
         failures.push(error);
-        const failed = asked.find(({ host }) => host.name === error.at) ?? asked[0]!;
+        const failed = order.find(({ host }) => host.name === error.at) ?? home;
         if (toolchainErrors.has(error.code)) {
           this.#unfit.set(`${failed.host.name}\0${probe.toolchain}`, { until: performance.now() + toolchainRestMs, error });
         }
@@ -153,46 +165,6 @@ export class Farm implements FarmView {
     return config.servers.map((host) => this.#sessions.get(host, config));
   }
 
-  /**
-   * The job's home and one more. Home is the first server in order that is reachable and has the compiler; that one is waited for, the
-   * second only if it is connected already.
-   */
-  async #candidates(
-    order: readonly Session[], probe: Probe, canary: string | undefined, signal: AbortSignal, failures: WardError[],
-  ): Promise<Session[]> {
-    const fit = order.filter((session) => !this.#isFull(session, failures) && !this.#isUnfit(session, probe, failures));
-    // All connect at once: the wait for the first must not be followed by one for the second.
-    const opening = new Map(fit.slice(0, tries).map((session) => [session, session.ready()]));
-    for (const connection of opening.values()) connection.catch(() => {});
-    const found: Session[] = [];
-    for (const session of fit) {
-      if (found.length === 2) break;
-      if (found.length === 1 && session.connection === undefined) continue;
-      const { name } = session.host;
-      try {
-        const { welcome } = session.connection ?? await (opening.get(session) ?? session.ready());
-        if (signal.aborted) throw new WardError('cancelled', 'The job was cancelled.');
-        const offered = welcome.toolchains.find(({ digest }) => digest === probe.toolchain);
-        if (offered === undefined) {
-          throw new WardError(
-            'toolchain-unknown', `The server ${name} does not have exactly this compiler (${probe.compiler}).`, { at: name },
-          );
-        }
-        if (canary !== undefined && offered.canary !== canary) {
-          throw new WardError(
-            'toolchain-unknown', `The compiler ${probe.compiler} makes other objects on the server ${name} than here.`, { at: name },
-          );
-        }
-        found.push(session);
-      } catch (thrown) {
-        const error = toWardError(thrown);
-        if (error.code === 'cancelled') throw error;
-        failures.push(error);
-      }
-    }
-    return found;
-  }
-
   #isFull({ host, running }: Session, failures: WardError[]): boolean {
     if (host.slots === undefined || running < host.slots) return false;
     failures.push(new WardError('busy', `This client sends ${host.name} no more than ${host.slots} jobs at once.`, { at: host.name }));
@@ -211,19 +183,21 @@ export class Farm implements FarmView {
     return false;
   }
 
-  async #place(asked: readonly Session[], probe: Probe, job: FarmJob, signal: AbortSignal): Promise<FarmResult> {
-    const leave = asked.map((session) => session.enter());
+  async #place({ now, late }: Candidates, probe: Probe, job: FarmJob, signal: AbortSignal): Promise<FarmResult> {
+    const leave = new Map<string, () => void>();
+    const ask = (session: Session): Attempt | undefined => {
+      const { connection, host } = session;
+      if (connection === undefined) return undefined;
+      leave.set(host.name, session.enter());
+      return new Attempt(host.name, connection, probe, job);
+    };
     try {
-      const attempts: Attempt[] = [];
-      for (const session of asked) {
-        const connection = session.connection;
-        if (connection !== undefined) attempts.push(new Attempt(session.host.name, connection, probe, job));
-      }
+      const attempts = now.map(ask).filter((attempt) => attempt !== undefined);
       if (attempts.length === 0) {
-        throw new WardError('session-lost', 'The session ended before the job began.', { at: asked[0]!.host.name });
+        throw new WardError('session-lost', 'The session ended before the job began.', { at: now[0]!.host.name });
       }
-      const chosen = await choose(attempts, signal);
-      asked.forEach((session, index) => session.host.name === chosen.server || leave[index]!());
+      const chosen = await choose(attempts, signal, late?.then((session) => () => ask(session)));
+      for (const [server, undo] of leave) if (server !== chosen.server) undo();
       const abort = (): void => chosen.release(new WardError('cancelled', 'The job was cancelled.'));
       signal.addEventListener('abort', abort, { once: true });
       try {
@@ -232,7 +206,7 @@ export class Farm implements FarmView {
         signal.removeEventListener('abort', abort);
       }
     } finally {
-      for (const undo of leave) undo();
+      for (const undo of leave.values()) undo();
     }
   }
 }

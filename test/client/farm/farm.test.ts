@@ -10,7 +10,7 @@ import { answerWith, canary, inputs, sha256, testFarm, testJob } from './server.
 const never = new AbortController().signal;
 
 const result = (outputs: Result['outputs'], sizes: { stdout?: number; stderr?: number } = {}): Result => ({
-  type: 'result', cached: false, status: { code: 0, signal: 0 }, stdout: sizes.stdout ?? 0, stderr: sizes.stderr ?? 0, outputs,
+  type: 'result', cached: false, keep: true, status: { code: 0, signal: 0 }, stdout: sizes.stdout ?? 0, stderr: sizes.stderr ?? 0, outputs,
   usage: { wallMs: 1, userMs: 1, systemMs: 0, maxRssKb: 1 }, server: 'test',
 });
 
@@ -172,6 +172,26 @@ test('while home has a line, an offer from another server wins and home is relea
   await farm.hosts({});
   for (let salt = 0; salt < 8; salt++) t.is((await farm.compile(testJob({}, `${salt}`), never)).server, idle.name);
   await until(() => released > 0 && released === busy.probes.length);
+});
+
+test('a job in home’s line goes to a server that could be reached only later', async (t) => {
+  const setup = await testFarm(t);
+  const busy = await setup.start({ job: (stream) => stream.send({ type: 'busy', position: 3 }) });
+  const slow = await setup.start({ upgrade: () => delay(300, true) });
+  const farm = setup.client([busy, slow]);
+  // Home is the busy one for some of these trees; none of them may wait for ever.
+  const done = await Promise.all(Array.from({ length: 8 }, (_, salt) => farm.compile(testJob({}, `${salt}`), never)));
+  t.deepEqual([...new Set(done.map(({ server }) => server))], [slow.name]);
+});
+
+test('a job that is cancelled while its server is being connected ends at once', async (t) => {
+  const setup = await testFarm(t);
+  const silent = await setup.start({ upgrade: () => false });
+  const farm = setup.client([silent]);
+  const cancel = new AbortController();
+  const job = farm.compile(testJob(), cancel.signal);
+  setTimeout(() => cancel.abort(), 50);
+  await t.throwsAsync(job, { instanceOf: WardError, code: 'cancelled', message: 'The job was cancelled.' });
 });
 
 test('a server without this compiler, or whose canary differs, is not asked', async (t) => {

@@ -52,7 +52,7 @@ export interface ServerBehaviour {
   /** Revocation list of the server; by default the empty one. */
   crl?: string;
   /** Before the WebSocket upgrade. */
-  upgrade?: (socket: Socket) => boolean;
+  upgrade?: (socket: Socket) => boolean | Promise<boolean>;
 }
 
 export interface TestFarm {
@@ -73,7 +73,7 @@ export const answerWith = (content: Buffer, texts: { stdout?: string; stderr?: s
   stream.onData((chunk) => stream.consumed(chunk.length));
   stream.onEnd(() => {
     stream.send({
-      type: 'result', cached: false, status: { code: texts.code ?? 0, signal: 0 }, stdout: stdout.length, stderr: stderr.length,
+      type: 'result', cached: false, keep: true, status: { code: texts.code ?? 0, signal: 0 }, stdout: stdout.length, stderr: stderr.length,
       outputs: [{ index: 0, size: content.length, digest: sha256(content), mode: 0o666 }],
       usage: { wallMs: 1, userMs: 1, systemMs: 0, maxRssKb: 1000 }, server: 'test',
     });
@@ -133,8 +133,8 @@ const listen = async (
       await new Promise<void>((resolve) => https.close(() => resolve()));
     },
   };
-  https.on('upgrade', (request, socket: TLSSocket, head) => {
-    if (behaviour.upgrade?.(socket) === false) return;
+  https.on('upgrade', async (request, socket: TLSSocket, head) => {
+    if (await behaviour.upgrade?.(socket) === false) return;
     t.is(request.headers['sec-websocket-protocol'], SUBPROTOCOL);
     t.is(socket.getProtocol(), 'TLSv1.3');
     t.false(socket.isSessionReused());
