@@ -117,6 +117,8 @@ const addPlaces = (tree: TreeBuilder, command: InputsCommand, search: SearchPath
   const folders = [command.cwd, ...command.outputs.map(({ spelled }) => spelled.slice(0, spelled.lastIndexOf('/')))];
   for (const folder of folders) if (tree.directory(folder) === undefined) throw new StaysLocal('odd-input', folder);
   if (command.pwd !== undefined) tree.directory(command.pwd);
+  // clang lists a directory under the first name by which it saw it, so the command's own spellings count too.
+  for (const { path } of command.search) tree.directory(path);
   for (const folder of [...search.quote, ...search.angle, ...search.unused]) tree.directory(folder);
 };
 

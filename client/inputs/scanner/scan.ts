@@ -128,7 +128,7 @@ export class Scanner {
     const everywhere = this.#places(opened.place, true);
     const leads = new Set<string>();
     for (const { name, quoted } of facts.includes ?? []) {
-      const found = this.#first(lookup, name, quoted ? everywhere : this.#search.angle);
+      const found = (quoted ? undefined : this.#first(lookup, name, this.#search.angle)) ?? this.#instead(lookup, name, everywhere);
       if (found !== undefined) leads.add(found);
     }
     for (const { name } of facts.nexts ?? []) for (const found of lookup.all(name, everywhere)) leads.add(found);
@@ -137,6 +137,16 @@ export class Scanner {
     if (this.#nodes.size >= mostNodes) this.#nodes.clear();
     this.#nodes.set(opened.place, node);
     return node;
+  }
+
+  /**
+   * What clang offers, and goes on with, when there is no such header: what `"…"` would find instead of `<…>`, and the name
+   * without anything odd around it.
+   */
+  #instead(lookup: Lookup, name: string, everywhere: readonly string[]): string | undefined {
+    const found = this.#first(lookup, name, everywhere);
+    const plain = name.replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, '');
+    return found ?? (plain === name ? undefined : this.#first(lookup, plain, everywhere));
   }
 
   /** The first place where a header can be opened; undefined if there is none. */
