@@ -7,6 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { toWardError } from '../protocol/errors.ts';
+import { printable } from './output.ts';
 
 interface Entry {
   readonly description: string;
@@ -72,8 +73,8 @@ const main = async (): Promise<void> => {
     await program.parseAsync(words, { from: 'user' });
   } catch (thrown) {
     const error = toWardError(thrown);
-    const at = error.at === undefined ? '' : ` (${error.at})`;
-    process.stderr.write(`wardctl: ${error.message}${at} [${error.code}]\nwardctl: ${error.next}\n`);
+    const at = error.at === undefined ? '' : ` (${printable(error.at)})`;
+    process.stderr.write(`wardctl: ${printable(error.message)}${at} [${error.code}]\nwardctl: ${error.next}\n`);
     process.exitCode = entries[name ?? '']?.failure ?? error.exit;
   }
 };

@@ -4,14 +4,13 @@
  * @module
  */
 
+export { printable } from '../client/agent/printable.ts';
+
 export const print = (text: string): void => {
   process.stdout.write(`${text}\n`);
 };
 
 export const printJson = (value: unknown): void => print(JSON.stringify(value, undefined, 2));
-
-/** Control characters of a peer's text must not reach a terminal. */
-export const printable = (text: string): string => text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?');
 
 /** Rows as columns, two spaces apart; the last column is not padded. */
 export const table = (rows: readonly (readonly string[])[]): string => {

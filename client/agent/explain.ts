@@ -4,6 +4,7 @@
  * @module
  */
 import { basename, extname, resolve } from 'node:path';
+import { printable } from './printable.ts';
 import type { JobOutcome, LauncherRequest } from './types.ts';
 
 const sourceExtensions = new Set('.c .i .cc .cp .cxx .cpp .c++ .C .CPP .ii .m .mm .mi .mii .M .s .S .sx .cppm .ixx .f .f90'.split(' '));
@@ -37,7 +38,7 @@ export const explainLine = (request: LauncherRequest, outcome: JobOutcome): stri
   return `wardcc: ${outcome.how}: ${name}${where}${why}, ${Math.round(outcome.ms)} ms\n`;
 };
 
-const firstSentence = (text: string): string => text.split('\n', 1)[0]!.slice(0, 400);
+const firstSentence = (text: string): string => printable(text.split('\n', 1)[0]!.slice(0, 400));
 
 /** One remembered decision. */
 export interface Decision {

@@ -19,7 +19,7 @@ export const maxRequestBytes = 16 * 1024 * 1024;
 const pieceBytes = 256 * 1024;
 
 /** Flags of the `L` frame. */
-export const runFlags = Object.freeze({ uncounted: 1, reporting: 2 });
+export const runFlags = Object.freeze({ uncounted: 1, reporting: 2, saying: 4 });
 
 const invalid = (what: string): WardError => new WardError('protocol-violation', `The launcher sent ${what}.`);
 

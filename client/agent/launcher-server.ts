@@ -136,8 +136,9 @@ const runLocally = async (
   context.stats.count(outcome);
   context.decisions.remember(request, outcome);
   const explain = wantsExplanation(request);
-  const flags = (outcome.unlimited === true ? runFlags.uncounted : 0) | (explain ? runFlags.reporting : 0);
-  reply.send(answerFrames.run(flags, explain ? explainCause(request, outcome) : ''));
+  const say = explain ? runFlags.reporting : outcome.notice === undefined ? 0 : runFlags.saying;
+  const flags = say | (outcome.unlimited === true ? runFlags.uncounted : 0);
+  reply.send(answerFrames.run(flags, explain ? explainCause(request, outcome) : (outcome.notice ?? '')));
   await closed;
   lease.release();
 };

@@ -10,6 +10,7 @@ import type { LocalSlots, SlotLease } from './local-slots.ts';
 import type { Farm } from '../farm/farm.ts';
 import type { FarmView } from './farm-view.ts';
 import type { InputsMemory } from '../inputs/collect.ts';
+import type { LocalResults } from '../results/local-results.ts';
 import type { LocalToolchains } from './toolchains.ts';
 
 /** One compile, as the launcher described it. Everything here comes from the user's own process: trusted as the user is. */
@@ -69,6 +70,8 @@ export interface JobOutcome {
   readonly message?: string;
   /** For `denied` and `failed`: exit status, 116 if absent. */
   readonly exit?: number;
+  /** For `local`: a line for stderr even if nobody asked for an explanation. */
+  readonly notice?: string;
   /** For `local`: runs at once, outside the limit of local slots (configure's probes). */
   readonly unlimited?: boolean;
   /** For `local`: the slot that the job already took while it waited for the farm. */
@@ -92,4 +95,6 @@ export interface AgentServices extends BaseServices {
   readonly toolchains: LocalToolchains;
   /** What is known of files and search paths from one job to the next. */
   readonly inputs: InputsMemory;
+  /** Results that this machine keeps. */
+  readonly results: LocalResults;
 }

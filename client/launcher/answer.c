@@ -18,7 +18,7 @@
 
 #include "wardcc.h"
 
-enum { RUN_UNCOUNTED = 1, RUN_REPORTING = 2, MAXIMUM_FRAME = 64 << 20 };
+enum { RUN_UNCOUNTED = 1, RUN_REPORTING = 2, RUN_SAYING = 4, MAXIMUM_FRAME = 64 << 20 };
 
 static uint32_t number_at(const char *bytes) {
   const unsigned char *b = (const unsigned char *)bytes;
@@ -75,6 +75,7 @@ static void run_here(int agent, const struct command *command, const char *paylo
   if (reason > payload + length) reason = "";
   if (flags & RUN_UNCOUNTED) close(agent);
   else fcntl(agent, F_SETFD, 0); /* its end, when the compiler has ended, frees the slot */
+  if (flags & RUN_SAYING) say("%s", reason);
   if (flags & RUN_REPORTING) run_and_report(&chosen, reason);
   run_compiler(&chosen);
 }

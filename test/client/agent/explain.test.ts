@@ -1,6 +1,8 @@
 import test from 'ava';
 import { Decisions, explainCause, explainLine, sourceOf, wantsExplanation } from '../../../client/agent/explain.ts';
+import { fallbackFor, outcomeOfError } from '../../../client/agent/fallback.ts';
 import type { LauncherRequest } from '../../../client/agent/types.ts';
+import { errorTable, WardError } from '../../../protocol/errors.ts';
 
 const request = (argv: string[], env: Record<string, string> = {}): LauncherRequest => ({
   argv, compiler: '/usr/bin/gcc', cwd: '/src', umask: 0o22, env, terminal: { isTerminal: false, columns: 0 }, pid: 1,
@@ -38,4 +40,30 @@ test('the last decision for a file is remembered, the oldest are forgotten', (t)
   const last = decisions.find('/src/a.c')!;
   t.like(last, { how: 'local', reason: 'busy', ms: 2 });
   t.is(decisions.find('/src/c.c')!.how, 'hit');
+});
+
+test('what a server says cannot steer the terminal', (t) => {
+  const hostile = 'No.\u001b]0;owned\u0007 \u202etxt\r\nwardcc: all is well';
+  const { message } = outcomeOfError(new WardError('policy-denied', hostile, { at: 'rule\u001b[2J' }), 'infra', 1);
+  t.is(message, `wardcc: No.?]0;owned? ?txt? wardcc: all is well (rule?[2J) [policy-denied]\nwardcc: ${errorTable['policy-denied'].next}\n`);
+  t.is(explainCause(request(['gcc', '-c', 'x.c']), { how: 'local', reason: 'busy', message: hostile, ms: 1 }), 'x.c: busy (No.?]0;owned? ?txt)');
+});
+
+test('fallback: infra compiles here what the farm could not do, never nothing, always even what was refused', (t) => {
+  const how = (code: 'busy' | 'not-a-committer', fallback: 'infra' | 'never' | 'always'): unknown[] => {
+    const outcome = outcomeOfError(new WardError(code), fallback, 1);
+    return [outcome.how, outcome.exit ?? outcome.notice];
+  };
+  t.deepEqual([how('busy', 'infra'), how('busy', 'never'), how('busy', 'always')], [['local', undefined], ['failed', 114], ['local', undefined]]);
+  t.deepEqual(how('not-a-committer', 'infra'), ['denied', 113]);
+  t.deepEqual(how('not-a-committer', 'never'), ['denied', 113]);
+  const { means } = errorTable['not-a-committer'];
+  t.deepEqual(how('not-a-committer', 'always'), ['local', `compiled here although it was refused: ${means} [not-a-committer]`]);
+});
+
+test('the environment chooses the fallback, unless the system locks it', (t) => {
+  const asked = request(['gcc'], { WARDCC_FALLBACK: 'never' });
+  t.is(fallbackFor(asked, { fallback: 'infra', locked: false }), 'never');
+  t.is(fallbackFor(asked, { fallback: 'infra', locked: true }), 'infra');
+  t.is(fallbackFor(request(['gcc'], { WARDCC_FALLBACK: 'sometimes' }), { fallback: 'always', locked: false }), 'always');
 });
