@@ -60,8 +60,7 @@ test('an error of the farm is compiled here if fallback allows it, a denial only
   const denied = await run('policy-denied', 'infra');
   t.is(denied.code, 113);
   t.is(denied.stderr, 'wardcc: A policy rule denies this job. [policy-denied]\nwardcc: wardctl policy explain shows the rule.\n');
-  const { means } = errorTable['policy-denied'];
-  const notice = `wardcc: compiled here although it was refused: ${means} [policy-denied]\n`;
+  const notice = `wardcc: compiled here although it was refused: ${errorTable['policy-denied'].means} [policy-denied]\n`;
   t.deepEqual(await run('policy-denied', 'always'), exited(0, { stderr: notice }));
   t.deepEqual(readdirSync(bench.work).sort(), ['a.c', 'a.o']);
   const { jobs, localReasons } = await ask(bench, { command: 'stats' });
