@@ -62,6 +62,8 @@ export class Attempt {
   /** Contents that the server has asked for in all. */
   #asked = 0;
   #sending = 0;
+  /** This side has ended the stream. */
+  #ended = false;
 
   constructor(server: string, connection: Connection, probe: Probe, job: FarmJob) {
     this.server = server;
@@ -81,6 +83,7 @@ export class Attempt {
       this.#become('started');
       this.#stream.send({ type: 'start' });
       this.#stream.write(this.#job.tree, { end: true }).catch(() => {});
+      this.#ended = true;
     }
     return this.#result.promise;
   }
@@ -114,7 +117,9 @@ export class Attempt {
         return this.#sendMissing();
       case 'result':
         // Kept from an earlier job, it comes at once.
-        if (this.state !== 'started' && this.state !== 'running' && !(this.state === 'asked' && message.cached)) throw this.#outOfTurn(message.type);
+        if (this.state !== 'started' && this.state !== 'running' && !(this.state === 'asked' && message.cached)) {
+          throw this.#outOfTurn(message.type);
+        }
         this.#prepare(message);
         return this.#become('receiving');
     }
@@ -197,6 +202,8 @@ export class Attempt {
       }
       return { index, mode, content };
     });
+    // A kept or shared result came without a tree: the stream is open on this side still.
+    if (!this.#ended) this.#stream.write(Buffer.alloc(0), { end: true }).catch(() => {});
     this.#become('done');
     this.#result.resolve({ server: this.server, result, stdout, stderr, outputs });
   }

@@ -326,6 +326,26 @@ test('WARDCC_HOSTS of a job chooses its servers, and no more jobs go to a server
   await t.throwsAsync(stuck, { code: 'cancelled' });
 });
 
+test('results that were kept or are being made come without a tree, thousands of them in one session', async (t) => {
+  const setup = await testFarm(t);
+  let jobs = 0;
+  const server = await setup.start({
+    job: (stream) => {
+      const shared = jobs++ % 2 === 1;
+      if (shared) stream.send({ type: 'running' });
+      stream.onData(() => t.fail('the tree was sent'));
+      stream.send({ ...result([]), cached: !shared }, { end: true });
+    },
+  });
+  const farm = setup.client([server]);
+  for (let round = 0; round < 30; round++) {
+    const done = await Promise.all(Array.from({ length: 50 }, (_, index) => farm.compile(testJob({}, `${round} ${index}`), never)));
+    t.true(done.every(({ outputs }) => outputs.length === 0));
+  }
+  await until(() => server.sessions[0]!.openStreams === 0);
+  t.is(server.sessions.length, 1);
+});
+
 test('many jobs at once share one session', async (t) => {
   const setup = await testFarm(t);
   const server = await setup.start();
