@@ -36,7 +36,7 @@ const SIGXFSZ = 25;
 
 /** The driver's own words, at the beginning of a line; the first that fits decides. */
 const words: readonly (readonly [RegExp, ErrorCode, string])[] = [
-  [/^\S+: fatal error: CPU time limit exceeded signal terminated program/m, 'cpu-limit', 'The compiler used more CPU time than allowed.'],
+  [/^\S+: (fatal error|internal compiler error): CPU time limit exceeded/m, 'cpu-limit', 'The compiler used more CPU time than allowed.'],
   [/^\S+: (fatal error|internal compiler error): File size limit exceeded/m, 'output-limit', 'The compiler wrote a larger file than allowed.'],
   [/^\S+.*: (File too large|No space left on device)$/m, 'output-limit', 'The compiler wrote more than allowed.'],
   [/^LLVM ERROR: (IO failure on output stream|.*No space left on device|.*File too large)/m, 'output-limit', 'The compiler wrote more than allowed.'],

@@ -31,6 +31,7 @@ const cases: [string, Partial<End>, string][] = [
   ['the driver wrote too large a file', { exit: 153 }, 'output-limit'],
   ['cc1 was killed', { stderr: 'gcc: fatal error: Killed signal terminated program cc1\ncompilation terminated.\n' }, 'compiler-crashed'],
   ['cc1 used up its time', { stderr: 'gcc: fatal error: CPU time limit exceeded signal terminated program cc1\n' }, 'cpu-limit'],
+  ['cc1plus used up its time', { stderr: 'g++: internal compiler error: CPU time limit exceeded signal terminated program cc1plus\n' }, 'cpu-limit'],
   ['as wrote too large a file', { stderr: 'gcc: fatal error: File size limit exceeded signal terminated program as\n' }, 'output-limit'],
   ['cc1 crashed', { stderr: 'a.c:1:1: internal compiler error: Segmentation fault\n' }, 'compiler-crashed'],
   ['cc1 crashed without a position', { stderr: 'gcc: internal compiler error: Segmentation fault signal terminated program cc1\n' }, 'compiler-crashed'],
