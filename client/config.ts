@@ -25,13 +25,16 @@ interface ClientFile {
   fallback?: Fallback;
   project?: string;
   localSlots?: number;
+  cacheBytes?: number;
   /** Only in the system's file: settings that neither user nor environment change. */
   lock?: LockableSetting[];
 }
 
-export type LockableSetting = 'hosts' | 'trust' | 'credentials' | 'mechanisms' | 'fallback' | 'project' | 'localSlots';
+export type LockableSetting = 'hosts' | 'trust' | 'credentials' | 'mechanisms' | 'fallback' | 'project' | 'localSlots' | 'cacheBytes';
 
-const settings: readonly LockableSetting[] = ['hosts', 'trust', 'credentials', 'mechanisms', 'fallback', 'project', 'localSlots'];
+const settings: readonly LockableSetting[] = ['hosts', 'trust', 'credentials', 'mechanisms', 'fallback', 'project', 'localSlots', 'cacheBytes'];
+
+const defaultCacheBytes = 2 * 2 ** 30;
 
 /** Whom the client believes to be a server of its farm. Absolute paths. */
 export interface TrustConfig {
@@ -51,6 +54,8 @@ export interface ClientConfig {
   readonly project: string;
   /** Compiles at once on this machine; undefined: as many as there are cores. */
   readonly localSlots?: number;
+  /** Bytes of results that the agent keeps on this machine's disk; 0: none. */
+  readonly cacheBytes: number;
   readonly locked: ReadonlySet<LockableSetting>;
   /** The files that were read or looked for, strongest first. */
   readonly files: readonly string[];
@@ -69,6 +74,7 @@ export const clientConfigSchema = closed({
   fallback: { enum: ['never', 'infra', 'always'] },
   project: { type: 'string', minLength: 1, maxLength: 256 },
   localSlots: { type: 'integer', minimum: 0, maximum: 9999 },
+  cacheBytes: { type: 'integer', minimum: 0, maximum: 2 ** 50 },
   lock: { type: 'array', items: { enum: settings }, uniqueItems: true },
 });
 
@@ -133,6 +139,7 @@ export const loadClientConfig = async (env: Environment, places = placesOf(env))
     fallback: pick('fallback') ?? 'infra',
     project: pick('project') ?? 'default',
     ...(slots === undefined ? {} : { localSlots: slots }),
+    cacheBytes: pick('cacheBytes') ?? defaultCacheBytes,
     locked,
     files: [files.user, files.system],
   };

@@ -119,6 +119,8 @@ export interface Result {
   type: 'result';
   /** Nothing ran: the server had the result from an earlier job. */
   cached: boolean;
+  /** The policy lets this result be given again to whoever may have it; false: use it once. */
+  keep: boolean;
   status: { code: number; signal: number };
   /** Bytes of standard output. */
   stdout: number;

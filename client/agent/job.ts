@@ -4,7 +4,7 @@
  *  1. understand   what does the command read, write and depend on? What cannot travel is local, with its reason
  *  2. identify     which compiler is it, by content?
  *  3. collect      every file the compile can read, as a tree
- *  4. place        a server with exactly that compiler runs it, or has its result
+ *  4. place        the result is kept here, or a server has it, or a server with exactly that compiler runs it
  *  5. deliver      outputs and diagnostics as a local compile would have left them
  *
  * Whatever the farm could not do is thrown; the caller decides by the `fallback` setting what becomes of it.
@@ -20,6 +20,7 @@ import { collectInputs } from '../inputs/collect.ts';
 import { inputReasons } from '../inputs/reasons.ts';
 import type { Inputs } from '../inputs/types.ts';
 import { deliver, namesMissingFile } from '../results/deliver.ts';
+import { LocalResults } from '../results/local-results.ts';
 import { readInput } from './read-input.ts';
 import type { LocalToolchain } from './toolchains.ts';
 import type { AgentServices, JobOutcome, LauncherReply, LauncherRequest } from './types.ts';
@@ -46,12 +47,20 @@ export async function runJob(request: LauncherRequest, services: AgentServices, 
   if (inputs.reason !== undefined) return local(inputs.reason.code, sentence(inputReasons[inputs.reason.code], inputs.reason.detail));
 
   const job = assemble(command, inputs, compiler.digest, project, request.umask);
+  const key = LocalResults.key(job.probe);
+  const known = services.results.find(key);
+  if (known !== undefined) {
+    deliver({ ...known, status: { code: 0, signal: 0 } }, command, reply);
+    return { how: 'hit', reason: 'kept here', source: command.source, ms: took() };
+  }
   const result = await services.farm.compile(job, signal, { env: request.env, canary });
   // The closure was wrong, or a file came and went: the compiler here says what is true.
   if (result.result.status.code !== 0 && namesMissingFile(result.stderr)) return local('scanner-miss', 'The server missed a file that may exist here.');
 
-  deliver(result, command, reply);
-  return { how: result.result.cached ? 'hit' : 'remote', server: result.server, source: command.source, ms: took() };
+  const { status, cached, keep } = result.result;
+  deliver({ ...result, status }, command, reply);
+  if (keep && status.code === 0 && status.signal === 0) void services.results.keep(key, result);
+  return { how: cached ? 'hit' : 'remote', server: result.server, source: command.source, ms: took() };
 }
 
 function assemble(command: CompileCommand, inputs: Inputs, toolchain: string, project: string, umask: number): FarmJob {

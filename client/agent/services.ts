@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { watchConfig } from '../config-watch.ts';
 import { Farm } from '../farm/farm.ts';
 import { InputsMemory } from '../inputs/collect.ts';
+import { LocalResults } from '../results/local-results.ts';
 import { LocalSlots } from './local-slots.ts';
 import { LocalToolchains } from './toolchains.ts';
 import type { AgentServices } from './types.ts';
@@ -15,10 +16,12 @@ import type { AgentServices } from './types.ts';
 /** Reads the configuration that `env` names. Never rejects: a wrong configuration is said to whoever has a job. */
 export const createServices = async (env: NodeJS.ProcessEnv): Promise<AgentServices> => {
   const farm = new Farm(await watchConfig(env));
+  const cache = join(env['XDG_CACHE_HOME'] ?? join(env['HOME'] ?? '/tmp', '.cache'), 'wardcc');
   return {
     localSlots: new LocalSlots(farm.localSlots ?? availableParallelism()),
-    toolchains: new LocalToolchains(join(env['XDG_CACHE_HOME'] ?? join(env['HOME'] ?? '/tmp', '.cache'), 'wardcc', 'toolchains')),
+    toolchains: new LocalToolchains(join(cache, 'toolchains')),
     inputs: new InputsMemory(),
+    results: new LocalResults(join(cache, 'results'), farm.cacheBytes),
     farm,
   };
 };

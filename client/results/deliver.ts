@@ -5,9 +5,9 @@
  *
  * @module
  */
-import type { LauncherReply } from '../agent/types.ts';
+import type { ExitStatus, LauncherReply } from '../agent/types.ts';
 import type { CompileCommand } from '../command/index.ts';
-import type { FarmResult } from '../farm/farm.ts';
+import type { KeptResult } from './result-file.ts';
 import { cleanDiagnostics } from './clean-diagnostics.ts';
 
 /** Permission bits that a compiler gives its outputs, before the umask. */
@@ -15,14 +15,14 @@ const fileMode = 0o666;
 const executableBits = 0o111;
 
 /** Gives everything to the reply; nothing of it is visible before `done`. */
-export function deliver(answer: FarmResult, command: CompileCommand, reply: LauncherReply): void {
+export function deliver(answer: KeptResult & { readonly status: ExitStatus }, command: CompileCommand, reply: LauncherReply): void {
   for (const { index, mode, content } of answer.outputs) {
     const output = command.outputs[index];
     if (output !== undefined) reply.output(output.path, fileMode | (mode & executableBits), content);
   }
   if (answer.stdout.length > 0) reply.stdout(cleanDiagnostics(answer.stdout));
   if (answer.stderr.length > 0) reply.stderr(cleanDiagnostics(answer.stderr));
-  reply.done(answer.result.status);
+  reply.done(answer.status);
 }
 
 const missingFile = Buffer.from('No such file or directory');

@@ -80,7 +80,7 @@ async function answerJob(job: Job, { decision, toolchain, seq }: Authorized): Pr
   const boarding = services.flights.has(flight) ? join(job, flight) : await begin(job, { decision, toolchain, seq }, flight);
   release.push(boarding.leave);
   const outcome = await abortable(boarding.result, signal);
-  await abortable(sendResult(stream, outcome, services.serverName), signal);
+  await abortable(sendResult(stream, outcome, services.serverName, domain !== undefined), signal);
   if (domain !== undefined) await services.keeping.keep(domain, action, seq, outcome);
   return { action, status: outcome.status, usage: outcome.usage, outputs: outcome.outputs.map(({ digest }) => digest) };
 }

@@ -12,13 +12,14 @@ import type { Outcome, StoredFile } from './services.ts';
 /** Up to this size a file is read whole; larger ones go piece by piece, so that memory stays bounded. */
 const wholeBytes = 256 * 1024;
 
-/** Resolves when the last byte was taken by the stream. */
-export async function sendResult(stream: Stream, outcome: Outcome, server: string): Promise<void> {
+/** Resolves when the last byte was taken by the stream. `keep`: may the client give this result again? */
+export async function sendResult(stream: Stream, outcome: Outcome, server: string, keep: boolean): Promise<void> {
   const bodies = [outcome.stdout, outcome.stderr, ...outcome.outputs].filter(({ size }) => size > 0);
   stream.send(
     {
       type: 'result',
       cached: false,
+      keep,
       status: outcome.status,
       stdout: outcome.stdout.size,
       stderr: outcome.stderr.size,
@@ -38,6 +39,7 @@ export async function sendKept(stream: Stream, { record, stdout, stderr, outputs
     {
       type: 'result',
       cached: true,
+      keep: true,
       status: { code: 0, signal: 0 },
       stdout: stdout.length,
       stderr: stderr.length,

@@ -1,0 +1,117 @@
+/**
+ * The agent's own results on disk: what servers gave this user before. Found by the digest of everything a job depends on, so
+ * what is found is what a server would answer; what is damaged is a miss. Only this user can write here (0700).
+ *
+ * @module
+ */
+import { hash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { FarmJob } from '../farm/farm.ts';
+import { decodeResult, encodeResult, type KeptResult } from './result-file.ts';
+
+/** Results with more bytes than this are not kept. */
+const largestResult = 64 * 2 ** 20;
+/** Old results go until this part of the limit is left, so that room is not made for each new one. */
+const afterSweep = 0.9;
+
+interface Entry {
+  readonly size: number;
+}
+
+export class LocalResults {
+  readonly #directory: string;
+  readonly #maxBytes: number;
+  /** In order of last use. */
+  readonly #entries = new Map<string, Entry>();
+  #bytes = 0;
+  #serial = 0;
+
+  /** @param maxBytes kept at most; 0 keeps nothing */
+  constructor(directory: string, maxBytes: number) {
+    this.#directory = directory;
+    this.#maxBytes = maxBytes;
+    if (maxBytes > 0) this.#load();
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * The name of what a job does: toolchain, arguments, environment, places, inputs, and the project, whose results stay apart.
+   *
+   * @returns SHA-256 in hex
+   */
+  static key({ toolchain, language, argv, env, cwd, pwd, umask, outputs, tree, project }: FarmJob['probe']): string {
+    const variables = Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1));
+    return hash('sha256', JSON.stringify([1, toolchain, language, argv, variables, cwd, pwd ?? cwd, umask, outputs, tree, project]), 'hex');
+  }
+
+  /** Synchronous: a file in the page cache is there sooner than a promise. */
+  find(key: string): KeptResult | undefined {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    let result: KeptResult | undefined;
+    try {
+      result = decodeResult(key, readFileSync(this.#path(key)));
+    } catch {
+      // Another agent of this user made room: a miss like any other.
+    }
+    this.#entries.delete(key);
+    if (result === undefined) {
+      this.#bytes -= entry.size;
+      rmSync(this.#path(key), { force: true });
+    } else {
+      this.#entries.set(key, entry);
+    }
+    return result;
+  }
+
+  /** Keeps a result. Never rejects: what could not be kept is asked for again. */
+  async keep(key: string, result: KeptResult): Promise<void> {
+    const parts = encodeResult(key, result);
+    const size = parts.reduce((sum, { length }) => sum + length, 0);
+    if (size > Math.min(largestResult, this.#maxBytes) || this.#entries.has(key)) return;
+    const path = this.#path(key);
+    const temporary = join(this.#directory, `new-${process.pid}-${++this.#serial}`);
+    try {
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await writeFile(temporary, parts, { mode: 0o600, flag: 'wx' });
+      await rename(temporary, path);
+      this.#entries.set(key, { size });
+      this.#bytes += size;
+      if (this.#bytes > this.#maxBytes) this.#sweep();
+    } catch {
+      await rm(temporary, { force: true });
+    }
+  }
+
+  #sweep(): void {
+    for (const [key, { size }] of this.#entries) {
+      if (this.#bytes <= this.#maxBytes * afterSweep) return;
+      this.#entries.delete(key);
+      this.#bytes -= size;
+      rmSync(this.#path(key), { force: true });
+    }
+  }
+
+  #load(): void {
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    const found: { key: string; size: number; at: number }[] = [];
+    for (const entry of readdirSync(this.#directory, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile() || !/^[0-9a-f]{64}$/.test(entry.name)) continue;
+      const { size, mtimeMs } = statSync(join(entry.parentPath, entry.name));
+      found.push({ key: entry.name, size, at: mtimeMs });
+    }
+    for (const { key, size } of found.sort((a, b) => a.at - b.at)) {
+      this.#entries.set(key, { size });
+      this.#bytes += size;
+    }
+  }
+
+  #path(key: string): string {
+    return join(this.#directory, key.slice(0, 2), key);
+  }
+}
