@@ -73,7 +73,7 @@ export const clientConfigSchema = closed({
   mechanisms: { type: 'array', items: { enum: ['krb5', 'cert', 'ssh'] }, minItems: 1, uniqueItems: true },
   fallback: { enum: ['never', 'infra', 'always'] },
   project: { type: 'string', minLength: 1, maxLength: 256 },
-  localSlots: { type: 'integer', minimum: 0, maximum: 9999 },
+  localSlots: { type: 'integer', minimum: 1, maximum: 9999 },
   cacheBytes: { type: 'integer', minimum: 0, maximum: 2 ** 50 },
   lock: { type: 'array', items: { enum: settings }, uniqueItems: true },
 });

@@ -85,7 +85,7 @@ export const parseHosts = (texts: readonly string[]): HostList => {
   for (const text of texts) {
     const local = /^local\/([0-9]{1,4})$/.exec(text);
     if (local !== null) {
-      localSlots = Number(local[1]);
+      localSlots = positive(local[1], 9999, text, 'number of slots');
       continue;
     }
     const host = parseHost(text);

@@ -61,6 +61,7 @@ test('WARDCC_HOSTS is a list with blanks between; local/N is this machine', (t) 
   t.deepEqual(servers.map(({ name }) => name), ['build1:7632', 'build2:9000', 'ssh://ward@build3']);
   t.is(localSlots, 4);
   t.deepEqual(parseHostsVariable(''), { servers: [] });
+  t.throws(() => parseHostsVariable('build1 local/0'), { instanceOf: WardError, code: 'config-invalid', message: /slots/ });
 });
 
 test('a server that is named twice counts once', (t) => {
