@@ -54,7 +54,13 @@ const read = (file: string): string => {
 
 const childrenOf = (pid: number): number[] => read(`/proc/${pid}/task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number);
 
-const nameOf = (pid: number): string => /(front|keeper|executor)\/main\.js/.exec(read(`/proc/${pid}/cmdline`))?.[1] ?? 'supervisor';
+const descendantsOf = (pid: number): number[] => childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
+
+/** By what it runs, or by the title it gave itself. */
+const nameOf = (pid: number): string => {
+  const command = read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ');
+  return /(front|keeper|executor)\/main\.js/.exec(command)?.[1] ?? /wardccd: (\w+)/.exec(command)?.[1] ?? (command.includes('wardcc-slot') ? 'slot helper' : 'supervisor');
+};
 
 export const startWardcc = async (place: string): Promise<WardccContender> => {
   const farm = join(place, 'farm');
@@ -76,7 +82,7 @@ export const startWardcc = async (place: string): Promise<WardccContender> => {
     stats,
     zero: async () => void (await run(['wardctl', 'stats', '--zero', '--json'], { env })),
     memory: async () => {
-      const pids = servers.flatMap((server) => [server, ...childrenOf(server)]);
+      const pids = servers.flatMap((server) => [server, ...descendantsOf(server)]);
       const rows = pids.map((pid) => ({ process: nameOf(pid), residentMb: memoryOf(pid), peakMb: memoryOf(pid, { peak: true }) }));
       return agent === undefined ? rows : [...rows, { process: 'agent', residentMb: memoryOf(agent), peakMb: memoryOf(agent, { peak: true }) }];
     },
