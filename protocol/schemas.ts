@@ -64,7 +64,8 @@ const schemas = {
   running: object({ type: literal('running') }),
   missing: object({ type: literal('missing'), digests: list(digest, limits.missing), more: { type: 'boolean' } }),
   result: object({
-    type: literal('result'), cached: { type: 'boolean' }, keep: { type: 'boolean' }, status: object({ code: integer(255), signal: integer(127) }), stdout: bytes, stderr: bytes,
+    type: literal('result'), cached: { type: 'boolean' }, keep: { type: 'boolean' },
+    status: object({ code: integer(255), signal: integer(127) }), stdout: bytes, stderr: bytes,
     outputs: list(object({ index: integer(limits.outputs - 1), size: bytes, digest, mode: integer(0o777) }), limits.outputs),
     usage: object({ wallMs: number(1e9), userMs: number(1e9), systemMs: number(1e9), maxRssKb: bytes }), server: name,
   }),
