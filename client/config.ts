@@ -25,14 +25,14 @@ interface ClientFile {
   fallback?: Fallback;
   project?: string;
   localSlots?: number;
-  cacheBytes?: number;
+  cache?: { directory?: string; bytes?: number };
   /** Only in the system's file: settings that neither user nor environment change. */
   lock?: LockableSetting[];
 }
 
-export type LockableSetting = 'hosts' | 'trust' | 'credentials' | 'mechanisms' | 'fallback' | 'project' | 'localSlots' | 'cacheBytes';
+export type LockableSetting = 'hosts' | 'trust' | 'credentials' | 'mechanisms' | 'fallback' | 'project' | 'localSlots' | 'cache';
 
-const settings: readonly LockableSetting[] = ['hosts', 'trust', 'credentials', 'mechanisms', 'fallback', 'project', 'localSlots', 'cacheBytes'];
+const settings: readonly LockableSetting[] = ['hosts', 'trust', 'credentials', 'mechanisms', 'fallback', 'project', 'localSlots', 'cache'];
 
 const defaultCacheBytes = 2 * 2 ** 30;
 
@@ -54,8 +54,8 @@ export interface ClientConfig {
   readonly project: string;
   /** Compiles at once on this machine; undefined: as many as there are cores. */
   readonly localSlots?: number;
-  /** Bytes of results that the agent keeps on this machine's disk; 0: none. */
-  readonly cacheBytes: number;
+  /** What the agent keeps on this machine's disk: results up to so many bytes (0: none), and what it knows of compilers. */
+  readonly cache: { readonly directory: string; readonly bytes: number };
   readonly locked: ReadonlySet<LockableSetting>;
   /** The files that were read or looked for, strongest first. */
   readonly files: readonly string[];
@@ -74,7 +74,7 @@ export const clientConfigSchema = closed({
   fallback: { enum: ['never', 'infra', 'always'] },
   project: { type: 'string', minLength: 1, maxLength: 256 },
   localSlots: { type: 'integer', minimum: 1, maximum: 9999 },
-  cacheBytes: { type: 'integer', minimum: 0, maximum: 2 ** 50 },
+  cache: closed({ directory: path, bytes: { type: 'integer', minimum: 0, maximum: 2 ** 50 } }),
   lock: { type: 'array', items: { enum: settings }, uniqueItems: true },
 });
 
@@ -110,6 +110,7 @@ const readFile = async (file: string, required: boolean): Promise<ClientFile> =>
   return {
     ...content,
     ...(content.trust === undefined ? {} : { trust: absolute(content.trust, ['ca', 'crl']) }),
+    ...(content.cache === undefined ? {} : { cache: absolute(content.cache, ['directory']) }),
     ...(content.credentials === undefined ? {} : { credentials: absolute(content.credentials, ['cert', 'key']) }),
   };
 };
@@ -139,7 +140,7 @@ export const loadClientConfig = async (env: Environment, places = placesOf(env))
     fallback: pick('fallback') ?? 'infra',
     project: pick('project') ?? 'default',
     ...(slots === undefined ? {} : { localSlots: slots }),
-    cacheBytes: pick('cacheBytes') ?? defaultCacheBytes,
+    cache: { directory: join(places.home, '.cache', 'wardcc'), bytes: defaultCacheBytes, ...pick('cache') },
     locked,
     files: [files.user, files.system],
   };

@@ -16,12 +16,12 @@ import type { AgentServices } from './types.ts';
 /** Reads the configuration that `env` names. Never rejects: a wrong configuration is said to whoever has a job. */
 export const createServices = async (env: NodeJS.ProcessEnv): Promise<AgentServices> => {
   const farm = new Farm(await watchConfig(env));
-  const cache = join(env['XDG_CACHE_HOME'] ?? join(env['HOME'] ?? '/tmp', '.cache'), 'wardcc');
+  const { directory, bytes } = farm.cache ?? { directory: join(env['HOME'] ?? '/tmp', '.cache', 'wardcc'), bytes: 0 };
   return {
     localSlots: new LocalSlots(farm.localSlots ?? availableParallelism()),
-    toolchains: new LocalToolchains(join(cache, 'toolchains')),
+    toolchains: new LocalToolchains(join(directory, 'toolchains')),
     inputs: new InputsMemory(),
-    results: new LocalResults(join(cache, 'results'), farm.cacheBytes),
+    results: new LocalResults(join(directory, 'results'), bytes),
     farm,
   };
 };

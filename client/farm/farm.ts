@@ -69,12 +69,12 @@ export class Farm implements FarmView {
     }
   }
 
-  /** Bytes of results that this machine keeps. */
-  get cacheBytes(): number {
+  /** What this machine keeps on disk; undefined while the configuration is wrong. */
+  get cache(): ClientConfig['cache'] | undefined {
     try {
-      return this.#config.current().cacheBytes;
+      return this.#config.current().cache;
     } catch {
-      return 0;
+      return undefined;
     }
   }
 

@@ -68,6 +68,7 @@ ${fields([
   `"trust": { "ca": ${json(`${trust}/ca.pem`)}, "crl": ${json(`${trust}/crl.pem`)}, "servers": ["localhost"] }`,
   '"credentials": { "cert": "cert.pem", "key": "key.pem" }',
   '"mechanisms": ["cert"]',
+  '"cache": { "directory": "cache" }',
   '"fallback": "infra"',
   '"project": "default"',
 ])}
