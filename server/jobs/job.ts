@@ -93,11 +93,12 @@ function join({ stream, services }: Job, flight: string): Boarding<Outcome> {
 
 /** Steps 4 to 6. */
 async function begin({ stream, probe, session, services, signal, release }: Job, { decision, toolchain }: Authorized, flight: string): Promise<Boarding<Outcome>> {
-  const customer = { principal: session.principal, weight: decision.weight };
+  const { weight, quota } = decision;
+  const customer = { principal: session.principal, weight, quota };
   release.push(await services.admission.enter(customer, signal, (position) => stream.send({ type: 'busy', position })));
   const tree = receiveTree(stream, probe, toolchain.includeDirs, services, signal);
   stream.send({ type: 'offer', leaseMs: tree.leaseMs, speed: services.speed() });
   const inputs = await tree.received;
   await bringBlobs(stream, inputs.entries, decision.domain, session, services, signal);
-  return services.flights.board(flight, (ended) => services.executors.run({ probe, decision, toolchain, tree: inputs.encoded }, customer, ended));
+  return services.flights.board(flight, (ended) => services.executors.run({ probe, decision, toolchain, tree: inputs.encoded }, { principal: session.principal, weight }, ended));
 }

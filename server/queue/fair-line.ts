@@ -1,6 +1,7 @@
 /**
  * A number of places, and a bounded line in front of them. A freed place goes to the waiter whose principal holds the
  * least for its weight, the longest waiting first among equals: under overload each principal gets a weighted fair share.
+ * A principal that holds all its quota allows waits even while places are free.
  *
  * @module
  */
@@ -11,6 +12,8 @@ export interface Customer {
   readonly principal: string;
   /** Share relative to others; at least 1. */
   readonly weight: number;
+  /** What this principal may hold at once, and have standing in line; no limit of its own when absent. */
+  readonly quota?: { readonly jobs: number; readonly queued: number };
 }
 
 /** Gives the place back; calling it again does nothing. */
@@ -49,12 +52,16 @@ export class FairLine {
    */
   async enter(customer: Customer, signal: AbortSignal, onWait?: (position: number) => void): Promise<Release> {
     if (signal.aborted) throw new WardError('cancelled');
-    if (this.#taken < this.#places && this.#waiting.length === 0) return this.#take(customer);
+    if (this.#taken < this.#places && this.#mayHold(customer)) return this.#take(customer);
     if (this.#waiting.length >= this.#capacity) {
       throw new WardError('busy', `All ${this.#places} places are taken and ${this.#waiting.length} jobs stand in line.`);
     }
+    const { quota, principal } = customer;
+    if (quota !== undefined && this.#waiting.filter((waiter) => waiter.principal === principal).length >= quota.queued) {
+      throw new WardError('busy', `${principal} has ${quota.queued} jobs in line already, as many as the policy allows.`);
+    }
     const { promise, resolve, reject } = Promise.withResolvers<Release>();
-    const waiter: Waiter = { principal: customer.principal, weight: customer.weight, grant: resolve };
+    const waiter: Waiter = { ...customer, grant: resolve };
     const leave = (): void => {
       const index = this.#waiting.indexOf(waiter);
       if (index >= 0) this.#waiting.splice(index, 1);
@@ -73,6 +80,10 @@ export class FairLine {
     }
   }
 
+  #mayHold({ principal, quota }: Customer): boolean {
+    return quota === undefined || (this.#held.get(principal) ?? 0) < quota.jobs;
+  }
+
   #take(customer: Customer): Release {
     this.#taken++;
     this.#held.set(customer.principal, (this.#held.get(customer.principal) ?? 0) + 1);
@@ -89,11 +100,12 @@ export class FairLine {
   }
 
   #next(): void {
+    if (this.#taken >= this.#places) return;
     let best = -1;
     let bestShare = Infinity;
     for (const [index, waiter] of this.#waiting.entries()) {
       const share = (this.#held.get(waiter.principal) ?? 0) / waiter.weight;
-      if (share < bestShare) {
+      if (share < bestShare && this.#mayHold(waiter)) {
         best = index;
         bestShare = share;
       }

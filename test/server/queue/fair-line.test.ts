@@ -89,3 +89,29 @@ test('giving a place back twice frees one place', async (t) => {
   release();
   t.is(line.taken, 1);
 });
+
+test('a principal that holds all its quota allows waits, while others take the free places', async (t) => {
+  const line = new FairLine(4, 10);
+  const greedy = { principal: 'cert:greedy', weight: 1, quota: { jobs: 2, queued: 1 } };
+  const first = await line.enter(greedy, never);
+  await line.enter(greedy, never);
+  let third = false;
+  void line.enter(greedy, never).then(() => { third = true; });
+  await line.enter(bob, never);
+  await new Promise(setImmediate);
+  t.false(third);
+  first();
+  await new Promise(setImmediate);
+  t.true(third);
+});
+
+test('a principal cannot have more jobs in line than its quota allows', async (t) => {
+  const line = new FairLine(1, 10);
+  const greedy = { principal: 'cert:greedy', weight: 1, quota: { jobs: 1, queued: 1 } };
+  await line.enter(greedy, never);
+  void line.enter(greedy, never);
+  const error = await t.throwsAsync(() => line.enter(greedy, never), { instanceOf: WardError, message: 'cert:greedy has 1 jobs in line already, as many as the policy allows.' });
+  t.is((error as WardError).code, 'busy');
+  void line.enter(bob, never);
+  t.is(line.waiting, 2);
+});
