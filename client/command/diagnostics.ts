@@ -38,7 +38,7 @@ export const diagnosticOptions = (
   }
   const columns = /^[1-9][0-9]{0,4}$/.test(env['COLUMNS'] ?? '') ? Number(env['COLUMNS']) : compiler.major < 13 ? terminal.columns : 0;
   return [
-    ...(clangColours(env) && !has(colourChosen) ? ['-fcolor-diagnostics'] : []),
+    ...(clangColours(env, compiler.major) && !has(colourChosen) ? ['-fcolor-diagnostics'] : []),
     ...(columns > 0 && !has(/^-fmessage-length/) ? [`-fmessage-length=${columns}`] : []),
   ];
 };
@@ -53,7 +53,7 @@ const gccUrls = (env: Environment): boolean => {
   return env['GCC_URLS'] !== undefined || env['TERM_URLS'] !== undefined || colours !== undefined || (term !== 'xterm' && term !== 'linux');
 };
 
-/** clang asks terminfo whether a terminal has colours: these have. */
-const clangColours = (env: Environment): boolean => !env['NO_COLOR'] && colourful.test(env['TERM'] ?? '');
+/** clang asks terminfo whether a terminal has colours: these have. It heeds NO_COLOR since version 17. */
+const clangColours = (env: Environment, major: number): boolean => (major < 17 || !env['NO_COLOR']) && colourful.test(env['TERM'] ?? '');
 const colourful =
   /color|^(?:alacritty|ansi|contour|cygwin|eterm|foot|ghostty|gnome|kitty|konsole|linux|putty|rxvt|screen|st-|tmux|wezterm|xterm)/i;

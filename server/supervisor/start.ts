@@ -51,6 +51,7 @@ export async function startServer(config: ServerConfig, isolation: PreparedIsola
   const stop = async (): Promise<void> => {
     stopping = true;
     await Promise.all([...children].map((child) => child.stop(graceMs)));
+    rmSync(socketPath, { force: true });
   };
   const gone = (child: Child): Promise<string> => child.ended.then((how) => `the ${child.name} ended (${how})`);
 
