@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds wardcc.node and wardcc-slot into OUTDIR with the machine's own compilers: no network, no node-gyp, any path.
+# Builds wardcc.node, wardcc-slot and wardcc-probe into OUTDIR with the machine's own compilers: no network, no node-gyp, any path.
 # usage: build.sh OUTDIR [NODE_INCLUDE_DIR]
 set -eu
 
@@ -22,7 +22,9 @@ trap 'rm -rf "$work"' EXIT INT TERM
 hardening='-O2 -g0 -Wall -Wextra -D_FORTIFY_SOURCE=2 -fstack-protector-strong'
 
 # A helper that sets up what everything else relies on must not depend on a loader or a library path.
-${CC:-cc} -std=c11 $hardening -static -Wl,-z,relro,-z,now -o "$work/wardcc-slot" "$here/slot.c"
+for helper in slot probe; do
+  ${CC:-cc} -std=c11 $hardening -static -Wl,-z,relro,-z,now -o "$work/wardcc-$helper" "$here/$helper.c"
+done
 
 set -- "$here/addon.cc" "$here/credentials.cc" "$here/limits.cc" "$here/stat.cc"
 libraries=
@@ -35,7 +37,7 @@ ${CXX:-c++} -std=c++17 $hardening -fPIC -shared -fno-exceptions -fvisibility=hid
   -isystem "$include" -isystem "$modules/node-addon-api" -o "$work/wardcc.node" "$@" $libraries
 
 # Each is replaced in one step: a build beside running processes never shows them half a file.
-for file in wardcc-slot wardcc.node; do
+for file in wardcc-slot wardcc-probe wardcc.node; do
   chmod 755 "$work/$file"
   cp "$work/$file" "$out/.$file.$$"
   mv -f "$out/.$file.$$" "$out/$file"

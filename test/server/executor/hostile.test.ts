@@ -1,11 +1,11 @@
 /**
  * The sandbox alone: a program that does what it likes in the place of the compiler, in a real slot, as made by root and by an ordinary user.
  */
-import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { WardError } from '../../../protocol/errors.ts';
+import { allProcesses, descendants } from '../../../server/doctor/processes.ts';
 import { isRoot, Lab, type Answer, type CompileRequest } from '../../fixtures/executor.ts';
 
 type Commands = readonly (readonly string[])[];
@@ -45,13 +45,13 @@ for (const by of isRoot ? (['root', 'user'] as const) : (['user'] as const)) {
 
   serial(title('nothing of the host is there to be read'), async (t) => {
     t.deepEqual(lines(await attack([['list', '/'], ['list', '/dev'], ['list', '/usr']])), ['/dev', '/.wardcc-tmp', '/home', '/usr', 'list /: ok', '/dev/null', 'list /dev: ok', '/usr/bin', 'list /usr: ok']);
-    const files = ['/etc/shadow', '/etc/passwd', '/proc/self/environ', '/proc/1/environ', '/sys/kernel', '/dev/kmsg', lab.store, lab.results, join(lab.slot, 'work/seccomp.bpf')];
+    const files = ['/etc/shadow', '/etc/passwd', '/proc/self/environ', '/proc/1/environ', '/sys/kernel', '/dev/kmsg', lab.room.store, lab.room.results, join(lab.room.slot, 'work/seccomp.bpf')];
     t.deepEqual(lines(await attack(files.map((file) => ['read', file]))), files.map((file) => `read ${file}: ENOENT`));
   });
 
   serial(title('it writes where its outputs and temporary files go, and nowhere else'), async (t) => {
     const inputs = { '/home/x/in.h': { content: 'in' }, '/home/ro/h.h': { content: 'h' } };
-    const places = ['/home/x/a', '/.wardcc-tmp/a', '/home/ro/a', '/home/ro/h.h', '/home/a', '/a', '/usr/bin/a', '/usr/bin/hostile', '/dev/a'];
+    const places = ['/home/x/a', '/.wardcc-tmp/a', '/home/ro/a', '/home/ro/h.h', '/home/a', '/a', '/usr/bin/a', '/usr/bin/wardcc-probe', '/dev/a'];
     const answers = lines(await attack(places.map((place) => ['put', place, 'x']), { inputs })).map((line) => line.replace(/^put /, ''));
     t.deepEqual(answers.slice(0, 2), ['/home/x/a: ok', '/.wardcc-tmp/a: ok']);
     for (const answer of answers.slice(2)) t.regex(answer, /: (EROFS|EACCES|ETXTBSY)$/);
@@ -66,12 +66,12 @@ for (const by of isRoot ? (['root', 'user'] as const) : (['user'] as const)) {
     const inputs = { '/home/in/tool': { content: readFileSync('/bin/true') } };
     const answers = await attack([
       ['exec', '/home/in/tool'], ['plugin', '/home/in/tool'],
-      ['copy', '/usr/bin/hostile', '/home/x/tool'], ['exec', '/home/x/tool'], ['plugin', '/home/x/tool'],
-      ['copy', '/usr/bin/hostile', '/.wardcc-tmp/tool'], ['exec', '/.wardcc-tmp/tool'], ['plugin', '/.wardcc-tmp/tool'],
+      ['copy', '/usr/bin/wardcc-probe', '/home/x/tool'], ['exec', '/home/x/tool'], ['plugin', '/home/x/tool'],
+      ['copy', '/usr/bin/wardcc-probe', '/.wardcc-tmp/tool'], ['exec', '/.wardcc-tmp/tool'], ['plugin', '/.wardcc-tmp/tool'],
     ], { inputs });
     t.deepEqual(lines(answers).filter((line) => !line.startsWith('copy')).map((line) => line.split(': ')[1]), ['EACCES', 'EPERM', 'EACCES', 'EPERM', 'EACCES', 'EPERM']);
     // The toolchain itself may be executed: the refusals above are no accident.
-    t.is(lines(await attack([['exec', '/usr/bin/hostile']])).at(-1), 'identity: ok');
+    t.is(lines(await attack([['exec', '/usr/bin/wardcc-probe']])).at(-1), 'identity: ok');
   });
 
   for (const deed of ['socket', 'unix', 'ptrace', 'unshare', 'mount']) {
@@ -99,7 +99,7 @@ for (const by of isRoot ? (['root', 'user'] as const) : (['user'] as const)) {
       const answer = await attack(commands, { limits: limits! });
       t.is(answer.verdict, code as never);
       t.deepEqual(answer.outputs, []);
-      t.deepEqual(readdirSync(lab.results), []);
+      t.deepEqual(readdirSync(lab.room.results), []);
     });
   }
 
@@ -124,7 +124,7 @@ for (const by of isRoot ? (['root', 'user'] as const) : (['user'] as const)) {
 
   serial(title('when a job ends, what it left running is dead before the answer'), async (t) => {
     t.deepEqual(lines(await attack([['linger'], ['linger'], ['bomb', '5']])), ['linger: ok', 'linger: ok', 'bomb 5: ok']);
-    t.deepEqual(processesOf(lab), []);
+    t.deepEqual(lab.room.jobProcesses(), []);
   });
 
   serial(title('a killed job is dead at once, with all its processes'), async (t) => {
@@ -136,7 +136,7 @@ for (const by of isRoot ? (['root', 'user'] as const) : (['user'] as const)) {
       const answer = await running.then((done) => done.verdict, (error: WardError) => error.code);
       t.is(answer, 'cancelled', String(delay));
       t.true(performance.now() - started < 5000);
-      t.deepEqual(processesOf(lab), []);
+      t.deepEqual(lab.room.jobProcesses(), []);
     }
     t.is((await attack([['put', output, 'next']])).contents[0]?.toString(), 'next');
   });
@@ -208,9 +208,9 @@ for (const by of isRoot ? (['root', 'user'] as const) : (['user'] as const)) {
     t.teardown(() => own.close());
     const answer = await own.attack([['deep', 'dir', '6000']], { outputs: [output] });
     t.is(answer.stdoutText, 'deep dir: ok\n');
-    const [code] = own.child.exitCode === null ? await new Promise<[number]>((resolve) => own.child.once('exit', (status) => resolve([status!]))) : [own.child.exitCode];
+    const [code] = own.room.child.exitCode === null ? await new Promise<[number]>((resolve) => own.room.child.once('exit', (status) => resolve([status!]))) : [own.room.child.exitCode];
     t.is(code, 75);
-    t.regex(own.said, /A job left something that cannot be removed\./);
+    t.regex(own.room.said, /A job left something that cannot be removed\./);
   });
 
   serial(title('when the executor dies, so does its job'), async (t) => {
@@ -218,39 +218,17 @@ for (const by of isRoot ? (['root', 'user'] as const) : (['user'] as const)) {
     t.teardown(() => own.close());
     const running = own.attack([['linger'], ['bomb', '5'], ['wait']], { outputs: [output] });
     running.catch(() => {});
-    await until(() => processesOf(own).length >= 7);
-    const executor = descendants(own.child.pid!).find(({ command }) => command.includes('executor/main') && !command.includes('wardcc-slot'))!;
+    await until(() => own.room.jobProcesses().length >= 7);
+    const executor = descendants(own.room.child.pid!).find(({ command }) => command.includes('executor/main') && !command.includes('wardcc-slot'))!;
     process.kill(executor.pid, 'SIGKILL');
     const error = await t.throwsAsync(running, { instanceOf: WardError });
     t.is(error.code, 'session-lost');
-    await until(() => !existsSync(`/proc/${own.child.pid}`) || own.child.exitCode !== null);
-    t.deepEqual(hostileProcesses(own), []);
+    await until(() => !existsSync(`/proc/${own.room.child.pid}`) || own.room.child.exitCode !== null);
+    t.deepEqual(probeProcesses(own), []);
   });
 }
 
-interface Process {
-  readonly pid: number;
-  readonly command: string;
-}
-
-const allProcesses = (): (Process & { parent: number })[] =>
-  spawnSync('ps', ['-eo', 'pid=,ppid=,args=', '-ww'], { encoding: 'utf8', maxBuffer: 1 << 26 })
-    .stdout.split('\n')
-    .flatMap((line) => {
-      const [, pid, parent, command] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? [];
-      return pid === undefined ? [] : [{ pid: Number(pid), parent: Number(parent), command: command! }];
-    });
-
-const descendants = (pid: number): Process[] => {
-  const all = allProcesses();
-  const below = (parent: number): Process[] => all.filter((process) => process.parent === parent).flatMap((process) => [process, ...below(process.pid)]);
-  return below(pid);
-};
-
-/** What runs in the lab's slot beside its own three processes. */
-const processesOf = (lab: Lab): string[] => descendants(lab.child.pid!).map(({ command }) => command).filter((command) => !command.includes('executor/main'));
-
-const hostileProcesses = (lab: Lab): string[] => allProcesses().map(({ command }) => command).filter((command) => command.includes(lab.slot));
+const probeProcesses = (lab: Lab): string[] => allProcesses().map(({ command }) => command).filter((command) => command.includes(lab.room.slot));
 
 const until = async (condition: () => boolean): Promise<void> => {
   const patience = Date.now() + 10_000;
