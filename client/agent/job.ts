@@ -21,6 +21,8 @@ import { inputReasons } from '../inputs/reasons.ts';
 import type { Inputs } from '../inputs/types.ts';
 import { deliver, namesMissingFile } from '../results/deliver.ts';
 import { LocalResults } from '../results/local-results.ts';
+import { fallbackFor } from './fallback.ts';
+import { compileOrTakeSlot } from './overflow.ts';
 import { readInput } from './read-input.ts';
 import type { LocalToolchain } from './toolchains.ts';
 import type { AgentServices, JobOutcome, LauncherReply, LauncherRequest } from './types.ts';
@@ -53,7 +55,13 @@ export async function runJob(request: LauncherRequest, services: AgentServices, 
     deliver({ ...known, status: { code: 0, signal: 0 } }, command, reply);
     return { how: 'hit', reason: 'kept here', source: command.source, ms: took() };
   }
-  const result = await services.farm.compile(job, signal, { env: request.env, canary });
+  const options = { env: request.env, canary };
+  const mayBeLocal = fallbackFor(request, services.farm.settings) !== 'never';
+  const placed = mayBeLocal
+    ? await compileOrTakeSlot(services.farm, services.localSlots, job, signal, options)
+    : { result: await services.farm.compile(job, signal, options) };
+  if ('slot' in placed) return { ...local('farm-full', 'Every server is busy and a slot of this machine was free.'), slot: placed.slot };
+  const { result } = placed;
   // The closure was wrong, or a file came and went: the compiler here says what is true.
   if (result.result.status.code !== 0 && namesMissingFile(result.stderr)) return local('scanner-miss', 'The server missed a file that may exist here.');
 

@@ -26,11 +26,12 @@ const best = (attempts: readonly Attempt[], graceOver: boolean): Attempt | undef
 /**
  * Resolves to the attempt to start; the others are released.
  *
+ * @param onFull called whenever the job stands in line wherever it was asked
  * @param late makes one more attempt, once its server can be asked; not called when the job has its place by then
  * @throws WardError the first failure when all have failed; the signal's reason when it is aborted
  */
 export const choose = (
-  first: readonly Attempt[], signal: AbortSignal, late?: Promise<() => Attempt | undefined>,
+  first: readonly Attempt[], signal: AbortSignal, onFull: () => void, late?: Promise<() => Attempt | undefined>,
 ): Promise<Attempt> =>
   new Promise((resolve, reject) => {
     const attempts = [...first];
@@ -61,6 +62,8 @@ export const choose = (
       } else if (attempts.every(({ state }) => state === 'failed')) {
         settle();
         reject(attempts[0]!.error);
+      } else if (attempts.every(({ state }) => state === 'waiting' || state === 'failed')) {
+        onFull();
       } else if (grace === undefined && attempts.some(({ state }) => state === 'offered')) {
         grace = setTimeout(() => {
           graceOver = true;

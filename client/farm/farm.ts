@@ -35,6 +35,10 @@ export interface CompileOptions {
   readonly env?: Environment;
   /** SHA-256 of the canary object that this client's compiler makes; a server's must be the same. */
   readonly canary?: string;
+  /** Called when the job stands in line everywhere: the farm is full. */
+  readonly onFull?: () => void;
+  /** Called when a server took the job, or has its result. */
+  readonly onPlaced?: () => void;
 }
 
 export class Farm implements FarmView {
@@ -94,7 +98,7 @@ export class Farm implements FarmView {
       const home = asked.now[0];
       if (home === undefined) break;
       try {
-        return await this.#place(asked, probe, job, signal);
+        return await this.#place(asked, probe, job, signal, options);
       } catch (thrown) {
         const error = toWardError(thrown);
         failures.push(error);
@@ -183,7 +187,7 @@ export class Farm implements FarmView {
     return false;
   }
 
-  async #place({ now, late }: Candidates, probe: Probe, job: FarmJob, signal: AbortSignal): Promise<FarmResult> {
+  async #place({ now, late }: Candidates, probe: Probe, job: FarmJob, signal: AbortSignal, options: CompileOptions): Promise<FarmResult> {
     const leave = new Map<string, () => void>();
     const ask = (session: Session): Attempt | undefined => {
       const { connection, host } = session;
@@ -196,7 +200,8 @@ export class Farm implements FarmView {
       if (attempts.length === 0) {
         throw new WardError('session-lost', 'The session ended before the job began.', { at: now[0]!.host.name });
       }
-      const chosen = await choose(attempts, signal, late?.then((session) => () => ask(session)));
+      const chosen = await choose(attempts, signal, () => options.onFull?.(), late?.then((session) => () => ask(session)));
+      options.onPlaced?.();
       for (const [server, undo] of leave) if (server !== chosen.server) undo();
       const abort = (): void => chosen.release(new WardError('cancelled', 'The job was cancelled.'));
       signal.addEventListener('abort', abort, { once: true });
