@@ -15,6 +15,7 @@ const usage = `usage: wardccd --config FILE
 `;
 
 async function main(args: readonly string[]): Promise<number> {
+  if (args[0] === 'doctor') return (await import('./doctor/main.ts')).runDoctor(args.slice(1));
   const { values } = parseArgs({ args: [...args], options: { config: { type: 'string', short: 'c' }, help: { type: 'boolean', short: 'h' } }, strict: true });
   if (values.help) {
     process.stdout.write(usage);

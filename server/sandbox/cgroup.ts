@@ -121,14 +121,19 @@ const write = (file: string, text: string): void => {
 
 /**
  * Makes a version 2 hierarchy ready for slots: its own processes move to a leaf, since a group with processes cannot hand controllers down.
- * Call once, before any slot. Does nothing for version 1.
+ * Call before any slot. Does nothing for version 1, or when it has been done.
  */
 export const prepareHierarchy = (hierarchy: Hierarchy): void => {
-  if (hierarchy.version !== 2) return;
+  if (hierarchy.version !== 2 || isPrepared(hierarchy.root)) return;
   const leaf = join(hierarchy.root, 'server');
   mkdirSync(leaf, { recursive: true });
   for (const pid of processesOf(hierarchy.root)) write(join(leaf, 'cgroup.procs'), String(pid));
   write(join(hierarchy.root, 'cgroup.subtree_control'), '+memory +pids');
+};
+
+const isPrepared = (root: string): boolean => {
+  const handedDown = readFileSync(join(root, 'cgroup.subtree_control'), 'utf8').split(/\s+/);
+  return handedDown.includes('memory') && handedDown.includes('pids');
 };
 
 export interface SlotOwner {

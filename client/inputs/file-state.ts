@@ -1,0 +1,141 @@
+/**
+ * What the file system says about many paths in one call: the addon's `statList`, or one stat after another where the addon is
+ * not built. A state is twelve 32-bit words; two states of a path are the same if all words that matter are.
+ *
+ * @module
+ */
+
+import { lstatSync, statSync, type BigIntStats } from 'node:fs';
+import { createRequire } from 'node:module';
+import { StaysLocal } from './reasons.ts';
+
+/** Words of one state: device, inode, size, mtime, ctime in ns, mode; two each, the low one first. */
+export const stateWords = 12;
+const modeWord = 10;
+const deviceAndInode = 4;
+
+const typeMask = 0o170000;
+const types: Readonly<Record<number, FileState['kind']>> = { 0o100000: 'file', 0o040000: 'directory', 0o120000: 'link' };
+
+/** States of all paths, one after another. A path that can't be examined has mode 0 and the negative errno as its size. */
+export type StatList = (paths: readonly string[], follow: boolean) => Int32Array;
+
+export interface FileState {
+  readonly kind: 'file' | 'directory' | 'link' | 'other';
+  readonly size: number;
+  /** Modification time in whole seconds. */
+  readonly second: number;
+  readonly words: Int32Array;
+}
+
+/** ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG: nothing is there. */
+const absences = new Set([2, 20, 40, 36]);
+
+export const wordsOf = (stat: BigIntStats): Int32Array =>
+  new Int32Array(new BigInt64Array([stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs, stat.mode]).buffer);
+
+const oneByOne: StatList = (paths, follow) => {
+  const result = new Int32Array(paths.length * stateWords);
+  for (const [index, path] of paths.entries()) {
+    let errno = 2;
+    try {
+      const stat = (follow ? statSync : lstatSync)(path, { bigint: true, throwIfNoEntry: false });
+      if (stat !== undefined) {
+        result.set(wordsOf(stat), index * stateWords);
+        continue;
+      }
+    } catch (error) {
+      errno = Math.abs((error as NodeJS.ErrnoException).errno ?? 5);
+    }
+    result.set([-errno, -1], index * stateWords + 4);
+  }
+  return result;
+};
+
+const load = (): StatList => {
+  for (const place of ['../../native/wardcc.node', '../../dist/native/wardcc.node']) {
+    try {
+      const { statList } = createRequire(import.meta.url)(place) as { statList: (paths: readonly string[], follow: boolean) => BigInt64Array };
+      return (paths, follow) => new Int32Array(statList(paths, follow).buffer);
+    } catch { /* not built, or built for another Node: the other way is slower, not worse */ }
+  }
+  return oneByOne;
+};
+
+/** The fastest way there is. */
+export const statList: StatList = load();
+export const slowStatList: StatList = oneByOne;
+
+const numberAt = (words: Int32Array, at: number): number => (words[at + 1] as number) * 0x1_0000_0000 + ((words[at] as number) >>> 0);
+
+/** Reads one state. @throws StaysLocal when the path can't be examined for another reason than its absence. */
+const stateAt = (words: Int32Array, index: number, path: string): FileState | undefined => {
+  const own = words.subarray(index * stateWords, (index + 1) * stateWords);
+  const mode = own[modeWord] as number;
+  if (mode === 0) {
+    if (absences.has(-numberAt(own, 4))) return undefined;
+    throw new StaysLocal('odd-input', path);
+  }
+  return { kind: types[mode & typeMask] ?? 'other', size: numberAt(own, 4), second: Math.floor(numberAt(own, 6) / 1e9), words: own };
+};
+
+/** The age in ms of the youngest of a state's times. */
+export const ageOf = (words: Int32Array, now: number): number => now - Math.max(numberAt(words, 6), numberAt(words, 8)) / 1e6;
+
+export const sameWords = (a: Int32Array, b: Int32Array, count = stateWords): boolean => {
+  for (let at = 0; at < count; at++) if (a[at] !== b[at]) return false;
+  return true;
+};
+
+/** Whether two lists of states say the same: of directories only which ones they are, of everything else all. */
+export const sameStates = (a: Int32Array, b: Int32Array): boolean => {
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at += stateWords) {
+    const mode = a[at + modeWord] as number;
+    if (mode !== b[at + modeWord]) return false;
+    const count = (mode & typeMask) === 0o040000 ? deviceAndInode : modeWord;
+    for (let word = at; word < at + count; word++) if (a[word] !== b[word]) return false;
+  }
+  return true;
+};
+
+/** A key that two paths share exactly if they are the same file. */
+export const identityOf = ({ words }: FileState): string => `${words[0]}:${words[1]}:${words[2]}:${words[3]}`;
+
+/** Everything that was looked at, and what was seen. */
+export interface Sighting {
+  readonly paths: readonly string[];
+  readonly words: Int32Array;
+}
+
+/** The file system as one job sees it: each path is looked at once, paths that are likely to be needed all at once. */
+export class FileStates {
+  readonly #expected: ReadonlyMap<string, number>;
+  readonly #words: Int32Array;
+  readonly #seen = new Map<string, FileState | undefined>();
+
+  constructor(expected: ReadonlyMap<string, number> = new Map()) {
+    this.#expected = expected;
+    this.#words = expected.size === 0 ? new Int32Array(0) : statList([...expected.keys()], false);
+  }
+
+  get(path: string): FileState | undefined {
+    if (this.#seen.has(path)) return this.#seen.get(path);
+    const index = this.#expected.get(path);
+    const state = index === undefined ? stateAt(statList([path], false), 0, path) : stateAt(this.#words, index, path);
+    this.#seen.set(path, state);
+    return state;
+  }
+
+  get sighting(): Sighting {
+    const paths = [...this.#seen.keys()];
+    const words = new Int32Array(paths.length * stateWords);
+    let at = 0;
+    for (const state of this.#seen.values()) {
+      if (state === undefined) words.set([-2, -1], at + 4);
+      else words.set(state.words, at);
+      at += stateWords;
+    }
+    return { paths, words };
+  }
+}
