@@ -10,14 +10,16 @@
 import { readArguments } from '../../policy/options/index.ts';
 import type { Toolchain } from '../../toolchain/describe.ts';
 import { prerequisiteArguments, runCompiler } from './ask-compiler.ts';
+import { CollectedInputs, staysLocal } from './collected.ts';
 import { parseDepfile } from './depfile.ts';
+import type { FileStates } from './file-state.ts';
 import { addQuotedFiles, addReferences, checkObstacles, refusePrecompiled } from './references.ts';
 import type { InputsMemory } from './memory.ts';
 import { StaysLocal } from './reasons.ts';
 import { AskCompiler } from './scanner/ask.ts';
-import type { ScanRoots } from './scanner/scan.ts';
+import type { Scan, ScanRoots } from './scanner/scan.ts';
 import { absolute, type SearchPath } from './search-path.ts';
-import { TreeBuilder } from './tree-builder.ts';
+import { TreeBuilder, type BuiltFile } from './tree-builder.ts';
 import type { Inputs, InputsCommand } from './types.ts';
 
 export { InputsMemory } from './memory.ts';
@@ -36,40 +38,93 @@ export interface CollectOptions {
  * of these, because the local compiler says best what is wrong.
  */
 export const collectInputs = async (command: InputsCommand, toolchain: Toolchain, options: CollectOptions): Promise<Inputs> => {
+  const { memory, signal, method = 'scanner' } = options;
   try {
-    const search = await options.memory.search.get(command, options.signal);
-    return (options.method === 'compiler' ? undefined : scan(command, toolchain, search, options.memory)) ?? (await ask(command, toolchain, search, options));
+    const search = await memory.search.get(command, signal);
+    const known = memory.manifests.find(command, toolchain, search, memory.nextJob());
+    if (known !== undefined) return known;
+    return (method === 'scanner' ? scan(command, toolchain, search, memory) : undefined) ?? (await ask(command, toolchain, search, options));
   } catch (error) {
     if (!(error instanceof StaysLocal)) throw error;
-    return { entries: [], blobs: new Map(), bytes: 0, how: 'none', reason: { code: error.code, detail: error.detail } };
+    return staysLocal(error);
   }
 };
 
 /** The tree as the scanner finds it; undefined when the compiler has to be asked. */
 const scan = (command: InputsCommand, toolchain: Toolchain, search: SearchPath, memory: InputsMemory): Inputs | undefined => {
-  const tree = new TreeBuilder(memory.files, memory.stage(toolchain));
+  const job = new Collection(command, toolchain, search, memory);
   try {
-    addPlaces(tree, command, search);
-    const visited = isPreprocessed(command)
-      ? new Map([[command.source, openedSource(tree, command)]])
-      : memory.scanner(search).scan(tree, rootsOf(command), memory.nextJob());
-    for (const path of command.inputs) tree.file(path);
+    const { visited, consulted } = isPreprocessed(command) ? job.sourceAlone() : memory.scanner(search).scan(job.tree, rootsOf(command), memory.nextJob());
     for (const { place, file } of visited.values()) {
       checkObstacles(command, toolchain, file.facts, place);
-      addQuotedFiles(tree, command, file.facts);
+      addQuotedFiles(job.tree, command, file.facts);
     }
-    return { ...tree.finish(), how: 'scanner' };
+    return job.finish(consulted, 'scanner');
   } catch (error) {
     if (error instanceof AskCompiler || error instanceof StaysLocal) return undefined;
     throw error;
   }
 };
 
-const openedSource = (tree: TreeBuilder, command: InputsCommand): NonNullable<ReturnType<TreeBuilder['file']>> => {
-  const opened = tree.file(command.source);
-  if (opened === undefined) throw new StaysLocal('odd-input', command.source);
-  return opened;
+/** The tree as the compiler tells it with `-M`, and what only texts tell. */
+const ask = async (command: InputsCommand, toolchain: Toolchain, search: SearchPath, { memory, signal }: CollectOptions): Promise<Inputs> => {
+  const prerequisites = isPreprocessed(command) ? [command.source] : await prerequisitesOf(command, signal);
+  const job = new Collection(command, toolchain, search, memory);
+  const { tree } = job;
+  const files = prerequisites.map((name) => job.open(absolute(name, command.cwd)));
+  const roots = rootsOf(command);
+  for (const opened of files) {
+    refusePrecompiled(opened);
+    checkObstacles(command, toolchain, opened.file.facts, opened.place);
+    addReferences(tree, command, search, roots.embedDirs, opened);
+  }
+  try {
+    const { consulted } = memory.scanner(search).complete(tree, roots, files, memory.nextJob());
+    return job.finish(consulted, 'compiler');
+  } catch (error) {
+    throw error instanceof AskCompiler ? new StaysLocal('preprocessing-failed', error.message) : error;
+  }
 };
+
+/** A tree in the making, with all that has to be in it whatever the source says. */
+class Collection {
+  readonly tree: TreeBuilder;
+  readonly #command: InputsCommand;
+  readonly #toolchain: Toolchain;
+  readonly #search: SearchPath;
+  readonly #memory: InputsMemory;
+  readonly #states: FileStates;
+
+  constructor(command: InputsCommand, toolchain: Toolchain, search: SearchPath, memory: InputsMemory) {
+    this.#command = command;
+    this.#toolchain = toolchain;
+    this.#search = search;
+    this.#memory = memory;
+    this.#states = memory.states(search);
+    this.tree = new TreeBuilder(memory.files, memory.stage(toolchain), this.#states);
+  }
+
+  open(path: string): BuiltFile {
+    const opened = this.tree.file(path);
+    if (opened === undefined) throw new StaysLocal('odd-input', path);
+    return opened;
+  }
+
+  sourceAlone(): Scan {
+    return { visited: new Map([[this.#command.source, this.open(this.#command.source)]]), consulted: new Map() };
+  }
+
+  finish(consulted: Scan['consulted'], how: 'scanner' | 'compiler'): Inputs {
+    addPlaces(this.tree, this.#command, this.#search);
+    for (const path of this.#command.inputs) this.tree.file(path);
+    const { entries, bytes } = this.tree.finish();
+    const inputs = CollectedInputs.from(entries, bytes, how);
+    const { sighting } = this.#states;
+    this.#memory.expect(this.#search, sighting.paths);
+    if (this.tree.settled) this.#memory.manifests.keep(this.#command, this.#toolchain, this.#search, sighting, consulted, inputs);
+    return inputs;
+  }
+}
 
 const rootsOf = (command: InputsCommand): ScanRoots => {
   const { includes, defines } = readArguments(command.argv, command.family);
@@ -81,29 +136,6 @@ const rootsOf = (command: InputsCommand): ScanRoots => {
     implicit: ['stdc-predef.h'],
     defines: defines.filter(({ undo }) => !undo).map(({ text }) => text),
   };
-};
-
-/** The tree as the compiler tells it with `-M`, and what only texts tell. */
-const ask = async (command: InputsCommand, toolchain: Toolchain, search: SearchPath, { memory, signal }: CollectOptions): Promise<Inputs> => {
-  const tree = new TreeBuilder(memory.files, memory.stage(toolchain));
-  addPlaces(tree, command, search);
-  const prerequisites = isPreprocessed(command) ? [command.source] : await prerequisitesOf(command, signal);
-  const files = prerequisites.map((name) => {
-    const path = absolute(name, command.cwd);
-    const opened = tree.file(path);
-    if (opened === undefined) throw new StaysLocal('odd-input', path);
-    return opened;
-  });
-  for (const path of command.inputs) tree.file(path);
-  const roots = rootsOf(command);
-  const job = memory.nextJob();
-  for (const opened of files) {
-    refusePrecompiled(opened);
-    checkObstacles(command, toolchain, opened.file.facts, opened.place);
-    addReferences(tree, command, search, roots.embedDirs, opened);
-    for (const lead of memory.scanner(search).leads(tree, opened, roots, job)) tree.file(lead);
-  }
-  return { ...tree.finish(), how: 'compiler' };
 };
 
 const embedDirs = (command: InputsCommand): string[] =>

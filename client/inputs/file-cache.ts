@@ -8,7 +8,8 @@
  */
 
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { ageOf, sameWords, wordsOf, type FileState } from './file-state.ts';
 import { StaysLocal } from './reasons.ts';
 import { factsOf, type Facts } from './facts.ts';
 
@@ -17,10 +18,12 @@ export interface KnownFile {
   readonly hex: string;
   readonly size: number;
   readonly facts: Facts;
+  /** False if it was read so soon after a change that another change may leave no trace. */
+  readonly settled: boolean;
 }
 
 interface Remembered extends KnownFile {
-  readonly stamp: string;
+  readonly words: Int32Array;
 }
 
 /** Timestamps come from a clock that ticks at least every 10 ms; twice that is safe. */
@@ -29,25 +32,23 @@ const clockResolutionMs = 20;
 const costOfEntry = 400;
 const triesWhileChanging = 3;
 
-const stampOf = (stat: Stats): string => `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeMs}:${stat.ctimeMs}`;
-
 const costOf = (path: string, { facts }: KnownFile): number => {
   const mentions = [...(facts.includes ?? []), ...(facts.nexts ?? []), ...(facts.asks ?? [])];
   return costOfEntry + path.length + mentions.reduce((sum, { name }) => sum + 60 + name.length, 0);
 };
 
 /** Reads a regular file whole, or throws if it is something else or changes meanwhile. */
-const readWhole = (path: string): { content: Buffer; stat: Stats } => {
+const readWhole = (path: string): { content: Buffer; words: Int32Array } => {
   const fd = openSync(path, 'r');
   try {
     for (let tries = 0; tries < triesWhileChanging; tries++) {
-      const before = fstatSync(fd);
+      const before = fstatSync(fd, { bigint: true });
       if (!before.isFile()) throw new StaysLocal('odd-input', path);
-      const content = Buffer.allocUnsafe(before.size);
+      const content = Buffer.allocUnsafe(Number(before.size));
       let at = 0;
       for (let count = 1; at < content.length && count > 0; at += count) count = readSync(fd, content, at, content.length - at, at);
-      const after = fstatSync(fd);
-      if (at === content.length && stampOf(before) === stampOf(after)) return { content, stat: after };
+      const words = wordsOf(fstatSync(fd, { bigint: true }));
+      if (at === content.length && sameWords(wordsOf(before), words)) return { content, words };
     }
     throw new StaysLocal('changing-input', path);
   } finally {
@@ -82,13 +83,13 @@ export class FileCache {
   /**
    * Digest and facts of the file at an absolute path without links.
    *
-   * @param stat what lstat just said about it
+   * @param state what lstat just said about it
    * @throws StaysLocal when it can't be read or keeps changing
    */
-  get(path: string, stat: Stats): KnownFile {
+  get(path: string, state: FileState): KnownFile {
     const known = this.#files.get(path);
     if (known !== undefined) {
-      if (known.stamp === stampOf(stat)) return known;
+      if (sameWords(known.words, state.words)) return known;
       this.#forget(path, known);
     }
     let read: ReturnType<typeof readWhole>;
@@ -100,9 +101,9 @@ export class FileCache {
     }
     this.reads += 1;
     const digest = createHash('sha256').update(read.content).digest();
-    const file = { digest, hex: digest.toString('hex'), size: read.content.length, facts: factsOf(read.content), stamp: stampOf(read.stat) };
-    const youngest = Math.max(read.stat.mtimeMs, read.stat.ctimeMs);
-    if (this.#now() - youngest > clockResolutionMs) this.#remember(path, file);
+    const settled = ageOf(read.words, this.#now()) > clockResolutionMs;
+    const file = { digest, hex: digest.toString('hex'), size: read.content.length, facts: factsOf(read.content), settled, words: read.words };
+    if (settled) this.#remember(path, file);
     return file;
   }
 

@@ -69,14 +69,13 @@ export const slowStatList: StatList = oneByOne;
 const numberAt = (words: Int32Array, at: number): number => (words[at + 1] as number) * 0x1_0000_0000 + ((words[at] as number) >>> 0);
 
 /** Reads one state. @throws StaysLocal when the path can't be examined for another reason than its absence. */
-const stateAt = (words: Int32Array, index: number, path: string): FileState | undefined => {
-  const own = words.subarray(index * stateWords, (index + 1) * stateWords);
-  const mode = own[modeWord] as number;
+const stateOf = (words: Int32Array, path: string): FileState | undefined => {
+  const mode = words[modeWord] as number;
   if (mode === 0) {
-    if (absences.has(-numberAt(own, 4))) return undefined;
+    if (absences.has(-numberAt(words, 4))) return undefined;
     throw new StaysLocal('odd-input', path);
   }
-  return { kind: types[mode & typeMask] ?? 'other', size: numberAt(own, 4), second: Math.floor(numberAt(own, 6) / 1e9), words: own };
+  return { kind: types[mode & typeMask] ?? 'other', size: numberAt(words, 4), second: Math.floor(numberAt(words, 6) / 1e9), words };
 };
 
 /** The age in ms of the youngest of a state's times. */
@@ -102,7 +101,7 @@ export const sameStates = (a: Int32Array, b: Int32Array): boolean => {
 /** A key that two paths share exactly if they are the same file. */
 export const identityOf = ({ words }: FileState): string => `${words[0]}:${words[1]}:${words[2]}:${words[3]}`;
 
-/** Everything that was looked at, and what was seen. */
+/** Paths, and the states they were in. */
 export interface Sighting {
   readonly paths: readonly string[];
   readonly words: Int32Array;
@@ -112,30 +111,33 @@ export interface Sighting {
 export class FileStates {
   readonly #expected: ReadonlyMap<string, number>;
   readonly #words: Int32Array;
-  readonly #seen = new Map<string, FileState | undefined>();
+  readonly #seen = new Map<string, Int32Array>();
 
+  /** @param expected paths that are likely to be needed → their place in the list */
   constructor(expected: ReadonlyMap<string, number> = new Map()) {
     this.#expected = expected;
     this.#words = expected.size === 0 ? new Int32Array(0) : statList([...expected.keys()], false);
   }
 
+  /** @throws StaysLocal `odd-input` when the path can't be examined for another reason than its absence. */
   get(path: string): FileState | undefined {
-    if (this.#seen.has(path)) return this.#seen.get(path);
-    const index = this.#expected.get(path);
-    const state = index === undefined ? stateAt(statList([path], false), 0, path) : stateAt(this.#words, index, path);
-    this.#seen.set(path, state);
-    return state;
+    let words = this.#seen.get(path);
+    if (words === undefined) {
+      const index = this.#expected.get(path);
+      words = index === undefined ? statList([path], false) : this.#words.subarray(index * stateWords, (index + 1) * stateWords);
+      this.#seen.set(path, words);
+    }
+    return stateOf(words, path);
   }
 
+  /** Everything that was looked at, and what was seen. */
   get sighting(): Sighting {
-    const paths = [...this.#seen.keys()];
-    const words = new Int32Array(paths.length * stateWords);
+    const words = new Int32Array(this.#seen.size * stateWords);
     let at = 0;
-    for (const state of this.#seen.values()) {
-      if (state === undefined) words.set([-2, -1], at + 4);
-      else words.set(state.words, at);
+    for (const each of this.#seen.values()) {
+      words.set(each, at);
       at += stateWords;
     }
-    return { paths, words };
+    return { paths: [...this.#seen.keys()], words };
   }
 }

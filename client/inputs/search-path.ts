@@ -6,9 +6,9 @@
  * @module
  */
 
-import { statSync } from 'node:fs';
 import { parseVerbose } from '../../toolchain/query.ts';
 import { runCompiler, searchArguments } from './ask-compiler.ts';
+import { sameStates, stateWords, statList } from './file-state.ts';
 import { StaysLocal } from './reasons.ts';
 import type { InputsCommand } from './types.ts';
 
@@ -24,21 +24,13 @@ export interface SearchPath {
 
 interface Known {
   readonly path: Promise<SearchPath>;
-  /** Directory → its identity when it was asked about. */
-  identities: Map<string, string>;
+  /** Directories of the answer, and in which state they were when it was asked for. */
+  directories: readonly string[];
+  states: Int32Array;
 }
 
 const mostKnown = 512;
 const searchVariables = ['CPATH', 'C_INCLUDE_PATH', 'CPLUS_INCLUDE_PATH', 'OBJC_INCLUDE_PATH', 'OBJCPLUS_INCLUDE_PATH'];
-
-const identityOf = (directory: string): string => {
-  try {
-    const stat = statSync(directory, { throwIfNoEntry: false });
-    return stat === undefined ? 'absent' : `${stat.dev}:${stat.ino}:${stat.isDirectory()}`;
-  } catch {
-    return 'unreadable';
-  }
-};
 
 /** An absolute path that the kernel walks as it would walk `path` from `cwd`. */
 export const absolute = (path: string, cwd: string): string => (path.startsWith('/') ? path : cwd === '/' ? `/${path}` : `${cwd}/${path}`);
@@ -53,11 +45,11 @@ export class SearchPaths {
     const known = this.#known.get(key);
     if (known !== undefined) {
       const path = await known.path;
-      if ([...known.identities].every(([directory, identity]) => identityOf(directory) === identity)) return path;
+      if (sameStates(statList(known.directories, true), known.states)) return path;
       if (this.#known.get(key) === known) this.#known.delete(key);
       return this.get(command, signal);
     }
-    const asked: Known = { path: this.#ask(command, args, (identities) => (asked.identities = identities), signal), identities: new Map() };
+    const asked: Known = { path: this.#ask(command, args, (seen) => Object.assign(asked, seen), signal), directories: [], states: new Int32Array(0) };
     this.#known.set(key, asked);
     for (const oldest of this.#known.keys()) {
       if (this.#known.size <= mostKnown) break;
@@ -69,13 +61,18 @@ export class SearchPaths {
     });
   }
 
-  async #ask(command: InputsCommand, args: string[], identified: (identities: Map<string, string>) => void, signal?: AbortSignal): Promise<SearchPath> {
+  async #ask(command: InputsCommand, args: string[], identified: (seen: Pick<Known, 'directories' | 'states'>) => void, signal?: AbortSignal): Promise<SearchPath> {
     const { ok, stderr } = await runCompiler(command, args, { LC_ALL: 'C' }, signal);
     const answer = parseVerbose(stderr);
     if (!ok || answer.angle.length + answer.quote.length + answer.absent.length === 0) throw new StaysLocal('preprocessing-failed', stderr.split('\n')[0] ?? '');
     const from = (list: readonly string[]): string[] => list.map((directory) => absolute(directory, command.cwd));
     const path = { quote: from(answer.quote), angle: from(answer.angle), unused: from([...answer.absent, ...answer.duplicates]), frameworks: stderr.includes('(framework directory)') };
-    identified(new Map([...path.quote, ...path.angle, ...path.unused].map((directory) => [directory, identityOf(directory)])));
+    const directories = [...path.quote, ...path.angle, ...path.unused];
+    const spelled = [...answer.quote, ...answer.angle, ...answer.absent, ...answer.duplicates];
+    const states = statList(directories, true);
+    // One that appeared or vanished meanwhile makes the answer good for this once only.
+    const consistent = directories.every((_, index) => (states[index * stateWords + 10] === 0) === answer.absent.includes(spelled[index] as string));
+    identified({ directories, states: consistent ? states : new Int32Array(0) });
     return path;
   }
 }

@@ -4,15 +4,16 @@
  * every one of these paths exactly as the original does, `sub/../x.h` included.
  *
  * What lies in system directories is the toolchain's: only its include directories may be filled. A builder sees the file
- * system once; it is made for one command and thrown away.
+ * system once; it is made for one command and thrown away. Groups of files may be any numbers: encoding makes them canonical.
  *
  * @module
  */
 
-import { lstatSync, readlinkSync, type Stats } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { checkClientDirectory, checkClientPath } from '../../policy/paths.ts';
 import type { TreeEntry } from '../../protocol/tree.ts';
 import type { FileCache, KnownFile } from './file-cache.ts';
+import { identityOf, type FileState, type FileStates } from './file-state.ts';
 import { StaysLocal } from './reasons.ts';
 import type { StageView } from './stage-view.ts';
 
@@ -34,16 +35,8 @@ const mostEntries = 100_000;
 /** What a path that can't be resolved looks like from outside: the compiler does not find it either. */
 const absent = Symbol('absent');
 
-const lstat = (path: string): Stats | undefined => {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false });
-  } catch (error) {
-    if (['ENOTDIR', 'ENAMETOOLONG'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
-    throw new StaysLocal('odd-input', path);
-  }
-};
-
 export class TreeBuilder {
+  readonly #states: FileStates;
   readonly #cache: FileCache;
   readonly #stage: StageView;
   readonly #files = new Map<string, FileNode>();
@@ -54,8 +47,10 @@ export class TreeBuilder {
   readonly #identities = new Map<string, string>();
   /** Directories as written whose way leads through a system directory that a sandbox does not have. */
   readonly #foreign = new Set<string>();
+  #settled = true;
 
-  constructor(cache: FileCache, stage: StageView) {
+  constructor(cache: FileCache, stage: StageView, states: FileStates) {
+    this.#states = states;
     this.#cache = cache;
     this.#stage = stage;
   }
@@ -87,18 +82,19 @@ export class TreeBuilder {
     const place = opened ?? real;
     const known = this.#files.get(real);
     if (known !== undefined && !this.#foreign.has(folder)) return { file: known.file, real, place };
-    const stat = lstat(real);
-    if (stat === undefined || stat.isDirectory()) return undefined;
+    const state = this.#states.get(real);
+    if (state === undefined || state.kind === 'directory') return undefined;
     if (this.#foreign.has(folder)) throw new StaysLocal('system-file', path);
-    if (stat.isSymbolicLink()) {
+    if (state.kind === 'link') {
       if (hops >= mostLinks) return undefined;
       return this.#file(this.#link(real, parent), hops + 1, place);
     }
-    if (!stat.isFile()) throw new StaysLocal('odd-input', real);
+    if (state.kind !== 'file') throw new StaysLocal('odd-input', real);
     if (checkClientPath(real, this.#stage.includeDirs) !== undefined) throw new StaysLocal('system-file', real);
-    this.#single(stat, real);
-    const file = this.#cache.get(real, stat);
-    this.#files.set(real, { file, second: Math.floor(stat.mtimeMs / 1000) });
+    this.#single(state, real);
+    const file = this.#cache.get(real, state);
+    if (!file.settled) this.#settled = false;
+    this.#files.set(real, { file, second: state.second });
     if (this.#files.size > mostEntries) throw new StaysLocal('too-many-inputs', real);
     return { file, real, place };
   }
@@ -131,19 +127,19 @@ export class TreeBuilder {
     if (name === '' || name === '.') return parent;
     if (name === '..') return parent.slice(0, Math.max(0, parent.lastIndexOf('/')));
     const real = `${parent}/${name}`;
-    const stat = lstat(real);
-    if (stat === undefined) return absent;
-    if (stat.isSymbolicLink()) {
+    const state = this.#states.get(real);
+    if (state === undefined) return absent;
+    if (state.kind === 'link') {
       if (hops >= mostLinks) return absent;
       const target = this.#link(real, parent);
       const followed = this.#resolve(target, hops + 1);
       if (this.#foreign.has(target)) this.#foreign.add(path);
       return followed;
     }
-    if (!stat.isDirectory()) return absent;
+    if (state.kind !== 'directory') return absent;
     if (this.#directories.has(real)) return real;
     if (checkClientDirectory(real, this.#stage.includeDirs) === undefined) {
-      this.#single(stat, real);
+      this.#single(state, real);
       this.#directories.add(real);
       if (this.#directories.size > mostEntries) throw new StaysLocal('too-many-inputs', real);
     } else if (!this.#stage.hasDirectory(real)) this.#foreign.add(path);
@@ -151,36 +147,37 @@ export class TreeBuilder {
   }
 
   /** The same inode under two names would become two files. */
-  #single(stat: Stats, real: string): void {
-    if (stat.isFile() && stat.nlink === 1) return;
-    const identity = `${stat.dev}:${stat.ino}`;
+  #single(state: FileState, real: string): void {
+    const identity = identityOf(state);
     const other = this.#identities.get(identity);
     if (other !== undefined && other !== real) throw new StaysLocal('input-twice', `${other} and ${real}`);
     this.#identities.set(identity, real);
+  }
+
+  /** False if a file is so young that it may have changed since without a trace. */
+  get settled(): boolean {
+    return this.#settled;
   }
 
   /**
    * The tree so far. Files of equal content are in one group if their modification times agree to the second, because
    * `#pragma once` compares both.
    */
-  finish(): { entries: TreeEntry[]; blobs: Map<string, { path: string; size: number }>; bytes: number } {
+  finish(): { entries: TreeEntry[]; bytes: number } {
     const entries: TreeEntry[] = [];
     for (const path of this.#directories) entries.push({ path, kind: 'directory' });
     for (const [path, target] of this.#links) entries.push({ path, kind: 'link', target });
-    const blobs = new Map<string, { path: string; size: number }>();
     const seconds = new Map<string, number[]>();
     let bytes = 0;
-    for (const path of [...this.#files.keys()].sort()) {
-      const { file, second } = this.#files.get(path) as FileNode;
+    for (const [path, { file, second }] of this.#files) {
       const same = seconds.get(file.hex);
       let group = 0;
       if (same === undefined) seconds.set(file.hex, [second]);
       else if ((group = same.indexOf(second)) < 0) group = same.push(second) - 1;
       entries.push({ path, kind: 'file', digest: file.digest, size: file.size, group });
       bytes += file.size;
-      if (!blobs.has(file.hex)) blobs.set(file.hex, { path, size: file.size });
     }
     entries.sort((a, b) => (a.path < b.path ? -1 : 1));
-    return { entries, blobs, bytes };
+    return { entries, bytes };
   }
 }

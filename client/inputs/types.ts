@@ -15,7 +15,11 @@ export type InputsCommand = Pick<
 
 /** Everything the compile can read, or the reason why it is compiled locally. */
 export interface Inputs {
-  /** Sorted by path; every directory on the way is there. */
+  /** The tree as it is sent. Empty when there is a reason. */
+  readonly encoded: Buffer;
+  /** SHA-256 of `encoded`, hex. */
+  readonly digest: string;
+  /** Sorted by path; every directory on the way is there. Decoded when it is asked for. */
   readonly entries: readonly TreeEntry[];
   /** Digest of a content (hex) → a file that has it. */
   readonly blobs: ReadonlyMap<string, { readonly path: string; readonly size: number }>;

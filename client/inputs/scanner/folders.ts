@@ -9,19 +9,21 @@
  * @module
  */
 
-import { readdirSync, statSync, type Stats } from 'node:fs';
+import { readdirSync } from 'node:fs';
+import { ageOf, sameWords, stateWords, statList } from '../file-state.ts';
 
 const clockResolutionMs = 20;
 const mostFolders = 20_000;
-
-const stampOf = (stat: Stats): string => `${stat.dev}:${stat.ino}:${stat.mtimeMs}:${stat.ctimeMs}`;
+/** Device and inode. */
+const identityWords = 4;
+const nothing = new Int32Array(stateWords);
 
 export class Folder {
   readonly path: string;
   /** Changes when an answer given before would be different now. */
   version = 0;
   #job = -1;
-  #stamp = '';
+  #words = nothing;
   #settled = false;
   #names = new Set<string>();
   #lowered: Set<string> | undefined;
@@ -31,28 +33,24 @@ export class Folder {
     this.path = path;
   }
 
-  /** Looks at the directory again, once a job. */
-  refresh(job: number): this {
+  /**
+   * Looks at the directory again, once a job.
+   *
+   * @param seen its state, links followed, if that is known already
+   */
+  refresh(job: number, seen?: Int32Array): this {
     if (this.#job === job) return this;
     this.#job = job;
-    let stat: Stats | undefined;
-    try {
-      stat = statSync(this.path, { throwIfNoEntry: false });
-    } catch {
-      stat = undefined;
-    }
-    const stamp = stat?.isDirectory() === true ? stampOf(stat) : 'none';
-    if (stamp === this.#stamp && this.#settled) return this;
-    const sameFolder = stamp.split(':', 2).join() === this.#stamp.split(':', 2).join();
-    this.#stamp = stamp;
-    this.#settled = stat === undefined || Date.now() - Math.max(stat.mtimeMs, stat.ctimeMs) > clockResolutionMs;
-    this.#names = stat === undefined ? new Set() : namesIn(this.path);
+    const words = seen ?? statList([this.path], true);
+    if (this.#settled && sameWords(words, this.#words)) return this;
+    const sameFolder = sameWords(words, this.#words, identityWords);
+    this.#words = words.slice();
+    this.#settled = ageOf(words, Date.now()) > clockResolutionMs;
+    this.#names = namesIn(this.path);
     this.#lowered = undefined;
-    const same = sameFolder && [...this.#asked].every(([name, answer]) => this.#find(name) === answer);
-    if (!same) {
-      this.version += 1;
-      this.#asked.clear();
-    }
+    if (sameFolder && this.#asked.entries().every(([name, answer]) => this.#find(name) === answer)) return this;
+    this.version += 1;
+    this.#asked.clear();
     return this;
   }
 
@@ -91,5 +89,11 @@ export class Folders {
       this.#known.set(path, (folder = new Folder(path)));
     }
     return folder;
+  }
+
+  /** Looks at many directories again, in one call. */
+  refresh(folders: readonly Folder[], job: number): void {
+    const words = statList(folders.map(({ path }) => path), true);
+    for (const [index, folder] of folders.entries()) folder.refresh(job, words.subarray(index * stateWords, (index + 1) * stateWords));
   }
 }

@@ -10,12 +10,12 @@
  */
 
 import type { Facts } from '../facts.ts';
-import { StaysLocal } from '../reasons.ts';
 import type { SearchPath } from '../search-path.ts';
 import type { BuiltFile, TreeBuilder } from '../tree-builder.ts';
 import { AskCompiler } from './ask.ts';
 import { headersOf } from './computed.ts';
 import type { Folder, Folders } from './folders.ts';
+import { Lookup } from './lookup.ts';
 
 /** What one file leads to. */
 interface Node {
@@ -41,8 +41,33 @@ export interface ScanRoots {
   readonly defines: readonly string[];
 }
 
+/** One scan: what it looks at, and what it found so far. */
+class Run {
+  readonly tree: TreeBuilder;
+  readonly roots: ScanRoots;
+  readonly job: number;
+  readonly visited = new Map<string, BuiltFile>();
+  readonly consulted = new Map<Folder, number>();
+
+  constructor(tree: TreeBuilder, roots: ScanRoots, job: number) {
+    this.tree = tree;
+    this.roots = roots;
+    this.job = job;
+  }
+
+  consult(folders: Iterable<readonly [Folder, number]>): void {
+    for (const [folder, version] of folders) this.consulted.set(folder, version);
+  }
+}
+
+export interface Scan {
+  /** Every file that was followed, by the path it was opened by. */
+  readonly visited: ReadonlyMap<string, BuiltFile>;
+  /** Directories that were asked for names, with the version their answers belong to. */
+  readonly consulted: ReadonlyMap<Folder, number>;
+}
+
 const mostNodes = 50_000;
-const compiledHeader = ['.gch', '.pch'];
 
 /** Everything remembered about one search path. */
 export class Scanner {
@@ -59,84 +84,118 @@ export class Scanner {
    * Adds to the tree everything that a compile may read.
    *
    * @param job a number that no other job has: directories are looked at once for each
-   * @returns every file that was followed, by the path it was opened by
    * @throws AskCompiler when it can't be sure, StaysLocal when the command is local unless the compiler knows better
    */
-  scan(tree: TreeBuilder, roots: ScanRoots, job: number): Map<string, BuiltFile> {
-    const visited = new Map<string, BuiltFile>();
-    const pending: string[] = [roots.source];
-    const start = new Lookup(tree, this.#folders, job);
-    for (const name of roots.forced) {
-      const found = this.#first(start, name, [roots.cwd, ...this.#search.quote, ...this.#search.angle]);
-      // The compiler will complain; it does that here.
-      if (found === undefined) throw new AskCompiler(`-include ${name}`);
-      pending.push(found);
-    }
-    for (const name of roots.implicit) {
-      const found = this.#first(start, name, this.#search.angle);
-      if (found !== undefined) pending.push(found);
-    }
+  scan(tree: TreeBuilder, roots: ScanRoots, job: number): Scan {
+    const run = new Run(tree, roots, job);
+    const pending = [roots.source, ...this.#given(run)];
     while (pending.length > 0) {
-      this.#drain(pending, visited, tree, roots, job);
-      pending.push(...this.#computed(visited, tree, roots, job));
+      this.#drain(run, pending);
+      pending.push(...this.#computed(run));
     }
-    return visited;
-  }
-
-  #drain(pending: string[], visited: Map<string, BuiltFile>, tree: TreeBuilder, roots: ScanRoots, job: number): void {
-    for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
-      const opened = tree.file(path);
-      if (opened === undefined) throw new AskCompiler(path);
-      if (visited.has(opened.place)) continue;
-      visited.set(opened.place, opened);
-      for (const lead of this.#node(tree, opened, roots, job).leads) pending.push(lead);
-    }
+    return run;
   }
 
   /**
-   * Where the literal names in one file lead, for a file that the compiler listed: it does not list a header with
+   * Adds what the literal names in files lead to, for files that the compiler listed: it does not list a header with
    * `#pragma once` that it compared with another one and left out.
    */
-  leads(tree: TreeBuilder, opened: BuiltFile, roots: ScanRoots, job: number): readonly string[] {
-    return this.#node(tree, opened, roots, job).leads;
+  complete(tree: TreeBuilder, roots: ScanRoots, files: readonly BuiltFile[], job: number): Scan {
+    const run = new Run(tree, roots, job);
+    const reached = new Set([...this.#given(run), roots.source].map((path) => tree.file(path)?.place));
+    for (const opened of files) {
+      run.visited.set(opened.place, opened);
+      for (const lead of this.#node(run, opened).leads) reached.add(tree.file(lead)?.place);
+    }
+    this.#shadow(run, files.filter(({ place }) => !reached.has(place)));
+    return run;
   }
 
-  /** Headers not yet visited that computed includes can mean. */
-  #computed(visited: Map<string, BuiltFile>, tree: TreeBuilder, roots: ScanRoots, job: number): string[] {
+  /** Headers that the command names, or that compilers include by themselves. */
+  #given(run: Run): string[] {
+    const { roots } = run;
+    const lookup = this.#lookup(run);
     const found: string[] = [];
-    for (const { place, file } of visited.values()) {
-      for (const macro of file.facts.computed ?? []) {
-        for (const { name, quoted } of headersOf(macro, visited.values(), roots.defines)) {
-          const path = this.#first(new Lookup(tree, this.#folders, job), name, this.#places(place, quoted));
-          if (path !== undefined && !visited.has((tree.file(path) as BuiltFile).place)) found.push(path);
-        }
-      }
+    for (const name of roots.forced) {
+      const path = this.#first(lookup, name, [roots.cwd, ...this.#search.quote, ...this.#search.angle]);
+      // The compiler will complain; it does that here.
+      if (path === undefined) throw new AskCompiler(`-include ${name}`);
+      found.push(path);
     }
+    for (const name of roots.implicit) found.push(...[this.#first(lookup, name, this.#search.angle)].filter((path) => path !== undefined));
+    run.consult(lookup.folders);
     return found;
   }
 
-  #places(from: string, quoted: boolean): string[] {
-    const { quote, angle } = this.#search;
-    return quoted ? [from.slice(0, from.lastIndexOf('/')), ...quote, ...angle] : [...angle];
+  #drain(run: Run, pending: string[]): void {
+    for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
+      const opened = run.tree.file(path);
+      if (opened === undefined) throw new AskCompiler(path);
+      if (run.visited.has(opened.place)) continue;
+      run.visited.set(opened.place, opened);
+      for (const lead of this.#node(run, opened).leads) pending.push(lead);
+    }
   }
 
-  #node(tree: TreeBuilder, opened: BuiltFile, roots: ScanRoots, job: number): Node {
+  /** Headers not yet visited that computed includes can mean. */
+  #computed(run: Run): string[] {
+    const found: string[] = [];
+    const lookup = this.#lookup(run);
+    for (const { place, file } of run.visited.values()) {
+      for (const macro of file.facts.computed ?? []) {
+        for (const { name, quoted } of headersOf(macro, run.visited.values(), run.roots.defines)) {
+          const path = this.#first(lookup, name, quoted ? this.#places(place) : this.#search.angle);
+          if (path !== undefined && !run.visited.has((run.tree.file(path) as BuiltFile).place)) found.push(path);
+        }
+      }
+    }
+    run.consult(lookup.folders);
+    return found;
+  }
+
+  /** Asks every directory for headers that only the compiler found, so that it is noticed when one is shadowed. */
+  #shadow(run: Run, files: readonly BuiltFile[]): void {
+    const lookup = this.#lookup(run);
+    const places = [...new Set([...[...run.visited.keys()].map((path) => path.slice(0, path.lastIndexOf('/'))), ...this.#search.quote, ...this.#search.angle])];
+    const names = new Set(files.flatMap(({ place: path }) => places.filter((place) => path.startsWith(`${place}/`)).map((place) => path.slice(place.length + 1))));
+    for (const name of names) Array.from(lookup.candidates(name, places));
+    run.consult(lookup.folders);
+  }
+
+  /** Where `"…"` is looked for in a file. */
+  #places(file: string): string[] {
+    return [file.slice(0, file.lastIndexOf('/')), ...this.#search.quote, ...this.#search.angle];
+  }
+
+  #lookup({ tree, job }: Run): Lookup {
+    return new Lookup(tree, this.#folders, job);
+  }
+
+  #node(run: Run, opened: BuiltFile): Node {
     const { facts } = opened.file;
-    const known = this.#nodes.get(opened.place);
-    if (known !== undefined && known.facts === facts && !known.unsure && known.folders.every(([folder, version]) => folder.refresh(job).version === version)) return known;
-    const lookup = new Lookup(tree, this.#folders, job);
-    const everywhere = this.#places(opened.place, true);
+    let node = this.#nodes.get(opened.place);
+    if (node === undefined || node.facts !== facts || node.unsure || !node.folders.every(([folder, version]) => folder.refresh(run.job).version === version)) {
+      node = this.#examine(run, opened);
+      if (this.#nodes.size >= mostNodes) this.#nodes.clear();
+      this.#nodes.set(opened.place, node);
+    }
+    run.consult(node.folders);
+    return node;
+  }
+
+  #examine(run: Run, opened: BuiltFile): Node {
+    const { facts } = opened.file;
+    const { cwd, embedDirs } = run.roots;
+    const lookup = this.#lookup(run);
+    const everywhere = this.#places(opened.place);
     const leads = new Set<string>();
     for (const { name, quoted } of facts.includes ?? []) {
       const found = (quoted ? undefined : this.#first(lookup, name, this.#search.angle)) ?? this.#instead(lookup, name, everywhere);
       if (found !== undefined) leads.add(found);
     }
     for (const { name } of facts.nexts ?? []) for (const found of lookup.all(name, everywhere)) leads.add(found);
-    for (const { name } of facts.asks ?? []) for (const found of lookup.all(name, [roots.cwd, ...everywhere, ...roots.embedDirs])) leads.add(found);
-    const node = { facts, leads: [...leads], folders: lookup.folders, unsure: lookup.unsure };
-    if (this.#nodes.size >= mostNodes) this.#nodes.clear();
-    this.#nodes.set(opened.place, node);
-    return node;
+    for (const { name } of facts.asks ?? []) for (const found of lookup.all(name, [cwd, ...everywhere, ...embedDirs])) leads.add(found);
+    return { facts, leads: [...leads], folders: lookup.folders, unsure: lookup.unsure };
   }
 
   /**
@@ -153,64 +212,5 @@ export class Scanner {
   #first(lookup: Lookup, name: string, places: readonly string[]): string | undefined {
     for (const path of lookup.candidates(name, places)) if (lookup.opens(path)) return path;
     return undefined;
-  }
-}
-
-/** Look-ups for one node, with the directories that the answers depend on. */
-class Lookup {
-  readonly #tree: TreeBuilder;
-  readonly #folders: Folders;
-  readonly #job: number;
-  readonly #used = new Map<Folder, number>();
-  unsure = false;
-
-  constructor(tree: TreeBuilder, folders: Folders, job: number) {
-    this.#tree = tree;
-    this.#folders = folders;
-    this.#job = job;
-  }
-
-  get folders(): (readonly [Folder, number])[] {
-    return [...this.#used];
-  }
-
-  /** Paths under which a name exists, in order. @throws StaysLocal when a compiled header lies in its way. */
-  *candidates(name: string, places: readonly string[]): Generator<string> {
-    if (name.startsWith('/')) {
-      yield* this.#in('', name.replace(/^\/+/, ''));
-      return;
-    }
-    for (const place of places) yield* this.#in(place === '/' ? '' : place, name);
-  }
-
-  *#in(place: string, name: string): Generator<string> {
-    let at = place;
-    const components = name.split('/').filter((component) => component !== '' && component !== '.');
-    const base = components.pop();
-    if (base === undefined || base === '..') return;
-    for (const component of components) {
-      if (component !== '..' && !this.#folder(at).has(component)) return;
-      at = `${at}/${component}`;
-    }
-    const folder = this.#folder(at);
-    for (const ending of compiledHeader) if (folder.has(base + ending)) throw new StaysLocal('precompiled-header', `${at}/${base}${ending}`);
-    if (folder.has(base)) yield `${at}/${base}`;
-  }
-
-  #folder(path: string): Folder {
-    const folder = this.#folders.get(path === '' ? '/' : path).refresh(this.#job);
-    this.#used.set(folder, folder.version);
-    return folder;
-  }
-
-  /** Whether a compiler can open this as a header: directories and dangling links are passed over. */
-  opens(path: string): boolean {
-    if (this.#tree.file(path) !== undefined) return true;
-    this.unsure = true;
-    return false;
-  }
-
-  all(name: string, places: readonly string[]): string[] {
-    return [...this.candidates(name, places)].filter((path) => this.opens(path));
   }
 }

@@ -1,0 +1,81 @@
+/**
+ * What a command read last time. It is the answer again if everything that was looked at is as it was: each path that was
+ * walked, and each name that was asked for in a directory, whether it was there or not.
+ *
+ * @module
+ */
+
+import { createHash } from 'node:crypto';
+import type { Toolchain } from '../../toolchain/describe.ts';
+import type { CollectedInputs } from './collected.ts';
+import { sameStates, statList, type Sighting } from './file-state.ts';
+import type { Folder, Folders } from './scanner/folders.ts';
+import type { SearchPath } from './search-path.ts';
+import type { InputsCommand } from './types.ts';
+
+/** Directories that were asked for names, with the version their answers belong to. */
+export type Consulted = ReadonlyMap<Folder, number>;
+
+interface Manifest {
+  readonly search: SearchPath;
+  readonly paths: readonly string[];
+  readonly words: Int32Array;
+  readonly folders: readonly Folder[];
+  readonly versions: readonly number[];
+  readonly inputs: CollectedInputs;
+}
+
+const defaultBytes = 40 * 1024 * 1024;
+
+const costOf = ({ paths, words, folders, inputs }: Manifest): number => 600 + paths.length * 8 + words.byteLength + folders.length * 16 + inputs.encoded.length;
+
+/** Everything of a command that its inputs depend on, apart from the file system. */
+const keyOf = (command: InputsCommand, toolchain: Toolchain): string => {
+  const { argv, cwd, pwd, env, outputs } = command;
+  return createHash('sha256').update(JSON.stringify([toolchain.digest, argv, cwd, pwd, env, outputs.map(({ spelled }) => spelled)])).digest('latin1');
+};
+
+export class Manifests {
+  readonly #known = new Map<string, Manifest>();
+  readonly #folders: Folders;
+  readonly #maxBytes: number;
+  #bytes = 0;
+
+  constructor(folders: Folders, maxBytes = defaultBytes) {
+    this.#folders = folders;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** The answer of last time, if it is the answer now. */
+  find(command: InputsCommand, toolchain: Toolchain, search: SearchPath, job: number): CollectedInputs | undefined {
+    const key = keyOf(command, toolchain);
+    const manifest = this.#known.get(key);
+    if (manifest === undefined) return undefined;
+    this.#known.delete(key);
+    this.#bytes -= costOf(manifest);
+    if (manifest.search !== search || !this.#holds(manifest, job)) return undefined;
+    this.#remember(key, manifest);
+    return manifest.inputs.again();
+  }
+
+  #holds({ paths, words, folders, versions }: Manifest, job: number): boolean {
+    if (!sameStates(statList(paths, false), words)) return false;
+    this.#folders.refresh(folders, job);
+    return folders.every((folder, index) => folder.version === versions[index]);
+  }
+
+  keep(command: InputsCommand, toolchain: Toolchain, search: SearchPath, sighting: Sighting, consulted: Consulted, inputs: CollectedInputs): void {
+    const manifest = { search, ...sighting, folders: [...consulted.keys()], versions: [...consulted.values()], inputs: inputs.again() };
+    this.#remember(keyOf(command, toolchain), manifest);
+  }
+
+  #remember(key: string, manifest: Manifest): void {
+    this.#known.set(key, manifest);
+    this.#bytes += costOf(manifest);
+    for (const [oldest, each] of this.#known) {
+      if (this.#bytes <= this.#maxBytes) break;
+      this.#known.delete(oldest);
+      this.#bytes -= costOf(each);
+    }
+  }
+}
