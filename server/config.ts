@@ -5,7 +5,7 @@
  * @module
  */
 import { cpus } from 'node:os';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { readJsonc } from '../policy/jsonc.ts';
 
 export interface ListenAddress {
@@ -40,11 +40,14 @@ export interface ServerConfig {
   readonly store: { readonly maxBytes: number };
   readonly slotBytes: number;
   readonly connections: { readonly total: number; readonly perAddress: number };
+  /** SSH connections: the account under which sshd starts the bridges. Absent: none are taken. */
+  readonly ssh: { readonly user: string } | undefined;
   /** Accounts of the children when the supervisor starts as root. */
   readonly users: { readonly front: string; readonly keeper: string; readonly slots: readonly string[] } | undefined;
 }
 
 const path = { type: 'string', minLength: 1, maxLength: 4096 } as const;
+const account = { type: 'string', pattern: '^[a-z_][a-z0-9_-]{0,31}$' } as const;
 const count = (maximum: number) => ({ type: 'integer', minimum: 1, maximum }) as const;
 
 export const serverConfigSchema = {
@@ -95,18 +98,27 @@ export const serverConfigSchema = {
       required: [],
       properties: { total: count(65536), perAddress: count(65536) },
     },
+    ssh: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['user'],
+      properties: { user: account },
+    },
     users: {
       type: 'object',
       additionalProperties: false,
       required: ['front', 'keeper', 'slots'],
       properties: {
-        front: { type: 'string', pattern: '^[a-z_][a-z0-9_-]{0,31}$' },
-        keeper: { type: 'string', pattern: '^[a-z_][a-z0-9_-]{0,31}$' },
-        slots: { type: 'array', minItems: 1, maxItems: 1024, items: { type: 'string', pattern: '^[a-z_][a-z0-9_-]{0,31}$' } },
+        front: account,
+        keeper: account,
+        slots: { type: 'array', minItems: 1, maxItems: 1024, items: account },
       },
     },
   },
 } as const;
+
+/** The socket at which the front takes what SSH bridges bring. */
+export const sshSocket = (config: Pick<ServerConfig, 'run'>): string => join(config.run, 'ssh.sock');
 
 const defaultToolchains = ['gcc', 'g++', 'cc', 'c++', 'clang', 'clang++'].map((name) => `/usr/bin/${name}`);
 const gibibyte = 2 ** 30;
@@ -142,6 +154,7 @@ export async function loadServerConfig(file: string): Promise<ServerConfig> {
     store: { maxBytes: raw.store?.maxBytes ?? 8 * gibibyte },
     slotBytes: raw.slotBytes ?? gibibyte,
     connections: { total: raw.connections?.total ?? 1024, perAddress: raw.connections?.perAddress ?? 128 },
+    ssh: raw.ssh,
     users: raw.users,
   };
 }

@@ -12,9 +12,12 @@ import { toWardError } from '../protocol/errors.ts';
 
 const usage = `usage: wardccd --config FILE
        wardccd doctor [--config FILE] [--json]
+       wardccd ssh-subsystem [--socket FILE]
 `;
 
 async function main(args: readonly string[]): Promise<number> {
+  // First, and with nothing else loaded: there is one bridge for each connection.
+  if (args[0] === 'ssh-subsystem') return (await import('./ssh-bridge/main.ts')).runBridge(args.slice(1));
   if (args[0] === 'doctor') return (await import('./doctor/main.ts')).runDoctor(args.slice(1));
   const { values } = parseArgs({ args: [...args], options: { config: { type: 'string', short: 'c' }, help: { type: 'boolean', short: 'h' } }, strict: true });
   if (values.help) {

@@ -8,12 +8,10 @@
  * @module
  */
 import { createServer } from 'node:net';
-import type { WebSocket } from 'ws';
-import type { TLSSocket } from 'node:tls';
 import { cleanText } from '../../protocol/alert.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { Probe } from '../../protocol/messages.ts';
-import type { ServerConfig } from '../config.ts';
+import { sshSocket, type ServerConfig } from '../config.ts';
 import { acceptChild, ChildTokens, readConfigurationLine, whenParentGone, type AcceptedChild } from '../ipc/child.ts';
 import { Flights } from '../jobs/flights.ts';
 import { runJob } from '../jobs/job.ts';
@@ -30,10 +28,11 @@ import { receiveBlob } from './blobs.ts';
 import { ExecutorPool } from './executor-pool.ts';
 import { KeeperLog } from './keeper-log.ts';
 import { Listener } from './listener.ts';
-import { openSession } from './open-session.ts';
+import { openSession, type Opening } from './open-session.ts';
 import { PolicyHolder } from './policy-holder.ts';
 import { proveToolchains } from './prove-toolchains.ts';
 import { Sessions } from './sessions.ts';
+import { SshListener } from './ssh-listener.ts';
 import { Watcher } from './watcher.ts';
 
 interface Configuration {
@@ -44,11 +43,13 @@ interface Configuration {
   /** Where executors leave what they made. */
   readonly spool: string;
   readonly isolation: 'strict' | 'strict-rlimit';
+  /** The account under which sshd starts the bridges; absent: no SSH. */
+  readonly bridgeUid?: number;
 }
 
 async function main(): Promise<void> {
   process.title = 'wardccd: front';
-  const { config, socketPath, supervisorToken, toolchains: staged, spool, isolation }: Configuration = await readConfigurationLine();
+  const { config, socketPath, supervisorToken, toolchains: staged, spool, isolation, bridgeUid }: Configuration = await readConfigurationLine();
   whenParentGone(() => process.exit(0));
 
   const store = new Store({ directory: `${config.state}/store`, maxBytes: config.store.maxBytes });
@@ -88,12 +89,13 @@ async function main(): Promise<void> {
   const welcome = { server: config.name, isolation, slots: config.jobs, toolchains: [...toolchains.values()].map(({ digest, canary, name }) => ({ digest, canary, name })) };
 
   const listener = new Listener(config, {
-    connection: (socket, tls, address) => void serve(socket, tls, address),
+    connection: (socket, tls, address) => void serve({ socket, tls, address }),
     refused: (address, why) => log.refusedEarly(address, why),
   });
-  const serve = async (socket: WebSocket, tls: TLSSocket, address: string): Promise<void> => {
+  const serve = async (connection: Pick<Opening, 'socket' | 'tls' | 'ssh' | 'address'>): Promise<void> => {
+    const { address } = connection;
     try {
-      const session = await openSession({ socket, tls, address, policy, authorities, log, welcome });
+      const session = await openSession({ ...connection, policy, authorities, log, welcome });
       sessions.add(session);
       session.whenEnded((reason) => {
         uploads.abandon(session);
@@ -125,6 +127,13 @@ async function main(): Promise<void> {
   });
   watcher.start();
   const listen = await listener.listen();
+  if (bridgeUid !== undefined) {
+    const bridges = new SshListener({ path: sshSocket(config), bridgeUid, connections: config.connections }, {
+      connection: (socket, ssh) => void serve({ socket, tls: undefined, ssh, address: ssh.address }),
+      refused: (address, why) => log.refusedEarly(address, why),
+    });
+    await bridges.listen();
+  }
   log.note({ event: 'server.started', policy: policyName() });
   supervisor.peer.notify({ type: 'ready', listen });
 }

@@ -10,14 +10,18 @@ import type { OfferedToolchain, Isolation } from '../../protocol/messages.ts';
 import { serverHandshake, type Mechanism, type ServerAuthenticator } from '../../protocol/handshake.ts';
 import { tlsExporter, webSocketTransport } from '../../protocol/transport.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
+import type { SshLogin } from '../ssh-bridge/preface.ts';
 import { certAuthenticator, type ClientAuthorities } from './authenticate-cert.ts';
+import { sshAuthenticator } from './authenticate-ssh.ts';
 import type { KeeperLog } from './keeper-log.ts';
 import type { PolicyHolder } from './policy-holder.ts';
 import { Session, type Identity } from './session.ts';
 
 export interface Opening {
   readonly socket: WebSocket;
-  readonly tls: TLSSocket;
+  /** What the connection came over: TLS, or sshd and what it verified. */
+  readonly tls: TLSSocket | undefined;
+  readonly ssh?: SshLogin;
   readonly address: string;
   readonly policy: PolicyHolder;
   readonly authorities: ClientAuthorities;
@@ -26,10 +30,12 @@ export interface Opening {
 }
 
 /** @throws WardError what the client was told. */
-export async function openSession({ socket, tls, address, policy, authorities, log, welcome }: Opening): Promise<Session> {
+export async function openSession({ socket, tls, ssh, address, policy, authorities, log, welcome }: Opening): Promise<Session> {
   const permitted = new Map<Mechanism, ServerAuthenticator>();
-  if (policy.permits('cert')) permitted.set('cert', certAuthenticator(tls, policy, authorities));
-  const accepted = await serverHandshake(webSocketTransport(socket), { authenticators: permitted, exporter: tlsExporter(tls) });
+  if (tls !== undefined && policy.permits('cert')) permitted.set('cert', certAuthenticator(tls, policy, authorities));
+  if (ssh !== undefined && policy.permits('ssh')) permitted.set('ssh', sshAuthenticator(ssh));
+  const exporter = tls === undefined ? () => undefined : tlsExporter(tls);
+  const accepted = await serverHandshake(webSocketTransport(socket), { authenticators: permitted, exporter });
   const identity = accepted.identity as Identity;
   const { channel } = accepted;
   try {

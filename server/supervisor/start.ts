@@ -5,7 +5,7 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { WardError } from '../../protocol/errors.ts';
@@ -13,6 +13,7 @@ import type { ListenAddress, ServerConfig } from '../config.ts';
 import { connectAsChild } from '../ipc/child.ts';
 import type { IpcPeer } from '../ipc/peer.ts';
 import type { StageIndex } from '../toolchains/index-file.ts';
+import { uidOf } from './account.ts';
 import { Child, nodeCommand } from './child.ts';
 import type { PreparedIsolation } from './isolate.ts';
 import { serverModule } from './modules.ts';
@@ -40,11 +41,15 @@ export async function startServer(config: ServerConfig, isolation: PreparedIsola
   rmSync(spool, { recursive: true, force: true });
   mkdirSync(spool, { mode: 0o700 });
 
+  const bridgeUid = config.ssh === undefined ? undefined : await uidOf(config.ssh.user);
+  // Another account passes through, to one socket; the others stay closed to it.
+  if (bridgeUid !== undefined && bridgeUid !== process.geteuid?.()) chmodSync(config.run, 0o711);
+
   const supervisorToken = token();
   const front = new Child({
     name: 'front',
     command: nodeCommand(serverModule('front/main')),
-    configuration: { config, socketPath, supervisorToken, toolchains, spool, isolation: isolation.profile },
+    configuration: { config, socketPath, supervisorToken, toolchains, spool, isolation: isolation.profile, bridgeUid },
   });
   let stopping = false;
   const children = new Set<Child>([front]);
