@@ -8,6 +8,7 @@ void AddLimits(Napi::Env env, Napi::Object exports);
 void AddStat(Napi::Env env, Napi::Object exports);
 #ifdef WARDCC_GSS
 void AddGss(Napi::Env env, Napi::Object exports);
+void AddCredentialCache(Napi::Env env, Napi::Object exports);
 #endif
 
 // Throws a JavaScript error with `code` (such as EBADF), `errno` and `syscall`, as Node's own functions do.

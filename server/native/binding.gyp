@@ -9,9 +9,9 @@
       "cflags_cc": ["-std=c++17", "-Wall", "-Wextra"],
       "conditions": [
         ["'<!(test -e gss.cc && echo yes || echo no)'=='yes'", {
-          "sources": ["gss.cc"],
+          "sources": ["gss.cc", "credential-cache.cc"],
           "defines": ["WARDCC_GSS"],
-          "libraries": ["-lgssapi_krb5"]
+          "libraries": ["-lgssapi_krb5", "-lkrb5"]
         }]
       ]
     }

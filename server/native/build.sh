@@ -29,8 +29,8 @@ done
 set -- "$here/addon.cc" "$here/credentials.cc" "$here/limits.cc" "$here/stat.cc"
 libraries=
 if [ -e "$here/gss.cc" ]; then
-  set -- "$@" "$here/gss.cc" -DWARDCC_GSS
-  libraries=-lgssapi_krb5
+  set -- "$@" "$here/gss.cc" "$here/credential-cache.cc" -DWARDCC_GSS
+  libraries='-lgssapi_krb5 -lkrb5'
 fi
 ${CXX:-c++} -std=c++17 $hardening -fPIC -shared -fno-exceptions -fvisibility=hidden -Wl,-z,relro,-z,now \
   -DNAPI_VERSION=9 -DNODE_ADDON_API_DISABLE_DEPRECATED -DNAPI_DISABLE_CPP_EXCEPTIONS -DBUILDING_NODE_EXTENSION \
