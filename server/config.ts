@@ -13,11 +13,22 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+export interface Krb5Config {
+  /** Keys of the service; nobody but its owner may read the file. */
+  readonly keytab: string;
+  /** `wardcc/HOST`, with `@REALM` where the keytab has it in more than one realm. */
+  readonly service: string;
+  /** A krb5.conf instead of the machine's own. */
+  readonly config: string | undefined;
+}
+
 export interface ServerConfig {
   /** Name under which clients know this server; it stands in its certificate. */
   readonly name: string;
   readonly listen: readonly ListenAddress[];
   readonly tls: { readonly cert: string; readonly key: string; readonly clientCa: string; readonly crl: string };
+  /** Kerberos; absent: not accepted. */
+  readonly krb5: Krb5Config | undefined;
   readonly policy: string;
   /** Persistent state: store, stages, slots. Never on NFS. */
   readonly state: string;
@@ -74,6 +85,20 @@ export const serverConfigSchema = {
       required: ['cert', 'key', 'clientCa', 'crl'],
       properties: { cert: path, key: path, clientCa: path, crl: path },
     },
+    krb5: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['keytab'],
+      properties: {
+        keytab: path,
+        service: {
+          type: 'string',
+          pattern: '^[A-Za-z0-9._-]{1,64}/[A-Za-z0-9._-]{1,253}(@[A-Za-z0-9._-]{1,253})?$',
+          description: 'a service such as "wardcc/build1.corp.example"',
+        },
+        config: path,
+      },
+    },
     policy: path,
     state: path,
     run: path,
@@ -129,17 +154,24 @@ const gibibyte = 2 ** 30;
  * @throws WardError `config-invalid` with the position.
  */
 export async function loadServerConfig(file: string): Promise<ServerConfig> {
-  const raw = await readJsonc<Partial<Omit<ServerConfig, 'tls' | 'store' | 'connections'>> & Pick<ServerConfig, 'tls'> & {
+  const raw = await readJsonc<Partial<Omit<ServerConfig, 'tls' | 'krb5' | 'store' | 'connections'>> & Pick<ServerConfig, 'tls'> & {
+    krb5?: Pick<Krb5Config, 'keytab'> & Partial<Krb5Config>;
     store?: Partial<ServerConfig['store']>;
     connections?: Partial<ServerConfig['connections']>;
   }>(file, serverConfigSchema);
   const base = dirname(resolve(file));
   const at = (name: string | undefined): string => resolve(base, name ?? '');
   const slots = raw.slots ?? cpus().length;
+  const name = raw.name ?? 'localhost';
   return {
-    name: raw.name ?? 'localhost',
+    name,
     listen: (raw.listen ?? [{ host: '::', port: 7632 }]).map(({ host, port }) => ({ host, port: port ?? 7632 })),
     tls: { cert: at(raw.tls.cert), key: at(raw.tls.key), clientCa: at(raw.tls.clientCa), crl: at(raw.tls.crl) },
+    krb5: raw.krb5 === undefined ? undefined : {
+      keytab: at(raw.krb5.keytab),
+      service: raw.krb5.service ?? `wardcc/${name}`,
+      config: raw.krb5.config === undefined ? undefined : at(raw.krb5.config),
+    },
     policy: at(raw.policy),
     state: at(raw.state),
     run: at(raw.run),

@@ -86,6 +86,39 @@ krb5_error_code CopyKeys(Acceptor* acceptor, const std::string& file, const std:
   return code;
 }
 
+// keytabPrincipals(keytab) -> the names that the keytab has keys of, once for each key.
+Napi::Value KeytabPrincipals(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (info.Length() != 1 || !info[0].IsString()) {
+    Napi::TypeError::New(env, "keytabPrincipals(keytab: string)").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  krb5_context context = nullptr;
+  krb5_keytab keytab = nullptr;
+  krb5_kt_cursor cursor;
+  Napi::Array names = Napi::Array::New(env);
+  krb5_error_code code = krb5_init_context(&context);
+  if (code == 0) code = krb5_kt_resolve(context, ("FILE:" + info[0].As<Napi::String>().Utf8Value()).c_str(), &keytab);
+  if (code == 0) code = krb5_kt_start_seq_get(context, keytab, &cursor);
+  if (code == 0) {
+    krb5_keytab_entry entry;
+    while ((code = krb5_kt_next_entry(context, keytab, &entry, &cursor)) == 0) {
+      char* name = nullptr;
+      if (krb5_unparse_name(context, entry.principal, &name) == 0) names.Set(names.Length(), name);
+      krb5_free_unparsed_name(context, name);
+      krb5_free_keytab_entry_contents(context, &entry);
+    }
+    if (code == KRB5_KT_END) code = 0;
+    krb5_kt_end_seq_get(context, keytab, &cursor);
+  }
+  const GssFailure failure = DescribeKrb5(context, code);
+  if (keytab != nullptr) krb5_kt_close(context, keytab);
+  if (context != nullptr) krb5_free_context(context);
+  if (code == 0) return names;
+  GssError(env, failure).ThrowAsJavaScriptException();
+  return env.Undefined();
+}
+
 // gssAcceptor(keytab, principal, replayCache) -> { handle, usable, refused }: the numbers of AES keys and of other keys found.
 Napi::Value MakeAcceptor(const Napi::CallbackInfo& info) {
   static std::atomic<unsigned> count{0};
@@ -309,6 +342,7 @@ Napi::Error GssError(Napi::Env env, const GssFailure& failure) {
 }
 
 void AddGss(Napi::Env env, Napi::Object exports) {
+  exports.Set("keytabPrincipals", Napi::Function::New(env, KeytabPrincipals));
   exports.Set("gssAcceptor", Napi::Function::New(env, MakeAcceptor));
   exports.Set("gssAccept", Napi::Function::New(env, Accept));
   exports.Set("gssSeal", Napi::Function::New(env, Seal));

@@ -23,7 +23,44 @@ export interface ChildrenUsage {
 
 export type LimitName = 'cpu' | 'core' | 'fsize' | 'nofile' | 'nproc' | 'as' | 'data' | 'stack';
 
-export interface Native {
+/** A security context of GSS; only the addon knows what is inside. */
+export type GssContext = object & { readonly __gssContext: never };
+export type GssAcceptor = object & { readonly __gssAcceptor: never };
+
+/** What the functions of Kerberos throw: the codes of gssapi.h and krb5.h. The message may hold bytes that a peer chose. */
+export interface GssError extends Error {
+  readonly code: 'GSS';
+  readonly major: number;
+  readonly minor: number;
+}
+
+export interface GssAccepted {
+  readonly context: GssContext;
+  /** The answer to the peer. */
+  readonly token: Buffer;
+  /** As the library displays it, with escapes. */
+  readonly name: string;
+  readonly flags: number;
+  /** Encryption type of the session key; 0 unless it is AES. */
+  readonly keyType: number;
+}
+
+/** Kerberos, as a service accepts it. Everything here throws or rejects with GssError. */
+export interface GssNative {
+  /** The names in a keytab, once for each key. */
+  keytabPrincipals(keytab: string): string[];
+  /** Takes the AES keys of one principal into memory. `usable` counts them, `refused` its other keys; without usable ones the handle accepts nothing. */
+  gssAcceptor(keytab: string, principal: string, replayCache: string): { readonly handle: GssAcceptor; readonly usable: number; readonly refused: number };
+  /** Looks at a token on a worker thread. Attacker-controlled. */
+  gssAccept(acceptor: GssAcceptor, token: Buffer): Promise<GssAccepted>;
+  gssSeal(context: GssContext, message: Buffer): Buffer;
+  /** Throws for a token that is not whole, not in order or was not encrypted. */
+  gssOpen(context: GssContext, token: Buffer): Buffer;
+  /** End of the ticket in seconds since the epoch; the context is gone afterwards. */
+  gssEnd(context: GssContext): number;
+}
+
+export interface Native extends GssNative {
   /** Who connected to this unix socket, from the kernel. Throws what `getsockopt` answered. */
   peerCredentials(fd: number): PeerCredentials;
   /** `prlimit` on another process of the same user. Throws what the kernel answered. */
