@@ -11,8 +11,7 @@
  *
  * @module
  */
-import { createHash, randomUUID } from 'node:crypto';
-import { encodeTree } from '../../protocol/tree.ts';
+import { randomUUID } from 'node:crypto';
 import { WardError } from '../../protocol/errors.ts';
 import { understandCommand, localReasons, type CompileCommand } from '../command/index.ts';
 import type { FarmJob } from '../farm/farm.ts';
@@ -72,7 +71,7 @@ export async function runJob(request: LauncherRequest, services: AgentServices, 
 }
 
 function assemble(command: CompileCommand, inputs: Inputs, toolchain: string, project: string, umask: number): FarmJob {
-  const tree = encodeTree(inputs.entries);
+  const tree = inputs.encoded;
   return {
     tree,
     blob: (digest) => {
@@ -92,7 +91,7 @@ function assemble(command: CompileCommand, inputs: Inputs, toolchain: string, pr
       ...(command.pwd === undefined ? {} : { pwd: command.pwd }),
       umask,
       outputs: command.outputs.map(({ path }) => path),
-      tree: createHash('sha256').update(tree).digest('hex'),
+      tree: inputs.digest,
       treeBytes: tree.length,
       inputBytes: inputs.bytes,
     },
