@@ -7,6 +7,7 @@
  * @module
  */
 import { createHash } from 'node:crypto';
+import type { Stats } from 'node:fs';
 import { constants, open } from 'node:fs/promises';
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -119,8 +120,13 @@ export const parseDocument = <T>(text: string, file: string, schema: Schema): Js
 /** The value of a text; throws `config-invalid` with the position of the first mistake. */
 export const parseJsonc = <T>(text: string, file: string, schema: Schema): T => parseDocument<T>(text, file, schema).value;
 
-/** Reads a whole regular file of bounded size; throws `config-invalid` with a sentence that names it as given. */
-export const readBounded = async (path: string, maxBytes: number = maxConfigurationBytes): Promise<Buffer> => {
+/** Reads a whole file, or throws `config-invalid` with a sentence that names it as given. */
+export type ReadFile = (path: string, maxBytes?: number) => Promise<Buffer>;
+
+/** Reads a whole regular file of bounded size. `object` may say what is wrong with the file that was opened. */
+export const readBounded = async (
+  path: string, maxBytes: number = maxConfigurationBytes, object: (status: Stats) => string | undefined = () => undefined,
+): Promise<Buffer> => {
   const refuse = (sentence: string, cause?: unknown) => new WardError('config-invalid', `${path}: ${sentence}`, { at: path, cause });
   // Without waiting: the path may name a pipe that nobody writes to.
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: NodeJS.ErrnoException) => {
@@ -129,6 +135,8 @@ export const readBounded = async (path: string, maxBytes: number = maxConfigurat
   try {
     const status = await handle.stat();
     if (!status.isFile()) throw refuse('this is not a regular file');
+    const objection = object(status);
+    if (objection !== undefined) throw refuse(objection);
     // One byte more than allowed is asked for, so that a file that grows meanwhile is noticed.
     const buffer = Buffer.alloc(Math.min(status.size, maxBytes) + 1);
     let length = 0;

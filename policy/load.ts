@@ -7,9 +7,9 @@ import { createHash } from 'node:crypto';
 import { dirname, isAbsolute, join } from 'node:path';
 import { toWardError, type WardError } from '../protocol/errors.ts';
 import { readerOf } from './committers/kinds.ts';
-import { Committers, CommitterSource } from './committers/source.ts';
+import { Committers, CommitterSource, type RevisionMemory } from './committers/source.ts';
 import { compilePolicy } from './compile.ts';
-import { checkJsonc, compileSchema, decodeText, findingError, readBounded, type Finding, type JsoncDocument } from './jsonc.ts';
+import { checkJsonc, compileSchema, decodeText, findingError, readBounded, type Finding, type JsoncDocument, type ReadFile } from './jsonc.ts';
 import { policySchema, type WrittenPolicy } from './schema.ts';
 import type { Policy } from './types.ts';
 
@@ -29,14 +29,22 @@ const resolveBeside =
   (file: string): string =>
     isAbsolute(file) ? file : join(dirname(policyFile), file);
 
+export interface LoadOptions {
+  /** Reads the policy and the files of its sources; by default whatever can be read. */
+  readonly readFile?: ReadFile;
+  readonly memory?: RevisionMemory;
+  /** Sources of the policy in force: they leave their last good answer to the same source, should it be unreadable just now. */
+  readonly before?: Committers;
+}
+
 /**
  * Reads a policy and its committer sources.
  *
  * @throws WardError `config-invalid` with `file:line:column` for the first mistake, `policy-unavailable` when a committer source
  *   can't be read.
  */
-export const loadPolicy = async (file: string): Promise<Policy> => {
-  const bytes = await readBounded(file);
+export const loadPolicy = async (file: string, options: LoadOptions = {}): Promise<Policy> => {
+  const bytes = await (options.readFile ?? readBounded)(file);
   const checked = checkJsonc<WrittenPolicy>(decodeText(bytes, file), file, validate);
   if (checked.document === undefined) throw findingError(checked.findings[0]!);
   const { policy, findings } = compilePolicy(checked.document);
@@ -45,23 +53,25 @@ export const loadPolicy = async (file: string): Promise<Policy> => {
   return {
     ...policy,
     digest: createHash('sha256').update(bytes).digest('hex'),
-    committers: await openCommitters(checked.document),
+    committers: await openCommitters(checked.document, options),
     warnings: findings,
   };
 };
 
-const openCommitters = async (document: JsoncDocument<WrittenPolicy>): Promise<Committers> => {
+const openCommitters = async (document: JsoncDocument<WrittenPolicy>, { readFile, memory, before }: LoadOptions): Promise<Committers> => {
   const { combine = 'any', sources } = document.value.committers;
   const opened: CommitterSource[] = [];
   for (const [index, source] of sources.entries()) {
-    opened.push(
-      await CommitterSource.open({
-        id: source.id,
-        position: document.positionOf(['committers', 'sources', index]),
-        reader: readerOf(source, resolveBeside(document.file)),
-        staleSeconds: source.staleSeconds ?? defaultStaleSeconds,
-      }),
-    );
+    const { id, staleSeconds = defaultStaleSeconds, ...what } = source;
+    const options = {
+      id,
+      position: document.positionOf(['committers', 'sources', index]),
+      reader: readerOf(source, resolveBeside(document.file), readFile),
+      staleSeconds,
+      subject: JSON.stringify(what),
+      ...(memory !== undefined && { memory }),
+    };
+    opened.push(await CommitterSource.open(options, before?.sources.find((other) => other.id === id)));
   }
   return new Committers(opened, combine);
 };

@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import { WardError } from '../../protocol/errors.ts';
-import { decodeText, readBounded } from '../jsonc.ts';
+import { decodeText, readBounded, type ReadFile } from '../jsonc.ts';
 import { isCommitterName } from '../principal.ts';
 import type { CommitterReader, Membership } from './source.ts';
 
@@ -31,11 +31,11 @@ export const parseCommitterList = (text: string, file: string): ReadonlySet<stri
 };
 
 /** A reader for `CommitterSource`. `file` is read whole at each reading; it may be replaced by rename. */
-export const listReader = (file: string): CommitterReader => ({
+export const listReader = (file: string, readFile: ReadFile = readBounded): CommitterReader => ({
   kind: 'list',
   files: [file],
   async read(): Promise<Membership> {
-    const bytes = await readBounded(file, maxListBytes);
+    const bytes = await readFile(file, maxListBytes);
     const names = parseCommitterList(decodeText(bytes, file), file);
     return {
       revision: createHash('sha256').update(bytes).digest('hex').slice(0, 16),

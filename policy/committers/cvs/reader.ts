@@ -9,7 +9,7 @@
  */
 import { createHash } from 'node:crypto';
 import { WardError } from '../../../protocol/errors.ts';
-import { decodeText, readBounded } from '../../jsonc.ts';
+import { decodeText, readBounded, type ReadFile } from '../../jsonc.ts';
 import { isCommitterName } from '../../principal.ts';
 import type { CommitterReader, Membership } from '../source.ts';
 
@@ -40,12 +40,12 @@ export const parseNames = (text: string, file: string): ReadonlySet<string> => {
 };
 
 /** A reader for `CommitterSource`. */
-export const cvsReader = ({ file, readersFile }: CvsOptions): CommitterReader => ({
+export const cvsReader = ({ file, readersFile }: CvsOptions, readFile: ReadFile = readBounded): CommitterReader => ({
   kind: 'cvs',
   files: readersFile === undefined ? [file] : [file, readersFile],
   async read(): Promise<Membership> {
-    const bytes = await readBounded(file);
-    const readerBytes = readersFile === undefined ? Buffer.alloc(0) : await readBounded(readersFile);
+    const bytes = await readFile(file);
+    const readerBytes = readersFile === undefined ? Buffer.alloc(0) : await readFile(readersFile);
     const readers = parseNames(decodeText(readerBytes, readersFile ?? file), readersFile ?? file);
     const names = [...parseNames(decodeText(bytes, file), file)].filter((name) => !readers.has(name)).sort();
     const writers = new Set(names);

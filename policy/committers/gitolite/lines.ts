@@ -6,7 +6,7 @@
  */
 import { glob } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { decodeText, readBounded } from '../../jsonc.ts';
+import { decodeText, readBounded, type ReadFile } from '../../jsonc.ts';
 import { WardError } from '../../../protocol/errors.ts';
 
 export interface ConfLine {
@@ -53,7 +53,7 @@ const matching = async (pattern: string, directory: string, at: string): Promise
  *
  * @throws WardError `config-invalid`: a file that is not there, `subconf`, `%HOSTNAME`
  */
-export const readLines = async (file: string): Promise<Explosion> => {
+export const readLines = async (file: string, readFile: ReadFile = readBounded): Promise<Explosion> => {
   const directory = dirname(file);
   const result: Explosion = { lines: [], files: [], directories: [] };
   const seen = new Set<string>();
@@ -66,7 +66,7 @@ export const readLines = async (file: string): Promise<Explosion> => {
     if (result.files.length > maxFiles) {
       throw new WardError('config-invalid', `${file} includes more than ${maxFiles} files.`, { at: file });
     }
-    for (const [index, raw] of decodeText(await readBounded(path), path).split('\n').entries()) {
+    for (const [index, raw] of decodeText(await readFile(path), path).split('\n').entries()) {
       const at = `${path}:${index + 1}:1`;
       const text = cleanLine(raw);
       if (blockBegins.test(text)) isSkipped = true;

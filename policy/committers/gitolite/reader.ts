@@ -4,6 +4,7 @@
  * @module
  */
 import { createHash } from 'node:crypto';
+import { readBounded, type ReadFile } from '../../jsonc.ts';
 import type { CommitterReader, Membership } from '../source.ts';
 import { mayWrite, parseConf, rulesFor, type RepositoryRules } from './conf.ts';
 import { readLines } from './lines.ts';
@@ -25,14 +26,16 @@ const usersOf = ({ rules, groups }: RepositoryRules): Set<string> => {
 };
 
 /** A reader for `CommitterSource`. Included files join the list of files to watch as they are read. */
-export const gitoliteReader = ({ file, repository, ref = 'any' }: GitoliteOptions): CommitterReader => {
+export const gitoliteReader = (
+  { file, repository, ref = 'any' }: GitoliteOptions, readFile: ReadFile = readBounded,
+): CommitterReader => {
   const fullRef = ref === 'any' || /^(?:refs|VREF)\//.test(ref) ? ref : `refs/heads/${ref}`;
   const files = [file];
   return {
     kind: 'gitolite',
     files,
     async read(): Promise<Membership> {
-      const { lines, files: found, directories } = await readLines(file);
+      const { lines, files: found, directories } = await readLines(file, readFile);
       files.splice(0, files.length, ...found, ...directories);
       const rules = rulesFor(parseConf(lines), repository);
       const users = usersOf(rules);

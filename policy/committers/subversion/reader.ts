@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { decodeText, readBounded } from '../../jsonc.ts';
+import { decodeText, readBounded, type ReadFile } from '../../jsonc.ts';
 import type { CommitterReader, Membership } from '../source.ts';
 import { accessOf, parseAuthz, type Authz } from './authz.ts';
 
@@ -23,15 +23,17 @@ export interface SubversionOptions {
 const nobodyInParticular = '\u0001';
 
 /** A reader for `CommitterSource`. The files are read whole at each reading. */
-export const subversionReader = ({ file, groupsFile, repository, path = '/' }: SubversionOptions): CommitterReader => {
+export const subversionReader = (
+  { file, groupsFile, repository, path = '/' }: SubversionOptions, readFile: ReadFile = readBounded,
+): CommitterReader => {
   const mayWrite = (authz: Authz, user: string): boolean =>
     accessOf(authz, { user, path, ...(repository === undefined ? {} : { repository }) }) === 'rw';
   return {
     kind: 'subversion',
     files: groupsFile === undefined ? [file] : [file, groupsFile],
     async read(): Promise<Membership> {
-      const bytes = await readBounded(file);
-      const groupBytes = groupsFile === undefined ? undefined : await readBounded(groupsFile);
+      const bytes = await readFile(file);
+      const groupBytes = groupsFile === undefined ? undefined : await readFile(groupsFile);
       const groupsText = groupBytes === undefined ? undefined : decodeText(groupBytes, groupsFile ?? file);
       const authz = parseAuthz(decodeText(bytes, file), file, groupsText, groupsFile);
       const names = mayWrite(authz, nobodyInParticular) ? undefined : [...authz.users].filter((user) => mayWrite(authz, user)).sort();
