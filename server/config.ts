@@ -143,7 +143,7 @@ export const serverConfigSchema = {
 } as const;
 
 /** The socket at which the front takes what SSH bridges bring. */
-export const sshSocket = (config: Pick<ServerConfig, 'run'>): string => join(config.run, 'ssh.sock');
+export const sshSocket = (config: Pick<ServerConfig, 'run'>): string => join(config.run, 'front', 'ssh.sock');
 
 const defaultToolchains = ['gcc', 'g++', 'cc', 'c++', 'clang', 'clang++'].map((name) => `/usr/bin/${name}`);
 const gibibyte = 2 ** 30;

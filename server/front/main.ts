@@ -12,6 +12,7 @@ import { cleanText } from '../../protocol/alert.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { Probe } from '../../protocol/messages.ts';
 import { sshSocket, type ServerConfig } from '../config.ts';
+import { peerUid } from '../native/peer-uid.ts';
 import { acceptChild, ChildTokens, readConfigurationLine, whenParentGone, type AcceptedChild } from '../ipc/child.ts';
 import { Flights } from '../jobs/flights.ts';
 import { runJob } from '../jobs/job.ts';
@@ -31,6 +32,7 @@ import { Listener } from './listener.ts';
 import { openSession, type Opening } from './open-session.ts';
 import { PolicyHolder } from './policy-holder.ts';
 import { proveToolchains } from './prove-toolchains.ts';
+import { openServiceKeys } from './service-keys.ts';
 import { Sessions } from './sessions.ts';
 import { SshListener } from './ssh-listener.ts';
 import { Watcher } from './watcher.ts';
@@ -39,6 +41,8 @@ interface Configuration {
   readonly config: ServerConfig;
   readonly socketPath: string;
   readonly supervisorToken: string;
+  /** Accounts of the server's own processes: nobody else is let in on the socket. */
+  readonly peers: readonly number[];
   readonly toolchains: StageIndex;
   /** Where executors leave what they made. */
   readonly spool: string;
@@ -49,7 +53,7 @@ interface Configuration {
 
 async function main(): Promise<void> {
   process.title = 'wardccd: front';
-  const { config, socketPath, supervisorToken, toolchains: staged, spool, isolation, bridgeUid }: Configuration = await readConfigurationLine();
+  const { config, socketPath, peers, supervisorToken, toolchains: staged, spool, isolation, bridgeUid }: Configuration = await readConfigurationLine();
   whenParentGone(() => process.exit(0));
 
   const store = new Store({ directory: `${config.state}/store`, maxBytes: config.store.maxBytes });
@@ -58,11 +62,12 @@ async function main(): Promise<void> {
   const pool = new ExecutorPool(config.slots, store, spool);
   const policy = await PolicyHolder.load(config.policy);
   const authorities = new ClientAuthorities(config.tls);
+  const serviceKeys = openServiceKeys(config);
   const policyName = (): { serial: number; digest: string } => ({ serial: policy.current.serial, digest: policy.current.digest });
   const families = new Map(staged.map(({ digest, family }) => [digest, family]));
   const log = new KeeperLog(() => ({ server: config.name, policy: policy.current }), (toolchain) => families.get(toolchain) ?? 'gcc');
 
-  const supervisor = await listenForChildren(socketPath, supervisorToken, (child) => {
+  const supervisor = await listenForChildren({ socketPath, supervisorToken, peers }, (child) => {
     if (child.role === 'keeper') log.connect(child.peer);
     else pool.add(Number(child.role.slice('executor '.length)), child.peer);
   });
@@ -139,11 +144,14 @@ async function main(): Promise<void> {
 }
 
 /** Opens the unix socket and resolves when the supervisor itself has joined; it then announces everybody else. */
-function listenForChildren(socketPath: string, supervisorToken: string, joined: (child: AcceptedChild) => void): Promise<AcceptedChild> {
+function listenForChildren(
+  { socketPath, supervisorToken, peers }: Pick<Configuration, 'socketPath' | 'supervisorToken' | 'peers'>, joined: (child: AcceptedChild) => void,
+): Promise<AcceptedChild> {
   const tokens = new ChildTokens();
   tokens.expect('supervisor', supervisorToken);
   return new Promise((resolve, reject) => {
     const server = createServer(async (socket) => {
+      if (!peers.includes(peerUid(socket) ?? -1)) return void socket.destroy();
       const child = await acceptChild(socket, tokens);
       if (child === undefined) return;
       if (child.role !== 'supervisor') return joined(child);
@@ -155,7 +163,8 @@ function listenForChildren(socketPath: string, supervisorToken: string, joined: 
       resolve(child);
     });
     server.once('error', reject);
-    server.listen({ path: socketPath });
+    // Its directory shows it to nobody else where all run as one user; with several accounts the kernel says who connects.
+    server.listen({ path: socketPath, readableAll: true, writableAll: true });
   });
 }
 

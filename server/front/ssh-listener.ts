@@ -12,7 +12,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { limits } from '../../protocol/limits.ts';
 import { toWardError } from '../../protocol/errors.ts';
-import { native } from '../native/load.ts';
+import { peerUid } from '../native/peer-uid.ts';
 import { readPreface, type SshLogin } from '../ssh-bridge/preface.ts';
 import { ConnectionLimits } from './connection-limits.ts';
 import { answerUpgrades, httpLimits } from './upgrade.ts';
@@ -35,7 +35,6 @@ export interface SshListenerEvents {
 /** Address under which local processes are counted that are not the bridge. */
 const local = 'ssh.sock';
 
-const descriptorOf = (socket: Socket): number => (socket as unknown as { _handle?: { fd?: number } })._handle?.fd ?? -1;
 
 export class SshListener {
   readonly #options: SshListenerOptions;
@@ -74,7 +73,7 @@ export class SshListener {
 
   async #accept(socket: Socket): Promise<void> {
     socket.on('error', () => socket.destroy());
-    if (!this.#isBridge(socket)) {
+    if (peerUid(socket) !== this.#options.bridgeUid) {
       this.#events.refused(local, 'not the account of the SSH bridge');
       socket.destroy();
       return;
@@ -94,14 +93,6 @@ export class SshListener {
     } catch (thrown) {
       this.#events.refused(local, toWardError(thrown).code);
       socket.destroy();
-    }
-  }
-
-  #isBridge(socket: Socket): boolean {
-    try {
-      return native().peerCredentials(descriptorOf(socket)).uid === this.#options.bridgeUid;
-    } catch {
-      return false;
     }
   }
 

@@ -9,12 +9,18 @@ import { WardError } from '../../protocol/errors.ts';
 
 const execute = promisify(execFile);
 
-/** The user id of an account. @throws WardError `config-invalid` when there is none of that name */
-export const uidOf = async (account: string): Promise<number> => {
+export interface Account {
+  readonly uid: number;
+  /** Of the primary group. */
+  readonly gid: number;
+}
+
+/** The numbers of an account. @throws WardError `config-invalid` when there is none of that name */
+export const accountOf = async (name: string): Promise<Account> => {
+  const ask = async (what: string): Promise<number> => Number((await execute('/usr/bin/id', [what, '--', name], { env: { LC_ALL: 'C' }, timeout: 10_000 })).stdout);
   try {
-    const { stdout } = await execute('/usr/bin/id', ['-u', '--', account], { env: { LC_ALL: 'C' }, timeout: 10_000 });
-    return Number(stdout);
+    return { uid: await ask('-u'), gid: await ask('-g') };
   } catch (cause) {
-    throw new WardError('config-invalid', `This machine has no account ${account}, which server.jsonc names.`, { cause });
+    throw new WardError('config-invalid', `This machine has no account ${name}, which server.jsonc names.`, { cause });
   }
 };

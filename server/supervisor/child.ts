@@ -5,13 +5,14 @@
  * @module
  */
 import { spawn, type ChildProcess } from 'node:child_process';
+import type { Account } from './account.ts';
 
 export interface ChildOptions {
   readonly name: string;
   readonly command: { readonly file: string; readonly args: readonly string[] };
   readonly configuration: object;
-  readonly uid?: number;
-  readonly gid?: number;
+  /** Whom it runs as; undefined: the supervisor's own user. */
+  readonly account?: Account | undefined;
 }
 
 /** The command that runs one of the server's modules with node, without the debugger that SIGUSR1 would open. */
@@ -33,8 +34,7 @@ export class Child {
       cwd: '/',
       env: environment,
       stdio: ['pipe', 'ignore', 'inherit'],
-      ...(options.uid === undefined ? {} : { uid: options.uid }),
-      ...(options.gid === undefined ? {} : { gid: options.gid }),
+      ...(options.account === undefined ? {} : options.account),
     });
     this.ended = new Promise((resolve) => {
       this.#process.once('error', (error) => resolve(error.message));

@@ -8,6 +8,8 @@ import { createSlotGroup, prepareHierarchy, removeGroup, sweepGroups, type SlotG
 import { isolate } from '../sandbox/isolation.ts';
 import { slotCommand } from '../sandbox/slot.ts';
 import type { ServerConfig } from '../config.ts';
+import type { Account } from './account.ts';
+import type { Accounts } from './accounts.ts';
 
 const groupPrefix = 'wardcc-slot-';
 /** Files and directories in one slot: inputs, outputs, the compiler's own temporaries. */
@@ -21,14 +23,14 @@ export interface SlotRoom {
 export interface PreparedIsolation {
   readonly profile: 'strict' | 'strict-rlimit';
   /** Makes the room of one slot anew; whatever an earlier executor left in it is dead afterwards. */
-  prepareSlot(slot: number, directory: string): Promise<SlotRoom>;
+  prepareSlot(slot: number, directory: string, owner: Account | undefined): Promise<SlotRoom>;
   /** Removes every slot's group. */
   remove(): Promise<void>;
 }
 
 /** @throws WardError `isolation-unavailable` with the reason and what to do */
-export async function prepareIsolation(config: ServerConfig): Promise<PreparedIsolation> {
-  const isolation = isolate(config.isolation, config.cgroup);
+export async function prepareIsolation(config: ServerConfig, accounts: Accounts): Promise<PreparedIsolation> {
+  const isolation = isolate(config.isolation, config.cgroup, accounts.slot(0));
   const hierarchy = isolation.profile === 'strict' ? isolation.hierarchy : undefined;
   if (hierarchy !== undefined) {
     prepareHierarchy(hierarchy);
@@ -37,10 +39,10 @@ export async function prepareIsolation(config: ServerConfig): Promise<PreparedIs
   const groups = new Map<number, SlotGroup>();
   return {
     profile: isolation.profile,
-    async prepareSlot(slot, directory) {
-      const group = hierarchy === undefined ? undefined : await createSlotGroup(hierarchy, `${groupPrefix}${slot}`);
+    async prepareSlot(slot, directory, owner) {
+      const group = hierarchy === undefined ? undefined : await createSlotGroup(hierarchy, `${groupPrefix}${slot}`, owner);
       if (group !== undefined) groups.set(slot, group);
-      return { group, command: slotCommand({ directory, bytes: config.slotBytes, inodes: slotInodes, group }) };
+      return { group, command: slotCommand({ directory, bytes: config.slotBytes, inodes: slotInodes, group, owner }) };
     },
     async remove() {
       for (const { directories } of groups.values()) for (const directory of directories) await removeGroup(directory);

@@ -5,18 +5,19 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { WardError } from '../../protocol/errors.ts';
 import type { ListenAddress, ServerConfig } from '../config.ts';
 import { connectAsChild } from '../ipc/child.ts';
 import type { IpcPeer } from '../ipc/peer.ts';
 import type { StageIndex } from '../toolchains/index-file.ts';
-import { uidOf } from './account.ts';
+import { accountOf } from './account.ts';
+import type { Accounts } from './accounts.ts';
 import { Child, nodeCommand } from './child.ts';
 import type { PreparedIsolation } from './isolate.ts';
 import { serverModule } from './modules.ts';
+import { preparePlaces } from './places.ts';
 
 const connectTries = 100;
 const connectPauseMs = 50;
@@ -34,22 +35,19 @@ export interface RunningServer {
 const token = (): string => randomBytes(32).toString('base64url');
 
 /** @throws WardError when a process ends before the server accepts connections. */
-export async function startServer(config: ServerConfig, isolation: PreparedIsolation, toolchains: StageIndex): Promise<RunningServer> {
-  const socketPath = join(config.run, 'front.sock');
-  const spool = join(config.state, 'spool');
-  rmSync(socketPath, { force: true });
-  rmSync(spool, { recursive: true, force: true });
-  mkdirSync(spool, { mode: 0o700 });
-
-  const bridgeUid = config.ssh === undefined ? undefined : await uidOf(config.ssh.user);
-  // Another account passes through, to one socket; the others stay closed to it.
-  if (bridgeUid !== undefined && bridgeUid !== process.geteuid?.()) chmodSync(config.run, 0o711);
+export async function startServer(config: ServerConfig, accounts: Accounts, isolation: PreparedIsolation, toolchains: StageIndex): Promise<RunningServer> {
+  const bridgeUid = config.ssh === undefined ? undefined : (await accountOf(config.ssh.user)).uid;
+  const places = preparePlaces(config, accounts, bridgeUid !== undefined && bridgeUid !== process.geteuid?.());
+  const { socket: socketPath, spool } = places;
+  const uids = [process.getuid?.() ?? 0, accounts.keeper?.uid, ...Array.from({ length: config.slots }, (_, slot) => accounts.slot(slot)?.uid)];
+  const peers = [...new Set(uids.filter((uid) => uid !== undefined))];
 
   const supervisorToken = token();
   const front = new Child({
     name: 'front',
     command: nodeCommand(serverModule('front/main')),
-    configuration: { config, socketPath, supervisorToken, toolchains, spool, isolation: isolation.profile, bridgeUid },
+    configuration: { config, socketPath, peers, supervisorToken, toolchains, spool, isolation: isolation.profile, bridgeUid },
+    account: accounts.front,
   });
   let stopping = false;
   const children = new Set<Child>([front]);
@@ -70,22 +68,20 @@ export async function startServer(config: ServerConfig, isolation: PreparedIsola
   const keeper = new Child({
     name: 'keeper',
     command: nodeCommand(serverModule('keeper/main')),
-    configuration: { socketPath, role: 'keeper', token: await admit('keeper'), directory: config.log, state: join(config.state, 'keeper'), durability: config.durability, server: config.name },
+    configuration: { socketPath, role: 'keeper', token: await admit('keeper'), directory: config.log, state: places.keeper, durability: config.durability, server: config.name },
+    account: accounts.keeper,
   });
   children.add(keeper);
 
   const keepExecutor = async (slot: number): Promise<void> => {
     while (!stopping) {
       const role = `executor ${slot}`;
-      const slotDir = join(config.state, 'slots', String(slot));
-      const resultDir = join(spool, String(slot));
-      mkdirSync(slotDir, { recursive: true, mode: 0o700 });
-      mkdirSync(resultDir, { recursive: true, mode: 0o700 });
-      const room = await isolation.prepareSlot(slot, slotDir);
+      const directory = places.prepareSlot(slot).room;
+      const room = await isolation.prepareSlot(slot, directory, accounts.slot(slot));
       const executor = new Child({
         name: role,
         command: room.command,
-        configuration: { socketPath, role, token: await admit(role), directory: slotDir, group: room.group, profile: isolation.profile },
+        configuration: { socketPath, role, token: await admit(role), directory, group: room.group, profile: isolation.profile },
       });
       children.add(executor);
       await executor.ended;

@@ -7,12 +7,14 @@
  *
  * @module
  */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { toWardError } from '../../protocol/errors.ts';
 import type { ServerConfig } from '../config.ts';
+import { findAccounts } from './accounts.ts';
 import { prepareIsolation } from './isolate.ts';
+import { preparePlaces } from './places.ts';
 import { startServer } from './start.ts';
 import { stageToolchains } from './stage.ts';
 
@@ -27,17 +29,18 @@ export async function supervise(config: ServerConfig): Promise<number> {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => stopping.abort());
   process.title = 'wardccd';
   process.umask(0o077);
-  for (const directory of [config.state, config.run, config.log]) mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const accounts = await findAccounts(config);
+  preparePlaces(config, accounts);
   const ready = join(config.run, 'ready');
   rmSync(ready, { force: true });
 
-  const isolation = await prepareIsolation(config);
+  const isolation = await prepareIsolation(config, accounts);
   const toolchains = await stageToolchains(config, stopping.signal);
   let wait = firstPauseMs;
   while (!stopping.signal.aborted) {
     const startedAt = Date.now();
     try {
-      const server = await startServer(config, isolation, toolchains);
+      const server = await startServer(config, accounts, isolation, toolchains);
       writeFileSync(ready, `${JSON.stringify({ pid: process.pid, listen: server.listening, isolation: isolation.profile })}\n`);
       const why = await Promise.race([server.failed, once(stopping.signal)]);
       rmSync(ready, { force: true });
