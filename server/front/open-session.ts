@@ -12,9 +12,11 @@ import { tlsExporter, webSocketTransport } from '../../protocol/transport.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { SshLogin } from '../ssh-bridge/preface.ts';
 import { certAuthenticator, type ClientAuthorities } from './authenticate-cert.ts';
+import { krb5Authenticator } from './authenticate-krb5.ts';
 import { sshAuthenticator } from './authenticate-ssh.ts';
 import type { KeeperLog } from './keeper-log.ts';
 import type { PolicyHolder } from './policy-holder.ts';
+import type { ServiceKeys } from './service-keys.ts';
 import { Session, type Identity } from './session.ts';
 
 export interface Opening {
@@ -25,14 +27,17 @@ export interface Opening {
   readonly address: string;
   readonly policy: PolicyHolder;
   readonly authorities: ClientAuthorities;
+  /** Absent: this server has no keytab. */
+  readonly serviceKeys: ServiceKeys | undefined;
   readonly log: KeeperLog;
   readonly welcome: { readonly server: string; readonly isolation: Isolation; readonly slots: number; readonly toolchains: OfferedToolchain[] };
 }
 
 /** @throws WardError what the client was told. */
-export async function openSession({ socket, tls, ssh, address, policy, authorities, log, welcome }: Opening): Promise<Session> {
+export async function openSession({ socket, tls, ssh, address, policy, authorities, serviceKeys, log, welcome }: Opening): Promise<Session> {
   const permitted = new Map<Mechanism, ServerAuthenticator>();
   if (tls !== undefined && policy.permits('cert')) permitted.set('cert', certAuthenticator(tls, policy, authorities));
+  if (tls !== undefined && serviceKeys !== undefined && policy.permits('krb5')) permitted.set('krb5', krb5Authenticator(serviceKeys));
   if (ssh !== undefined && policy.permits('ssh')) permitted.set('ssh', sshAuthenticator(ssh));
   const exporter = tls === undefined ? () => undefined : tlsExporter(tls);
   const accepted = await serverHandshake(webSocketTransport(socket), { authenticators: permitted, exporter });

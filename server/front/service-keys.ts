@@ -1,0 +1,109 @@
+/**
+ * The Kerberos service that this server is: its name, its keys from the keytab, and the acceptor that they make. A keytab that
+ * changes on disk is taken whole or not at all.
+ *
+ * What always holds: one named principal, AES keys only, and a replay cache on disk that no configuration can switch off.
+ *
+ * @module
+ */
+import { statSync } from 'node:fs';
+import { cleanText } from '../../protocol/alert.ts';
+import { WardError } from '../../protocol/errors.ts';
+import type { Krb5Config, ServerConfig } from '../config.ts';
+import { native, type GssAcceptor, type GssAccepted } from '../native/load.ts';
+
+const invalid = (file: string, sentence: string, cause?: unknown): WardError => new WardError('config-invalid', sentence, { at: file, cause });
+
+const octal = (mode: number): string => (mode & 0o777).toString(8).padStart(4, '0');
+
+/** @throws WardError `config-invalid` unless the file is regular, ours or root's, and closed to everybody else */
+const checkFile = (file: string): void => {
+  let status;
+  try {
+    status = statSync(file);
+  } catch (cause) {
+    throw invalid(file, `The keytab ${file} cannot be read (${(cause as NodeJS.ErrnoException).code}).`, cause);
+  }
+  if (!status.isFile()) throw invalid(file, `The keytab ${file} is not a regular file.`);
+  if (status.uid !== process.geteuid?.() && status.uid !== 0) throw invalid(file, `The keytab ${file} belongs to another user (uid ${status.uid}).`);
+  if ((status.mode & 0o077) !== 0) {
+    throw invalid(file, `The keytab ${file} is open to others (mode ${octal(status.mode)}): chmod 600, and give the service new keys if somebody may have read it.`);
+  }
+};
+
+const reading = <T>(file: string, read: () => T): T => {
+  try {
+    return read();
+  } catch (cause) {
+    throw invalid(file, `The keytab ${file} cannot be used: ${cleanText((cause as Error).message, 200)}.`, cause);
+  }
+};
+
+/** The whole principal of a service that may be written without its realm. */
+const principalIn = (file: string, service: string): string => {
+  const names = [...new Set(reading(file, () => native().keytabPrincipals(file)))];
+  const found = service.includes('@') ? names.filter((name) => name === service) : names.filter((name) => name.startsWith(`${service}@`));
+  if (found.length === 1) return found[0]!;
+  if (found.length > 1) throw invalid(file, `The keytab ${file} has ${service} in several realms: say in server.jsonc which of ${found.join(', ')} is meant.`);
+  const has = names.length === 0 ? 'nothing' : names.slice(0, 5).map((name) => cleanText(name, 200)).join(', ');
+  throw invalid(file, `The keytab ${file} has no keys of ${service}; it has those of ${has}.`);
+};
+
+export class ServiceKeys {
+  readonly #config: Krb5Config;
+  readonly #replayCache: string;
+  #principal: string;
+  #acceptor: GssAcceptor;
+
+  /**
+   * @param replayCache file that remembers tokens
+   * @throws WardError `config-invalid`: without good keys there is no Kerberos
+   */
+  constructor(config: Krb5Config, replayCache: string) {
+    this.#config = config;
+    this.#replayCache = `file2:${replayCache}`;
+    ({ principal: this.#principal, acceptor: this.#acceptor } = this.#read());
+  }
+
+  /** Whose keys these are: `wardcc/build1.corp.example@CORP.EXAMPLE`. */
+  get principal(): string {
+    return this.#principal;
+  }
+
+  /** Reads the keytab again. @throws WardError `config-invalid` when it is broken: the keys that were good stay in force */
+  reload(): void {
+    ({ principal: this.#principal, acceptor: this.#acceptor } = this.#read());
+  }
+
+  /** Looks at a token, on a worker thread. Attacker-controlled. @throws GssError */
+  accept(token: Buffer): Promise<GssAccepted> {
+    return native().gssAccept(this.#acceptor, token);
+  }
+
+  #read(): { principal: string; acceptor: GssAcceptor } {
+    const { keytab, service } = this.#config;
+    checkFile(keytab);
+    const principal = principalIn(keytab, service);
+    const { handle, usable } = reading(keytab, () => native().gssAcceptor(keytab, principal, this.#replayCache));
+    if (usable === 0) throw invalid(keytab, `The keytab ${keytab} has no AES key of ${principal}, and no other kind is accepted.`);
+    return { principal, acceptor: handle };
+  }
+}
+
+/** An environment that switches the replay cache off, by the names that MIT's library has had for it. */
+const withoutReplayCache = ({ KRB5RCACHETYPE, KRB5RCACHENAME }: NodeJS.ProcessEnv): boolean =>
+  KRB5RCACHETYPE === 'none' || KRB5RCACHENAME?.startsWith('none:') === true;
+
+/**
+ * The keys of the configured service, or undefined where Kerberos is not configured. Sets KRB5_CONFIG of this process.
+ *
+ * @throws WardError `config-invalid`
+ */
+export const openServiceKeys = ({ krb5, state }: Pick<ServerConfig, 'krb5' | 'state'>, env: NodeJS.ProcessEnv = process.env): ServiceKeys | undefined => {
+  if (krb5 === undefined) return undefined;
+  if (withoutReplayCache(env)) {
+    throw new WardError('config-invalid', 'The environment switches the replay cache of Kerberos off (KRB5RCACHETYPE, KRB5RCACHENAME), and without one no ticket is accepted.');
+  }
+  if (krb5.config !== undefined) env['KRB5_CONFIG'] = krb5.config;
+  return new ServiceKeys(krb5, `${state}/replay-cache`);
+};
