@@ -66,8 +66,8 @@ for (const [cc, cxx] of [['gcc', 'g++'], ['clang', 'clang++']] as const) {
     const again = await shared.run(['ninja', '-C', 'build tree'], { cwd: directory });
     t.regex(again.stdout, /no work to do/);
     await writeFile(join(directory, 'lua', 'lua.hpp'), `${await readFile(join(directory, 'lua', 'lua.hpp'), 'utf8')}// changed\n`);
-    const changed = await shared.run(['ninja', '-C', 'build tree', '-n'], { cwd: directory });
-    t.regex(changed.stdout, /main\.cc\.o/);
+    const changed = await shared.run(['ninja', '-v', '-C', 'build tree'], { cwd: directory });
+    t.regex(changed.stdout, /wardcc .*main\.cc\.o/);
   });
 }
 
