@@ -12,6 +12,7 @@ import { WardError } from '../protocol/errors.ts';
 import type { Mechanism } from '../protocol/hello.ts';
 import { defaultCertPaths, type CertPaths } from './credentials/cert.ts';
 import { parseHosts, parseHostsVariable, type Host } from './farm/hosts.ts';
+import type { SshConfig } from './farm/ssh-command.ts';
 
 export type Fallback = 'never' | 'infra' | 'always';
 
@@ -21,6 +22,7 @@ interface ClientFile {
   hosts?: string[];
   trust?: { ca?: string; crl?: string; servers?: string[] };
   credentials?: { cert?: string; key?: string };
+  ssh?: { config?: string; knownHosts?: string; identity?: string };
   mechanisms?: Mechanism[];
   fallback?: Fallback;
   project?: string;
@@ -30,9 +32,9 @@ interface ClientFile {
   lock?: LockableSetting[];
 }
 
-export type LockableSetting = 'hosts' | 'trust' | 'credentials' | 'mechanisms' | 'fallback' | 'project' | 'localSlots' | 'cache';
+export type LockableSetting = 'hosts' | 'trust' | 'credentials' | 'ssh' | 'mechanisms' | 'fallback' | 'project' | 'localSlots' | 'cache';
 
-const settings: readonly LockableSetting[] = ['hosts', 'trust', 'credentials', 'mechanisms', 'fallback', 'project', 'localSlots', 'cache'];
+const settings: readonly LockableSetting[] = ['hosts', 'trust', 'credentials', 'ssh', 'mechanisms', 'fallback', 'project', 'localSlots', 'cache'];
 
 const defaultCacheBytes = 2 * 2 ** 30;
 
@@ -48,6 +50,10 @@ export interface ClientConfig {
   readonly servers: readonly Host[];
   readonly trust: TrustConfig;
   readonly credentials: CertPaths;
+  /** How servers written `ssh://` are reached, beyond what the user's own configuration of ssh says. */
+  readonly ssh: SshConfig;
+  /** Variables of a job that choose among its user's credentials. */
+  readonly environment: Readonly<Record<string, string>>;
   /** In order of preference. */
   readonly mechanisms: readonly Mechanism[];
   readonly fallback: Fallback;
@@ -70,6 +76,7 @@ export const clientConfigSchema = closed({
   hosts: { type: 'array', items: { ...name, maxLength: 512 }, maxItems: 1000 },
   trust: closed({ ca: path, crl: path, servers: { type: 'array', items: name, minItems: 1, maxItems: 1000 } }),
   credentials: closed({ cert: path, key: path }),
+  ssh: closed({ config: path, knownHosts: path, identity: path }),
   mechanisms: { type: 'array', items: { enum: ['krb5', 'cert', 'ssh'] }, minItems: 1, uniqueItems: true },
   fallback: { enum: ['never', 'infra', 'always'] },
   project: { type: 'string', minLength: 1, maxLength: 256 },
@@ -112,6 +119,7 @@ const readFile = async (file: string, required: boolean): Promise<ClientFile> =>
     ...(content.trust === undefined ? {} : { trust: absolute(content.trust, ['ca', 'crl']) }),
     ...(content.cache === undefined ? {} : { cache: absolute(content.cache, ['directory']) }),
     ...(content.credentials === undefined ? {} : { credentials: absolute(content.credentials, ['cert', 'key']) }),
+    ...(content.ssh === undefined ? {} : { ssh: absolute(content.ssh, ['config', 'knownHosts', 'identity']) }),
   };
 };
 
@@ -136,7 +144,9 @@ export const loadClientConfig = async (env: Environment, places = placesOf(env))
     servers,
     trust: { servers: [], ...trust },
     credentials: { ...defaultCertPaths(places.home), ...pick('credentials') },
-    mechanisms: pick('mechanisms') ?? ['krb5', 'cert'],
+    ssh: pick('ssh') ?? {},
+    environment: {},
+    mechanisms: pick('mechanisms') ?? ['krb5', 'cert', 'ssh'],
     fallback: pick('fallback') ?? 'infra',
     project: pick('project') ?? 'default',
     ...(slots === undefined ? {} : { localSlots: slots }),
@@ -146,12 +156,21 @@ export const loadClientConfig = async (env: Environment, places = placesOf(env))
   };
 };
 
+/** They choose which of the user's own credentials is taken, and never whom to trust. */
+const choosing = ['KRB5CCNAME', 'KRB5_CONFIG', 'SSH_AUTH_SOCK'] as const;
+
+const choices = (env: Environment): Record<string, string> | undefined => {
+  const found = choosing.flatMap((name) => (env[name] ? [[name, env[name]] as const] : []));
+  return found.length === 0 ? undefined : Object.fromEntries(found);
+};
+
 /** The settings of one job or command: the configuration with what its environment says. Throws `config-invalid`. */
 export const withEnvironment = (config: ClientConfig, env: Environment): ClientConfig => {
   const hosts = config.locked.has('hosts') ? undefined : env['WARDCC_HOSTS'];
   const fallback = config.locked.has('fallback') ? undefined : env['WARDCC_FALLBACK'];
   const project = config.locked.has('project') ? undefined : env['WARDCC_PROJECT'];
-  if (hosts === undefined && !fallback && !project) return config;
+  const environment = choices(env);
+  if (hosts === undefined && !fallback && !project && environment === undefined) return config;
   if (fallback && fallback !== 'never' && fallback !== 'infra' && fallback !== 'always') {
     throw new WardError('config-invalid', `WARDCC_FALLBACK is ${JSON.stringify(fallback)}; it can be never, infra or always.`);
   }
@@ -159,6 +178,7 @@ export const withEnvironment = (config: ClientConfig, env: Environment): ClientC
   return {
     ...config,
     servers,
+    ...(environment === undefined ? {} : { environment }),
     ...(fallback ? { fallback: fallback as Fallback } : {}),
     ...(project ? { project } : {}),
     ...(localSlots === undefined || config.locked.has('localSlots') ? {} : { localSlots }),

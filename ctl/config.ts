@@ -31,6 +31,7 @@ export const configCommand = (): Command =>
         ['trusted servers', config.trust.servers.join(' ') || 'none'],
         ['certificate', config.credentials.cert, locked('credentials')],
         ['key', config.credentials.key],
+        ...Object.entries(config.ssh).map(([name, path]) => [`ssh ${name}`, path, locked('ssh')]),
         ['mechanisms', config.mechanisms.join(' '), locked('mechanisms')],
         ['fallback', config.fallback, locked('fallback')],
         ['project', config.project, locked('project')],

@@ -11,7 +11,8 @@
  * @module
  */
 import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
+import { isIP, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { connect as tlsConnect, type TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
 import { checkServer } from '../../certs/inspect.ts';
@@ -25,7 +26,7 @@ import { SUBPROTOCOL, tlsExporter, webSocketClientOptions, webSocketTransport } 
 import type { TrustConfig } from '../config.ts';
 import type { CertCredential } from '../credentials/cert.ts';
 import { named } from './failure.ts';
-import type { TcpHost } from './hosts.ts';
+import type { Host, TcpHost } from './hosts.ts';
 
 export interface Connection {
   readonly channel: Channel;
@@ -54,7 +55,7 @@ const reasons: Readonly<Record<string, string>> = {
   ERR_SSL_UNSUPPORTED_PROTOCOL: 'it does not speak TLS 1.3',
 };
 
-const connectFailed = (host: TcpHost, error: NodeJS.ErrnoException): WardError => {
+export const connectFailed = (host: Host, error: NodeJS.ErrnoException): WardError => {
   // Several addresses of one name fail together as one error without a message.
   const code = error.code ?? (error as unknown as AggregateError).errors?.[0]?.code ?? '';
   const reason = reasons[code] ?? cleanText(error.message || code, 200);
@@ -145,10 +146,11 @@ const openTls = (options: ConnectOptions, names: readonly string[]): Promise<TLS
     });
   });
 
-const openWebSocket = (socket: TLSSocket, host: TcpHost, name: string, signal: AbortSignal): Promise<WebSocket> =>
+/** A WebSocket on a connection that is there already. `name` stands in its Host header. */
+export const openWebSocket = (socket: Duplex, host: Host, name: string, signal: AbortSignal): Promise<WebSocket> =>
   new Promise((resolve, reject) => {
     const authority = isIP(name) === 6 ? `[${name}]` : name;
-    const webSocket = new WebSocket(`ws://${authority}/`, SUBPROTOCOL, { ...webSocketClientOptions, createConnection: () => socket });
+    const webSocket = new WebSocket(`ws://${authority}/`, SUBPROTOCOL, { ...webSocketClientOptions, createConnection: () => socket as Socket });
     const fail = (error: Error): void => {
       signal.removeEventListener('abort', abort);
       socket.destroy();
@@ -165,7 +167,7 @@ const openWebSocket = (socket: TLSSocket, host: TcpHost, name: string, signal: A
   });
 
 /** The first message, or why there was none. */
-const receiveWelcome = (channel: Channel, signal: AbortSignal): Promise<Welcome> =>
+export const receiveWelcome = (channel: Channel, signal: AbortSignal): Promise<Welcome> =>
   new Promise((resolve, reject) => {
     const abort = (): void => channel.close(new WardError('handshake-timeout', 'The server did not say welcome in time.'));
     signal.addEventListener('abort', abort, { once: true });

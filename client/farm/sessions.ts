@@ -8,6 +8,7 @@ import { WardError } from '../../protocol/errors.ts';
 import type { ClientConfig } from '../config.ts';
 import { loadCert, type CertCredential, type CertPaths } from '../credentials/cert.ts';
 import { watchCert } from '../credentials/watch.ts';
+import { connectSsh } from './connect-ssh.ts';
 import { connectTls, type Connection } from './connect.ts';
 import type { Host } from './hosts.ts';
 import { Session } from './session.ts';
@@ -32,11 +33,13 @@ export class Sessions {
   /** The session with a server under a configuration; made on first use, connected when it is needed. */
   get(host: Host, config: ClientConfig): Session {
     const paths = keyOf(config.credentials);
-    const key = [host.name, paths, config.trust.ca, config.trust.crl, ...config.trust.servers].join('\0');
+    const key = host.kind === 'ssh'
+      ? [host.name, JSON.stringify(config.ssh), ...Object.entries(config.environment).flat()].join('\0')
+      : [host.name, paths, config.trust.ca, config.trust.crl, ...config.trust.servers].join('\0');
     const kept = this.#sessions.get(key);
     if (kept !== undefined) return kept.session;
     const session = new Session(host, (signal) => this.#connect(host, config, signal));
-    this.#sessions.set(key, { session, paths });
+    this.#sessions.set(key, { session, paths: host.kind === 'ssh' ? '' : paths });
     return session;
   }
 
@@ -49,7 +52,8 @@ export class Sessions {
 
   async #connect(host: Host, config: ClientConfig, signal: AbortSignal): Promise<Connection> {
     if (host.kind === 'ssh') {
-      const sentence = `The server ${host.name} is reached over SSH, which this version of the client does not do.`;
+      if (config.mechanisms.includes('ssh')) return connectSsh({ host, ssh: config.ssh, env: config.environment, signal });
+      const sentence = `client.jsonc permits ${config.mechanisms.join(', ')}, and ${host.name} is reached over SSH.`;
       throw new WardError('mechanism-not-permitted', sentence, { at: host.name });
     }
     if (!config.mechanisms.includes('cert')) {

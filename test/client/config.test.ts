@@ -21,7 +21,7 @@ const setup = async (t: ExecutionContext, files: { system?: object; user?: objec
 test('without any file there are no servers, and the defaults hold', async (t) => {
   const { places } = await setup(t, {});
   const config = await loadClientConfig({}, places);
-  t.like(config, { servers: [], fallback: 'infra', project: 'default', mechanisms: ['krb5', 'cert'], trust: { servers: [] } });
+  t.like(config, { servers: [], fallback: 'infra', project: 'default', mechanisms: ['krb5', 'cert', 'ssh'], trust: { servers: [] } });
   t.is(config.localSlots, undefined);
   t.is(config.credentials.cert, join(places.home, '.config', 'wardcc', 'cert.pem'));
 });

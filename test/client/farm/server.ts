@@ -189,7 +189,7 @@ export const testFarm = async (t: ExecutionContext<unknown>): Promise<TestFarm> 
   const config: TestFarm['config'] = (servers, changes = {}) => ({
     servers: servers.map((server) => parseHost(typeof server === 'string' ? server : server.name)),
     trust: { ca, crl: join(directory, 'trust-crl.pem'), servers: ['localhost'] },
-    credentials: paths, mechanisms: ['cert'],
+    credentials: paths, ssh: {}, environment: {}, mechanisms: ['cert'],
     fallback: 'infra', project: 'default', cache: { directory: join(directory, 'cache'), bytes: 0 }, locked: new Set(), files: [], ...changes,
   });
   return {
