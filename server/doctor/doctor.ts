@@ -104,7 +104,8 @@ async function* examineSandbox(config: ServerConfig | undefined, owner: SlotOwne
   }
 }
 
-async function* examineServer(config: ServerConfig): AsyncGenerator<Finding> {
+/** The server's own files: policy, credentials, disks. */
+export async function* examineServer(config: ServerConfig): AsyncGenerator<Finding> {
   yield await attempt('policy', 'wardctl policy check shows every mistake.', async () => {
     const finding = probeSettings('policy', config.policy);
     if (finding.grade === 'FAIL') return finding;
@@ -117,6 +118,6 @@ async function* examineServer(config: ServerConfig): AsyncGenerator<Finding> {
   yield await attempt('clients\' authority', renew, () => probeAuthorities(config));
   yield await attempt('revocation list', 'wardctl certs crl, then install the list.', () => probeRevocationList(config));
   for (const [name, directory] of Object.entries({ state: config.state, run: config.run, log: config.log })) {
-    yield await attempt(`disk: ${name}`, `The server\'s user must be able to write in ${directory}.`, () => probeDirectory(`disk: ${name}`, directory));
+    yield await attempt(`disk: ${name}`, `The server's user must be able to write in ${directory}.`, () => probeDirectory(`disk: ${name}`, directory));
   }
 }
