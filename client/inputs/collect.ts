@@ -7,6 +7,8 @@
  * @module
  */
 
+import { WardError } from '../../protocol/errors.ts';
+import type { TreeEntry } from '../../protocol/tree.ts';
 import { readArguments } from '../../policy/options/index.ts';
 import type { Toolchain } from '../../toolchain/describe.ts';
 import { prerequisiteArguments, runCompiler } from './ask-compiler.ts';
@@ -118,13 +120,22 @@ class Collection {
     addPlaces(this.tree, this.#command, this.#search);
     for (const path of this.#command.inputs) this.tree.file(path);
     const { entries, bytes } = this.tree.finish();
-    const inputs = CollectedInputs.from(entries, bytes, how);
+    const inputs = encoded(entries, bytes, how);
     const { sighting } = this.#states;
     this.#memory.expect(this.#search, sighting.paths);
     if (this.tree.settled) this.#memory.manifests.keep(this.#command, this.#toolchain, this.#search, sighting, consulted, inputs);
     return inputs;
   }
 }
+
+/** Trees have limits; a command that passes them is compiled here. */
+const encoded = (entries: readonly TreeEntry[], bytes: number, how: 'scanner' | 'compiler'): CollectedInputs => {
+  try {
+    return CollectedInputs.from(entries, bytes, how);
+  } catch (error) {
+    throw error instanceof WardError ? new StaysLocal('odd-input', error.message) : error;
+  }
+};
 
 const rootsOf = (command: InputsCommand): ScanRoots => {
   const { includes, defines } = readArguments(command.argv, command.family);

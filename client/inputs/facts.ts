@@ -1,8 +1,8 @@
 /**
  * What the text of one file may make a compiler read. Found without knowing which branches are taken, what is a comment or
- * what is a string: everything that could be a directive anywhere in the text counts. So nothing is missed, and what is found
- * in vain costs a look-up. Only two things are read more narrowly, because they keep a file local: time macros, which do not
- * count in comments, and names that are computed.
+ * what is a string: every directive that begins a line, or follows the end of a comment, counts. So nothing is missed, and what
+ * is found in vain costs a look-up. Only time macros are read more narrowly, because they keep a file local: they do not count
+ * in comments.
  *
  * @module
  */
@@ -33,7 +33,8 @@ export type Obstacle = 'computed-has-include' | 'computed-embed' | 'assembler-fi
 /** Text without obstacles and references. */
 export const noFacts: Facts = Object.freeze({});
 
-const BLANK = String.raw`(?:[ \t\f\v\r]|/\*[^]*?\*/)*`;
+/** Blanks and comments; the bound on a comment inside a directive keeps the time linear. */
+const BLANK = String.raw`(?:[ \t\f\v\r]|/\*[^]{0,1000}?\*/)*`;
 const LITERAL = String.raw`(?:"([^"\n]*)"|<([^>\n]*)>)`;
 const directive = new RegExp(String.raw`(?:#|%:|\?\?=)${BLANK}(include_next|include|import|embed)\b${BLANK}(?:${LITERAL}|([A-Za-z_$][\w$]*)|([\x80-\xff\\]))?`, 'g');
 const question = new RegExp(String.raw`\b__has_(?:include_next|include|embed)(?:__)?${BLANK}\(${BLANK}(?:${LITERAL})?`, 'g');
@@ -44,6 +45,7 @@ const times = /\b__(?:DATE|TIME|TIMESTAMP)__\b/;
 /** A comment, or something in which the start of a comment is none. */
 const comments = /\/\/[^\n]*|\/\*[^]*?(?:\*\/|$)|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*'/g;
 const mostLines = 1000;
+const glance = 2000;
 
 const utf8 = (latin1: string): string => (/[\x80-\xff]/.test(latin1) ? Buffer.from(latin1, 'latin1').toString('utf8') : latin1);
 
@@ -72,8 +74,17 @@ class Found {
   }
 }
 
+/** Whether something other than a comment comes before, on the same line. What can't be seen at a glance may be one. */
+const isInsideLine = (text: string, at: number): boolean => {
+  const near = text.slice(Math.max(0, at - glance), at);
+  const before = near.slice(near.lastIndexOf('\n') + 1);
+  return before.length < glance && before.trim() !== '' && !before.includes('*/');
+};
+
 const findDirectives = (text: string, found: Found): void => {
-  for (const [, keyword, quoted, angled, macro, strange] of text.matchAll(directive)) {
+  for (const match of text.matchAll(directive)) {
+    const [, keyword, quoted, angled, macro, strange] = match;
+    if (isInsideLine(text, match.index)) continue;
     if (quoted !== undefined || angled !== undefined) {
       found.add(keyword === 'embed' ? 'asks' : keyword === 'include_next' ? 'nexts' : 'includes', quoted, angled);
     } else if (macro === undefined && strange === undefined) continue;
