@@ -49,6 +49,9 @@ const words: readonly (readonly [RegExp, ErrorCode, string])[] = [
   [/^bwrap: /, 'sandbox-failed', 'The sandbox could not be made.'],
 ];
 
+/** Without control groups a program may not even fit into its address space; with them a library that cannot be mapped is a broken toolchain. */
+const tooSmall = /^\S+: error while loading shared libraries: .*(failed to map segment|cannot map zero-fill pages|annot allocate memory)/m;
+
 /** Undefined when the end is the compiler's own answer. */
 export const judge = (end: End): Verdict | undefined => {
   if (end.killed !== undefined) return { code: end.killed, sentence: killedSentences[end.killed] ?? 'The job was ended.' };
@@ -57,6 +60,7 @@ export const judge = (end: End): Verdict | undefined => {
   if (end.exit === undefined) return { code: 'sandbox-failed', sentence: `The sandbox could not be made: ${end.stderr.split('\n', 1)[0] ?? ''}` };
   if (end.exit === 0) return undefined;
   if (end.counted.forksRefused > 0) return { code: 'process-limit', sentence: 'The compiler started more processes than allowed.' };
+  if (end.profile === 'strict-rlimit' && tooSmall.test(end.stderr)) return { code: 'memory-limit', sentence: 'The compiler ran out of memory.' };
   for (const [pattern, code, sentence] of words) if (pattern.test(end.stderr)) return { code, sentence };
   if (end.exit === 128 + SIGXCPU) return { code: 'cpu-limit', sentence: 'The compiler used more CPU time than allowed.' };
   if (end.exit === 128 + SIGXFSZ) return { code: 'output-limit', sentence: 'The compiler wrote a larger file than allowed.' };

@@ -50,6 +50,12 @@ for (const [title, change, code] of cases) {
   });
 }
 
+test('a library that does not fit is the memory limit without control groups, and a broken toolchain with them', (t) => {
+  const end = { ...no, exit: 127, stderr: '/usr/bin/clang: error while loading shared libraries: libLLVM-14.so.1: failed to map segment from shared object\n' };
+  t.is(judge({ ...end, profile: 'strict-rlimit' })?.code, 'memory-limit');
+  t.is(judge(end)?.code, 'compiler-crashed');
+});
+
 test('the first cause counts: what the executor killed is not called a crash', (t) => {
   t.is(judge({ ...no, exit: 137, killed: 'job-timeout', counted: { oomKills: 1, forksRefused: 3 } })?.code, 'job-timeout');
 });
