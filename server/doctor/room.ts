@@ -98,8 +98,9 @@ export class Room {
   }
 
   /** Runs one job and reads its results, which are gone then. @throws WardError as the executor answered */
-  async run(request: Omit<RunRequest, 'storeDir' | 'resultDir'>, entries: readonly TreeEntry[]): Promise<Answer> {
-    const { json } = await this.#peer.request({ type: 'run', storeDir: this.store, resultDir: this.results, ...request }, encodeTree(entries));
+  async run(request: Omit<RunRequest, 'storeDir' | 'resultDir'>, tree: readonly TreeEntry[] | Buffer): Promise<Answer> {
+    const encoded = Buffer.isBuffer(tree) ? tree : encodeTree(tree);
+    const { json } = await this.#peer.request({ type: 'run', storeDir: this.store, resultDir: this.results, ...request }, encoded);
     const done = json as Done;
     const text = ({ path, size }: { path: string; size: number }): string => (size === 0 ? '' : readFileSync(path, 'utf8'));
     const contents = request.outputs.map((_, index) => done.outputs.find((output) => output.index === index)).map((output) => output && readFileSync(output.path));
