@@ -40,8 +40,7 @@ const directive = new RegExp(String.raw`(?:#|%:|\?\?=)${BLANK}(include_next|incl
 const question = new RegExp(String.raw`\b__has_(?:include_next|include|embed)(?:__)?${BLANK}\(${BLANK}(?:${LITERAL})?`, 'g');
 const definesQuestion = /define[ \t]+$/;
 const assembler = /\.(incbin|include)\b[ \t]*(?:(\\?)"([^"\\\n]*)(\\?)")?/g;
-const lineMarker = /^[ \t]*#[ \t]*(?:line[ \t]+)?\d+[ \t]+"([^"\n]*)"/gm;
-const times = /\b__(?:DATE|TIME|TIMESTAMP)__\b/;
+const lineMarker = /#[ \t]*(?:line[ \t]+)?\d+[ \t]+"([^"\n]+)"/g;
 /** A comment, or something in which the start of a comment is none. */
 const comments = /\/\/[^\n]*|\/\*[^]*?(?:\*\/|$)|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*'/g;
 const mostLines = 1000;
@@ -110,8 +109,15 @@ const findAssembler = (text: string, found: Found): void => {
   }
 };
 
+const findLines = (text: string, found: Found): void => {
+  for (const match of text.matchAll(lineMarker)) {
+    const name = match[1] as string;
+    if (found.lines.size < mostLines && !name.startsWith('<') && !isInsideLine(text, match.index)) found.lines.add(utf8(name));
+  }
+};
+
 const findTimes = (text: string, found: Found): void => {
-  if (!times.test(text)) return;
+  if (!text.includes('__DATE__') && !text.includes('__TIME')) return;
   const code = text.replace(comments, (piece) => (piece.startsWith('/') ? ' ' : piece));
   if (/\b__TIMESTAMP__\b/.test(code)) found.obstacles.add('timestamp');
   if (/\b__(?:DATE|TIME)__\b/.test(code)) found.obstacles.add('date-or-time');
@@ -132,8 +138,8 @@ export const factsOf = (content: Buffer): Facts => {
     if (text.includes('__has_')) findQuestions(text, found);
   }
   if (text.includes('.inc')) findAssembler(text, found);
-  for (const [, name] of raw.matchAll(lineMarker)) if (found.lines.size < mostLines && name !== '' && !name?.startsWith('<')) found.lines.add(utf8(name as string));
-  if (/GCC[ \t]+dependency/.test(text)) found.obstacles.add('file-dependency');
+  findLines(text, found);
+  if (text.includes('dependency') && /GCC[ \t]+dependency/.test(text)) found.obstacles.add('file-dependency');
   if (text.includes('include_alias')) found.obstacles.add('include-alias');
   findTimes(text, found);
   return found.facts;
