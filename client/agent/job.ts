@@ -13,6 +13,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { WardError } from '../../protocol/errors.ts';
+import { foreignProgram } from '../../toolchain/path-programs.ts';
 import { understandCommand, localReasons, type CompileCommand } from '../command/index.ts';
 import type { FarmJob } from '../farm/farm.ts';
 import { collectInputs } from '../inputs/collect.ts';
@@ -43,6 +44,8 @@ export async function runJob(request: LauncherRequest, services: AgentServices, 
   if (toolchain instanceof WardError) return local('toolchain-odd', toolchain.message);
   if (toolchain instanceof Error) throw toolchain;
   const { toolchain: compiler, canary } = toolchain as LocalToolchain;
+  const foreign = foreignProgram(compiler, request.path ?? '');
+  if (foreign !== undefined) return local('toolchain-odd', `PATH leads the compiler to ${foreign}, which is no part of it.`);
 
   const inputs = await collectInputs(command, compiler, { memory: services.inputs, signal });
   if (inputs.reason !== undefined) return local(inputs.reason.code, sentence(inputReasons[inputs.reason.code], inputs.reason.detail));
