@@ -11,8 +11,11 @@ ensure_build() {
   remove_stale_modules
   copy_data_files
   mkdir -p dist/bin
-  cp bin/* dist/bin/
-  chmod 755 dist/bin/*
+  for program in bin/*; do
+    cp "$program" "dist/$program.new"
+    chmod 755 "dist/$program.new"
+    mv -f "dist/$program.new" "dist/$program" # a shell may be reading the old one
+  done
   name_build
   ensure_native
   quietly launcher sh client/launcher/build.sh "$root/dist/bin/wardcc"
