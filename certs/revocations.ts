@@ -75,6 +75,10 @@ const names = (certificate: X509Certificate): { issuer: string; subject: string 
 export interface Revocations {
   /** When the first list goes out of date, in milliseconds since 1970. */
   readonly nextUpdate: number;
+  /** Is one of these lists older than the list of the same CA in `others`? */
+  isOlderThan(others: Revocations): boolean;
+  /** When the list of a CA was made, in milliseconds since 1970; the CA is named by its subject as DER in hex. */
+  issued(issuer: string): number | undefined;
   /**
    * Why a certificate that was accepted once is not any more: `certificate-revoked`, `crl-expired`, `crl-missing`, or
    * `certificate-expired`. Undefined while it is good.
@@ -106,6 +110,8 @@ export const readRevocations = (pem: string, authorities: readonly X509Certifica
   if (lists.size === 0) throw new WardError('crl-missing', 'The file holds no revocation list.');
   return {
     nextUpdate: Math.min(...[...lists.values()].map((list) => list.nextUpdate)),
+    isOlderThan: (others) => [...lists].some(([issuer, { thisUpdate }]) => thisUpdate < (others.issued(issuer) ?? 0)),
+    issued: (issuer) => lists.get(issuer)?.thisUpdate,
     check(certificate) {
       const list = lists.get(names(certificate).issuer);
       if (list === undefined) return clientRefusal('UNABLE_TO_GET_CRL');

@@ -5,25 +5,55 @@
  *
  * @module
  */
+import { closeSync, fstatSync, openSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { WardError } from '../protocol/errors.ts';
 import { readBounded, type ReadFile } from './jsonc.ts';
 
 const othersWrite = 0o002;
+const othersRead = 0o004;
 const sticky = 0o1000;
 
 /** In a directory like /tmp everybody may make files, but nobody may replace another's. */
-const refuseOpenDirectory = async (directory: string, path: string): Promise<void> => {
-  const { mode } = await stat(directory);
-  if ((mode & othersWrite) === 0 || (mode & sticky) !== 0) return;
-  throw new WardError('config-invalid', `${path}: everybody may put another file in its place: chmod o-w ${directory}`, { at: path });
-};
+const isOpen = (mode: number): boolean => (mode & othersWrite) !== 0 && (mode & sticky) === 0;
+
+const writable = 'everybody may write this file, so it decides nothing: chmod o-w';
+const refuse = (path: string, sentence: string, cause?: unknown): WardError => new WardError('config-invalid', `${path}: ${sentence}`, { at: path, cause });
+const replaceable = (path: string, directory: string): WardError =>
+  refuse(path, `everybody may put another file in its place: chmod o-w ${directory}`);
 
 /** Reads like `readBounded`; refuses a file that everybody may write or replace, also at the end of a link. */
 export const readGuarded: ReadFile = async (path, maxBytes) => {
-  const bytes = await readBounded(path, maxBytes, ({ mode }) =>
-    (mode & othersWrite) === 0 ? undefined : 'everybody may write this file, so it decides nothing: chmod o-w');
-  for (const directory of new Set([dirname(path), dirname(await realpath(path))])) await refuseOpenDirectory(directory, path);
+  const bytes = await readBounded(path, maxBytes, ({ mode }) => ((mode & othersWrite) === 0 ? undefined : writable));
+  for (const directory of new Set([dirname(path), dirname(await realpath(path))])) {
+    if (isOpen((await stat(directory)).mode)) throw replaceable(path, directory);
+  }
+  return bytes;
+};
+
+/** The same at once, for small files on a local disk. `secret`: nor may everybody read it. */
+export const readGuardedSync = (path: string, { maxBytes, secret = false }: { readonly maxBytes: number; readonly secret?: boolean }): Buffer => {
+  let bytes: Buffer;
+  try {
+    const handle = openSync(path, 'r');
+    try {
+      const status = fstatSync(handle);
+      if (!status.isFile()) throw refuse(path, 'this is not a regular file');
+      if ((status.mode & othersWrite) !== 0) throw refuse(path, writable);
+      if (secret && (status.mode & othersRead) !== 0) throw refuse(path, 'everybody may read this secret: chmod o-r');
+      if (status.size > maxBytes) throw refuse(path, `the file is larger than ${maxBytes} bytes`);
+      bytes = readFileSync(handle);
+    } finally {
+      closeSync(handle);
+    }
+    for (const directory of new Set([dirname(path), dirname(realpathSync(path))])) {
+      if (isOpen(statSync(directory).mode)) throw replaceable(path, directory);
+    }
+  } catch (error) {
+    if (error instanceof WardError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    throw refuse(path, code === 'ENOENT' ? 'there is no such file' : `the file cannot be read (${code})`, error);
+  }
   return bytes;
 };

@@ -3,6 +3,7 @@
  *
  *     wardccd --config FILE      run the server in the foreground
  *     wardccd doctor             prove each property of this machine by a probe
+ *     wardccd accept-revision    an administrator's word that a committer source went back on purpose
  *     wardccd ssh-subsystem      the bridge that sshd starts
  *
  * @module
@@ -12,12 +13,14 @@ import { toWardError } from '../protocol/errors.ts';
 
 const usage = `usage: wardccd --config FILE
        wardccd doctor [--config FILE] [--json]
+       wardccd accept-revision --config FILE SOURCE REVISION
        wardccd ssh-subsystem [--socket FILE]
 `;
 
 async function main(args: readonly string[]): Promise<number> {
   // First, and with nothing else loaded: there is one bridge for each connection.
   if (args[0] === 'ssh-subsystem') return (await import('./ssh-bridge/main.ts')).runBridge(args.slice(1));
+  if (args[0] === 'accept-revision') return (await import('./accept-revision.ts')).runAcceptRevision(args.slice(1));
   if (args[0] === 'doctor') return (await import('./doctor/main.ts')).runDoctor(args.slice(1));
   const { values } = parseArgs({ args: [...args], options: { config: { type: 'string', short: 'c' }, help: { type: 'boolean', short: 'h' } }, strict: true });
   if (values.help) {

@@ -4,46 +4,77 @@
  *
  * @module
  */
-import { readFileSync } from 'node:fs';
 import { X509Certificate } from 'node:crypto';
-import type { TLSSocket } from 'node:tls';
+import { createSecureContext, type TLSSocket } from 'node:tls';
 import { fingerprint, peerIdentity } from '../../certs/inspect.ts';
 import { readRevocations, type Revocations } from '../../certs/revocations.ts';
 import { verifiedClient } from '../../certs/verdict.ts';
+import { readGuardedSync } from '../../policy/guarded-read.ts';
 import { formatPrincipal, principalOf } from '../../policy/principal.ts';
+import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { ServerAuthenticator } from '../../protocol/handshake.ts';
 import type { ServerConfig } from '../config.ts';
 import type { PolicyHolder } from './policy-holder.ts';
 import type { Identity } from './session.ts';
 
+const maxBytes = 64 * 2 ** 20;
+
+interface Loaded {
+  readonly ca: Buffer;
+  readonly crl: Buffer;
+  readonly certificates: readonly X509Certificate[];
+  readonly revocations: Revocations;
+}
+
 /** The CAs that may issue client certificates, and their revocation lists for sessions that are already open. */
 export class ClientAuthorities {
   readonly #tls: ServerConfig['tls'];
-  #certificates: readonly X509Certificate[] = [];
-  #revocations: Revocations | undefined;
+  #loaded: Loaded;
 
   /** @throws WardError when CA or list cannot be used: a server without revocation does not start. */
   constructor(tls: ServerConfig['tls']) {
     this.#tls = tls;
-    this.reload();
+    this.#loaded = loadAuthorities(tls);
+  }
+
+  /** CA and lists as OpenSSL takes them: exactly those that live sessions are judged by. */
+  get context(): { readonly ca: Buffer; readonly crl: Buffer } {
+    const { ca, crl } = this.#loaded;
+    return { ca, crl };
   }
 
   get certificates(): readonly X509Certificate[] {
-    return this.#certificates;
+    return this.#loaded.certificates;
   }
 
-  get revocations(): Revocations | undefined {
-    return this.#revocations;
+  get revocations(): Revocations {
+    return this.#loaded.revocations;
   }
 
-  /** Reads both again. Throws and keeps the old ones when the new ones are broken. */
+  /** Reads both again. Throws and keeps the old ones when the new ones are broken, or a list is older than the one in force. */
   reload(): void {
-    const pem = readFileSync(this.#tls.clientCa, 'utf8');
-    const certificates = (pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).map((text) => new X509Certificate(text));
-    this.#revocations = readRevocations(readFileSync(this.#tls.crl, 'utf8'), certificates);
-    this.#certificates = certificates;
+    const next = loadAuthorities(this.#tls);
+    if (next.revocations.isOlderThan(this.revocations)) {
+      throw new WardError('config-invalid', `${this.#tls.crl}: this revocation list is older than the one in force`, { at: this.#tls.crl });
+    }
+    this.#loaded = next;
   }
 }
+
+const loadAuthorities = (tls: ServerConfig['tls']): Loaded => {
+  const ca = readGuardedSync(tls.clientCa, { maxBytes });
+  const crl = readGuardedSync(tls.crl, { maxBytes });
+  try {
+    const certificates = (ca.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [])
+      .map((text) => new X509Certificate(text));
+    const revocations = readRevocations(crl.toString('latin1'), certificates);
+    createSecureContext({ ca, crl });
+    return { ca, crl, certificates, revocations };
+  } catch (cause) {
+    const why = cause instanceof WardError ? cause.message : `they cannot be used (${(cause as Error).message})`;
+    throw new WardError('config-invalid', `${tls.clientCa} and ${tls.crl}: ${why}`, { at: tls.crl, cause });
+  }
+};
 
 /** Authenticates the holder of the TLS client certificate of one connection. */
 export const certAuthenticator = (tls: TLSSocket, policy: PolicyHolder, authorities: ClientAuthorities): ServerAuthenticator => ({
@@ -55,7 +86,17 @@ export const certAuthenticator = (tls: TLSSocket, policy: PolicyHolder, authorit
       mechanism: 'cert',
       expires: Date.parse(certificate.validTo),
       fingerprint: fingerprint(certificate),
-      stillValid: () => authorities.revocations?.check(certificate),
+      stillValid: () => authorities.revocations.check(certificate) ?? stillAsserted(certificate, name, policy, authorities),
     };
   },
 });
+
+/** CAs and anchors change too: the certificate must say today what it said when the session began. */
+const stillAsserted = (certificate: X509Certificate, name: string, policy: PolicyHolder, authorities: ClientAuthorities): WardError | undefined => {
+  try {
+    const today = peerIdentity(certificate, policy.current.anchors, authorities.certificates);
+    return today.name === name ? undefined : new WardError('access-ended', `The certificate stands for ${today.name} now, no longer for ${name}.`);
+  } catch (thrown) {
+    return toWardError(thrown);
+  }
+};

@@ -8,14 +8,16 @@
  * @module
  */
 import { constants } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { SecureContextOptions, TLSSocket } from 'node:tls';
+import { createSecureContext, type SecureContextOptions, type TLSSocket } from 'node:tls';
 import type { WebSocket } from 'ws';
+import { readGuardedSync } from '../../policy/guarded-read.ts';
+import { WardError } from '../../protocol/errors.ts';
 import { limits } from '../../protocol/limits.ts';
 import type { ListenAddress, ServerConfig } from '../config.ts';
+import type { ClientAuthorities } from './authenticate-cert.ts';
 import { ConnectionLimits } from './connection-limits.ts';
 import { answerUpgrades, httpLimits } from './upgrade.ts';
 
@@ -26,23 +28,38 @@ export interface ListenerEvents {
   refused(address: string, why: string): void;
 }
 
-const readTls = (tls: ServerConfig['tls']): SecureContextOptions => ({
-  cert: readFileSync(tls.cert),
-  key: readFileSync(tls.key),
-  ca: readFileSync(tls.clientCa),
-  crl: readFileSync(tls.crl),
-  minVersion: 'TLSv1.3',
-  secureOptions: constants.SSL_OP_NO_TICKET,
-});
+const maxBytes = 2 ** 20;
+
+interface ServerIdentity {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+/** Certificate and key of this server. @throws WardError when they cannot be used together. */
+const readIdentity = ({ cert: certFile, key: keyFile }: ServerConfig['tls']): ServerIdentity => {
+  const cert = readGuardedSync(certFile, { maxBytes });
+  const key = readGuardedSync(keyFile, { maxBytes, secret: true });
+  try {
+    createSecureContext({ cert, key });
+  } catch (cause) {
+    throw new WardError('config-invalid', `${certFile} and ${keyFile} cannot be used together (${(cause as Error).message})`, { at: certFile, cause });
+  }
+  return { cert, key };
+};
 
 export class Listener {
   readonly #config: ServerConfig;
   readonly #events: ListenerEvents;
+  readonly #authorities: ClientAuthorities;
   readonly #limits: ConnectionLimits;
+  #identity: ServerIdentity;
   readonly #servers: Server[] = [];
 
-  constructor(config: ServerConfig, events: ListenerEvents) {
+  /** @throws WardError when this server's certificate and key cannot be used */
+  constructor(config: ServerConfig, authorities: ClientAuthorities, events: ListenerEvents) {
     this.#config = config;
+    this.#authorities = authorities;
+    this.#identity = readIdentity(config.tls);
     this.#events = events;
     this.#limits = new ConnectionLimits(config.connections);
   }
@@ -63,10 +80,18 @@ export class Listener {
     });
   }
 
-  /** Certificate, key, CA or revocation list changed on disk: later connections see the new ones. Throws if they do not fit. */
-  reloadTls(): void {
-    const context = readTls(this.#config.tls);
-    for (const server of this.#servers) server.setSecureContext(context);
+  /** Reads certificate and key again. @throws WardError when they cannot be used: then the last good ones stay */
+  reloadIdentity(): void {
+    this.#identity = readIdentity(this.#config.tls);
+  }
+
+  /** From now on connections see what was loaded last: identity, CAs and revocation lists. */
+  renew(): void {
+    for (const server of this.#servers) server.setSecureContext(this.#context());
+  }
+
+  #context(): SecureContextOptions {
+    return { ...this.#identity, ...this.#authorities.context, minVersion: 'TLSv1.3', secureOptions: constants.SSL_OP_NO_TICKET };
   }
 
   close(): void {
@@ -78,7 +103,7 @@ export class Listener {
 
   #createServer(): Server {
     const server = createServer({
-      ...readTls(this.#config.tls),
+      ...this.#context(),
       requestCert: true,
       rejectUnauthorized: false,
       handshakeTimeout: limits.handshakeMs,

@@ -33,7 +33,8 @@ import { openSession, type Opening } from './open-session.ts';
 import { PolicyHolder } from './policy-holder.ts';
 import { proveToolchains } from './prove-toolchains.ts';
 import { openServiceKeys } from './service-keys.ts';
-import { Sessions } from './sessions.ts';
+import { Revisions } from './revision-memory.ts';
+import { Sessions, type Judge } from './sessions.ts';
 import { SshListener } from './ssh-listener.ts';
 import { Watcher } from './watcher.ts';
 
@@ -60,7 +61,7 @@ async function main(): Promise<void> {
   const uploads = new Uploads();
   const sessions = new Sessions();
   const pool = new ExecutorPool(config.slots, store, spool);
-  const policy = await PolicyHolder.load(config.policy);
+  const policy = await PolicyHolder.load(config.policy, new Revisions(config.state, say));
   const authorities = new ClientAuthorities(config.tls);
   const serviceKeys = openServiceKeys(config);
   const policyName = (): { serial: number; digest: string } => ({ serial: policy.current.serial, digest: policy.current.digest });
@@ -93,15 +94,16 @@ async function main(): Promise<void> {
   };
   const welcome = { server: config.name, isolation, slots: config.jobs, toolchains: [...toolchains.values()].map(({ digest, canary, name }) => ({ digest, canary, name })) };
 
-  const listener = new Listener(config, {
+  const judge: Judge = (session) => policy.judge(session);
+  const listener = new Listener(config, authorities, {
     connection: (socket, tls, address) => void serve({ socket, tls, address }),
     refused: (address, why) => log.refusedEarly(address, why),
   });
   const serve = async (connection: Pick<Opening, 'socket' | 'tls' | 'ssh' | 'address'>): Promise<void> => {
     const { address } = connection;
     try {
-      const session = await openSession({ ...connection, policy, authorities, log, welcome });
-      sessions.add(session);
+      const session = await openSession({ ...connection, policy, authorities, serviceKeys, log, welcome });
+      sessions.add(session, judge);
       session.whenEnded((reason) => {
         uploads.abandon(session);
         const event = reason.class === 'authorization' || reason.class === 'authentication' ? 'access.ended' : 'session.ended';
@@ -118,16 +120,19 @@ async function main(): Promise<void> {
   };
 
   const watcher = new Watcher(config, policy, {
-    changed: () => sessions.judgeAll((session) => policy.judge(session)),
+    changed: () => sessions.judgeAll(judge),
     policy: () => log.note({ event: 'policy.loaded', policy: policyName() }),
     committers: () => log.note({ event: 'committers.changed', committers: policy.current.committers.revision }),
     tls: () => {
-      authorities.reload();
-      listener.reloadTls();
+      const problems = problemsOf(() => authorities.reload(), () => listener.reloadIdentity());
+      listener.renew();
+      if (problems.length === 0) log.note({ event: 'tls.changed' });
+      return problems;
     },
+    keytab: () => serviceKeys?.reload(),
     trouble: (error, event) => {
       log.note({ event, message: cleanText(error.message) });
-      process.stderr.write(`wardccd: ${error.at === undefined ? '' : `${error.at}: `}${error.message} The last good state stays in force.\n`);
+      say(error, 'The last good state stays in force.');
     },
   });
   watcher.start();
@@ -141,6 +146,20 @@ async function main(): Promise<void> {
   }
   log.note({ event: 'server.started', policy: policyName() });
   supervisor.peer.notify({ type: 'ready', listen });
+}
+
+const say = (error: WardError, more = ''): void => void process.stderr.write(`wardccd: ${cleanText(error.message)} ${more}\n`);
+
+/** What goes wrong with each of several steps; one that fails stops no other. */
+function problemsOf(...steps: (() => void)[]): WardError[] {
+  return steps.flatMap((step) => {
+    try {
+      step();
+      return [];
+    } catch (thrown) {
+      return toWardError(thrown);
+    }
+  });
 }
 
 /** Opens the unix socket and resolves when the supervisor itself has joined; it then announces everybody else. */

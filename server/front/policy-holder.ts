@@ -6,27 +6,37 @@
  */
 import { decide } from '../../policy/decide.ts';
 import { resolveIdentity } from '../../policy/identity.ts';
+import type { Committers, CommitterSource } from '../../policy/committers/source.ts';
+import { readGuarded } from '../../policy/guarded-read.ts';
 import { loadPolicy } from '../../policy/load.ts';
 import { parsePrincipal } from '../../policy/principal.ts';
 import type { Decision, DecisionRequest, Mechanism, Policy } from '../../policy/types.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { JobSession } from '../jobs/services.ts';
+import type { Revisions } from './revision-memory.ts';
 import type { Identity, Session } from './session.ts';
 
 type Question = Omit<DecisionRequest, 'principal' | 'committer' | 'isCommitter' | 'sources'>;
 
+/** A policy on disk that has been broken for so long means that nobody knows any more what it should say. */
+const staleMs = 3600_000;
+
 export class PolicyHolder {
   readonly #file: string;
+  readonly #memory: Revisions;
   #policy: Policy;
+  #problem: WardError | undefined;
+  #failingSince: number | undefined;
 
-  private constructor(file: string, policy: Policy) {
+  private constructor(file: string, memory: Revisions, policy: Policy) {
     this.#file = file;
+    this.#memory = memory;
     this.#policy = policy;
   }
 
   /** @throws WardError `config-invalid` or `policy-unavailable`: without a first good policy there is no server. */
-  static async load(file: string): Promise<PolicyHolder> {
-    return new PolicyHolder(file, await loadPolicy(file));
+  static async load(file: string, memory: Revisions): Promise<PolicyHolder> {
+    return new PolicyHolder(file, memory, await read(file, memory));
   }
 
   get current(): Policy {
@@ -37,31 +47,26 @@ export class PolicyHolder {
     return this.#file;
   }
 
-  /** Files of the committer sources. */
-  get sourceFiles(): readonly string[] {
-    return this.#policy.committers.sources.flatMap(({ files }) => files);
+  get sources(): readonly CommitterSource[] {
+    return this.#policy.committers.sources;
   }
 
-  /** Committer sources whose last reading failed. */
-  get problems(): readonly WardError[] {
-    return this.#policy.committers.sources.flatMap(({ problem }) => problem ?? []);
+  /** Why the policy on disk is not in force; undefined when it is. */
+  get problem(): WardError | undefined {
+    return this.#problem;
   }
 
-  /** Reads the committer sources again. One that fails keeps its last good answer for its stated time, then knows nobody. */
-  async reloadSources(): Promise<void> {
-    await Promise.all(this.#policy.committers.sources.map((source) => source.reload()));
-  }
-
-  /** Reads the policy again. @throws WardError when it is broken or older: then the last good one stays in force. */
-  async reload(): Promise<void> {
-    const next = await loadPolicy(this.#file);
-    if (next.serial < this.#policy.serial) {
-      throw new WardError('policy-unavailable', `The policy on disk has serial ${next.serial}, older than ${this.#policy.serial} which is in force.`, { at: this.#file });
+  /** Reads the policy again. @throws WardError when it is broken or older: then the last good one stays in force, for an hour. */
+  async reload(now: number = Date.now()): Promise<void> {
+    try {
+      this.#policy = await read(this.#file, this.#memory, this.#policy.committers);
+      this.#problem = undefined;
+      this.#failingSince = undefined;
+    } catch (thrown) {
+      this.#problem = toWardError(thrown);
+      this.#failingSince ??= now;
+      throw this.#problem;
     }
-    if (next.serial === this.#policy.serial && next.digest !== this.#policy.digest) {
-      throw new WardError('policy-unavailable', `The policy on disk changed but kept serial ${next.serial}: raise it.`, { at: this.#file });
-    }
-    this.#policy = next;
   }
 
   permits(mechanism: Mechanism): boolean {
@@ -71,14 +76,14 @@ export class PolicyHolder {
   /** May this identity have a session? @throws WardError `identity-unknown` */
   decideConnection(identity: Identity): { committer: string; decision: Decision } {
     const principal = principalOf(identity.principal);
-    const { committer } = resolveIdentity(this.#policy, principal);
+    const { committer } = resolveIdentity(this.#inForce, principal);
     const standing = this.#policy.committers.standing(committer);
     return { committer, decision: decide(this.#policy, { action: 'connect', principal, committer, ...standing }) };
   }
 
   decide(session: JobSession, what: Question): { request: DecisionRequest; decision: Decision } {
     const principal = principalOf(session.principal);
-    const { committer } = resolveIdentity(this.#policy, principal);
+    const { committer } = resolveIdentity(this.#inForce, principal);
     const request: DecisionRequest = { ...what, principal, committer, ...this.#policy.committers.standing(committer) };
     return { request, decision: decide(this.#policy, request) };
   }
@@ -94,7 +99,21 @@ export class PolicyHolder {
       return new WardError('access-ended', toWardError(thrown).message);
     }
   }
+
+  /** The policy that questions are answered by. @throws WardError `policy-unavailable` */
+  get #inForce(): Policy {
+    if (this.#failingSince === undefined || Date.now() - this.#failingSince <= staleMs) return this.#policy;
+    const sentence = `The policy on disk has been broken for more than ${staleMs / 60_000} minutes, so nobody may compile: ${this.#problem?.message}`;
+    throw new WardError('policy-unavailable', sentence, { at: this.#file });
+  }
 }
+
+/** A policy that may come into force. */
+const read = async (file: string, memory: Revisions, before?: Committers): Promise<Policy> => {
+  const policy = await loadPolicy(file, { readFile: readGuarded, memory, ...(before !== undefined && { before }) });
+  await memory.admitPolicy(policy);
+  return policy;
+};
 
 function principalOf(printed: string): NonNullable<ReturnType<typeof parsePrincipal>> {
   const principal = parsePrincipal(printed);

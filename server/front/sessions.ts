@@ -9,6 +9,9 @@ import type { Session } from './session.ts';
 
 const lookMs = 1_000;
 
+/** Why a session must end, or undefined. */
+export type Judge = (session: Session) => WardError | undefined;
+
 export class Sessions {
   readonly #live = new Set<Session>();
   readonly #timer: NodeJS.Timeout;
@@ -21,22 +24,26 @@ export class Sessions {
     return this.#live.size;
   }
 
-  add(session: Session): void {
+  /** From now on the session is among those that are judged; `judge` is asked at once, because something may have changed while it opened. */
+  add(session: Session, judge: Judge): void {
     this.#live.add(session);
     session.whenEnded(() => this.#live.delete(session));
+    this.#judge(session, judge);
   }
 
-  /** Decides every live session again; `judge` returns why a session must end, or undefined. */
-  judgeAll(judge: (session: Session) => WardError | undefined): void {
-    for (const session of [...this.#live]) {
-      const reason = session.identity.stillValid() ?? judge(session);
-      if (reason !== undefined) session.end(reason);
-    }
+  /** Decides every live session again. */
+  judgeAll(judge: Judge): void {
+    for (const session of [...this.#live]) this.#judge(session, judge);
   }
 
   endAll(reason: WardError): void {
     clearInterval(this.#timer);
     for (const session of [...this.#live]) session.end(reason);
+  }
+
+  #judge(session: Session, judge: Judge): void {
+    const reason = session.identity.stillValid() ?? judge(session);
+    if (reason !== undefined) session.end(reason);
   }
 
   #expire(): void {

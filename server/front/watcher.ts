@@ -1,107 +1,184 @@
 /**
- * Looks once a second whether policy, committer lists, certificates or revocation lists changed on disk, also when they were
- * replaced by rename or lie on NFS. A change is read whole and checked whole; what is broken never replaces what is good.
+ * Looks once a second whether policy, committer sources, certificates or revocation lists changed on disk. A change is read whole and
+ * checked whole; what is broken never replaces what is good, and is said once, loudly, until it is well again.
+ *
+ * What always holds: each thing is looked at on its own, so that one that hangs holds up no other; whatever happened, everybody is judged
+ * again soon after, because rights also end by time alone.
  *
  * @module
  */
-import { statSync } from 'node:fs';
-import { toWardError, type WardError } from '../../protocol/errors.ts';
+import type { CommitterSource } from '../../policy/committers/source.ts';
+import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { ServerConfig } from '../config.ts';
+import { FileWatch } from './file-watch.ts';
 import type { PolicyHolder } from './policy-holder.ts';
 
 const lookMs = 1_000;
+/** Everybody is judged again at least so often. */
+const judgeMs = 10_000;
+/** What could not be read is read again so often, changed or not. */
+const retryMs = 5_000;
+
+export type TroubleEvent = 'policy.refused' | 'committers.failed' | 'tls.refused' | 'keytab.refused';
 
 export interface WatcherEvents {
-  /** Policy, committers or revocation changed: every live session is to be judged again. */
+  /** Something changed, or may have: every live session is to be judged again. */
   changed(): void;
-  /** TLS files changed. May throw: then they are not in force. */
-  tls(): void;
+  /** TLS files changed. Returns what is wrong with them: the last good ones are in force there. */
+  tls(): readonly WardError[];
+  /** The keytab changed. @throws WardError when it is broken: the keys that were good stay in force */
+  keytab(): void;
   /** A new policy is in force. */
   policy(): void;
-  /** A committer source was read again. */
-  committers(): void;
+  /** A committer source has a new revision, or can be read again. */
+  committers(source: CommitterSource): void;
   /** A new file is broken; `event` is what the log calls that. */
-  trouble(error: WardError, event: 'policy.refused' | 'committers.failed'): void;
+  trouble(error: WardError, event: TroubleEvent): void;
 }
 
-const stamp = (path: string): string => {
-  try {
-    const { dev, ino, size, mtimeMs, ctimeMs } = statSync(path);
-    return [dev, ino, size, mtimeMs, ctimeMs].join(':');
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code ?? 'unreadable';
-  }
-};
-
-const stampAll = (paths: readonly string[]): string => paths.map(stamp).join(' ');
+interface SourceWatch {
+  readonly files: FileWatch;
+  nextReading: number;
+  busy: boolean;
+}
 
 export class Watcher {
   readonly #config: ServerConfig;
   readonly #policy: PolicyHolder;
   readonly #events: WatcherEvents;
+  readonly #sources = new WeakMap<CommitterSource, SourceWatch>();
+  readonly #policyFile: FileWatch;
+  readonly #tlsFiles: FileWatch;
+  readonly #keytabFile: FileWatch;
+  /** Troubles that were said already. */
+  readonly #said = new Map<string, string>();
+  #policyRetry = 0;
+  #tlsRetry = Infinity;
+  #keytabRetry = Infinity;
+  #judged = 0;
+  #nextChange: number | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #policySeen = '';
-  #sourcesSeen = '';
-  #tlsSeen = '';
 
   constructor(config: ServerConfig, policy: PolicyHolder, events: WatcherEvents) {
     this.#config = config;
     this.#policy = policy;
     this.#events = events;
+    this.#policyFile = new FileWatch(() => [policy.file]);
+    this.#tlsFiles = new FileWatch(() => Object.values(this.#config.tls));
+    this.#keytabFile = new FileWatch(() => (config.krb5 === undefined ? [] : [config.krb5.keytab]));
   }
 
   start(): void {
-    this.#policySeen = stamp(this.#policy.file);
-    this.#sourcesSeen = stampAll(this.#policy.sourceFiles);
-    this.#tlsSeen = stampAll(Object.values(this.#config.tls));
-    this.#timer = setTimeout(() => void this.#look(), lookMs).unref();
+    const looking = new Set<string>();
+    const alone = (which: string, look: () => Promise<void>): void => {
+      if (looking.has(which)) return;
+      looking.add(which);
+      void look().finally(() => looking.delete(which));
+    };
+    this.#timer = setInterval(() => {
+      alone('tls', () => this.#lookAtTls());
+      alone('keytab', () => this.#lookAtKeytab());
+      alone('policy', () => this.#lookAtPolicy());
+      for (const source of this.#policy.sources) void this.#lookAtSource(source);
+      const now = Date.now();
+      if (now - this.#judged >= judgeMs || now >= (this.#nextChange ?? Infinity)) this.#judge();
+    }, lookMs).unref();
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    clearInterval(this.#timer);
   }
 
-  async #look(): Promise<void> {
-    const looks = [() => this.#lookAtTls(), () => this.#lookAtPolicy(), () => this.#lookAtSources()];
-    for (const look of looks) {
-      try {
-        if (await look()) this.#events.changed();
-      } catch (error) {
-        this.#events.trouble(toWardError(error), 'policy.refused');
-      }
+  #judge(): void {
+    this.#judged = Date.now();
+    this.#nextChange = this.#policy.current.committers.nextChange(this.#judged);
+    this.#events.changed();
+  }
+
+  async #lookAtTls(): Promise<void> {
+    const changed = await this.#tlsFiles.look();
+    if (!changed && Date.now() < this.#tlsRetry) return;
+    const problems = this.#events.tls();
+    this.#tlsRetry = problems.length === 0 ? Infinity : Date.now() + retryMs;
+    this.#tell('tls', problems.map(({ message }) => message).join(' '), () => problems.forEach((problem) => this.#events.trouble(problem, 'tls.refused')));
+    this.#judge();
+  }
+
+  async #lookAtKeytab(): Promise<void> {
+    const changed = await this.#keytabFile.look();
+    if (!changed && Date.now() < this.#keytabRetry) return;
+    try {
+      this.#events.keytab();
+      this.#keytabRetry = Infinity;
+      this.#said.delete('keytab');
+    } catch (thrown) {
+      const error = toWardError(thrown);
+      this.#keytabRetry = Date.now() + retryMs;
+      this.#tell('keytab', error.message, () => this.#events.trouble(error, 'keytab.refused'));
     }
-    this.#timer = setTimeout(() => void this.#look(), lookMs).unref();
+    this.#judge();
   }
 
-  async #lookAtTls(): Promise<boolean> {
-    const seen = stampAll(Object.values(this.#config.tls));
-    if (seen === this.#tlsSeen) return false;
-    this.#tlsSeen = seen;
-    this.#events.tls();
-    return true;
-  }
-
-  async #lookAtPolicy(): Promise<boolean> {
-    const seen = stamp(this.#policy.file);
-    if (seen === this.#policySeen) return false;
-    this.#policySeen = seen;
-    await this.#policy.reload();
-    this.#events.policy();
-    return true;
-  }
-
-  /** A source in trouble is read at every look: its stated time may have run out, or it may be well again. */
-  async #lookAtSources(): Promise<boolean> {
-    const seen = stampAll(this.#policy.sourceFiles);
-    const troubled = this.#policy.problems.length > 0;
-    if (seen === this.#sourcesSeen && !troubled) return false;
-    const changed = seen !== this.#sourcesSeen;
-    this.#sourcesSeen = seen;
-    await this.#policy.reloadSources();
-    if (changed) {
-      this.#events.committers();
-      for (const problem of this.#policy.problems) this.#events.trouble(problem, 'committers.failed');
+  async #lookAtPolicy(): Promise<void> {
+    const changed = await this.#policyFile.look();
+    const retry = this.#policy.problem !== undefined && Date.now() >= this.#policyRetry;
+    if (!changed && !retry) return;
+    try {
+      const { digest } = this.#policy.current;
+      await this.#policy.reload();
+      const wasRefused = this.#said.delete('policy');
+      if (wasRefused || digest !== this.#policy.current.digest) this.#events.policy();
+    } catch (thrown) {
+      const error = toWardError(thrown);
+      this.#policyRetry = Date.now() + retryMs;
+      this.#tell('policy', error.message, () => this.#events.trouble(error, 'policy.refused'));
     }
-    return true;
+    this.#judge();
+  }
+
+  async #lookAtSource(source: CommitterSource): Promise<void> {
+    const watch = this.#watchOf(source);
+    if (watch.busy) return;
+    watch.busy = true;
+    try {
+      const changed = await watch.files.look();
+      const due = Date.now() >= watch.nextReading;
+      if (changed || due) await this.#read(source, watch);
+      // While a source is in trouble, the end of its stated time counts to the second.
+      else if (source.problem !== undefined) this.#judge();
+    } finally {
+      watch.busy = false;
+    }
+  }
+
+  async #read(source: CommitterSource, watch: SourceWatch): Promise<void> {
+    const outcome = await source.reload();
+    if (!this.#policy.sources.includes(source)) return;
+    watch.nextReading = nextReading(source);
+    if (source.problem === undefined) {
+      const wasInTrouble = this.#said.delete(`source ${source.id}`);
+      if (outcome === 'changed' || wasInTrouble) this.#events.committers(source);
+    } else {
+      const { message, at } = source.problem;
+      const error = new WardError('policy-unavailable', `The committer source "${source.id}" cannot be read: ${message}`, { at: at ?? source.position });
+      this.#tell(`source ${source.id}`, message, () => this.#events.trouble(error, 'committers.failed'));
+    }
+    this.#judge();
+  }
+
+  #watchOf(source: CommitterSource): SourceWatch {
+    const known = this.#sources.get(source) ?? { files: new FileWatch(() => source.files), nextReading: nextReading(source), busy: false };
+    this.#sources.set(source, known);
+    return known;
+  }
+
+  /** Says the same once. */
+  #tell(what: string, message: string, say: () => void): void {
+    if (this.#said.get(what) === message) return;
+    this.#said.set(what, message);
+    say();
   }
 }
+
+const nextReading = ({ problem, pollMs = Infinity }: CommitterSource): number =>
+  Date.now() + (problem === undefined ? pollMs : Math.min(retryMs, pollMs));
