@@ -20,8 +20,8 @@ export type Fallback = 'never' | 'infra' | 'always';
 interface ClientFile {
   $schema?: string;
   hosts?: string[];
-  trust?: { ca?: string; crl?: string; servers?: string[] };
-  credentials?: { cert?: string; key?: string };
+  trust?: { ca?: string; crl?: string; servers?: string[]; realm?: string; service?: string };
+  credentials?: { cert?: string; key?: string; ccache?: string };
   ssh?: { config?: string; knownHosts?: string; identity?: string };
   mechanisms?: Mechanism[];
   fallback?: Fallback;
@@ -42,14 +42,18 @@ const defaultCacheBytes = 2 * 2 ** 30;
 export interface TrustConfig {
   readonly ca?: string;
   readonly crl?: string;
-  /** Names that a server's certificate may be for. */
+  /** Names that a server may have: in its certificate, or in its Kerberos principal. */
   readonly servers: readonly string[];
+  /** Realm of the servers; absent: that of the user's ticket. */
+  readonly realm?: string;
+  /** Kerberos service: `wardcc` if absent, and then `/` and the server's name; or one principal for all, such as `wardcc/farm`. */
+  readonly service?: string;
 }
 
 export interface ClientConfig {
   readonly servers: readonly Host[];
   readonly trust: TrustConfig;
-  readonly credentials: CertPaths;
+  readonly credentials: CertPaths & { readonly ccache?: string };
   /** How servers written `ssh://` are reached, beyond what the user's own configuration of ssh says. */
   readonly ssh: SshConfig;
   /** Variables of a job that choose among its user's credentials. */
@@ -74,8 +78,18 @@ const closed = (properties: Record<string, object>): object => ({ type: 'object'
 export const clientConfigSchema = closed({
   $schema: { type: 'string' },
   hosts: { type: 'array', items: { ...name, maxLength: 512 }, maxItems: 1000 },
-  trust: closed({ ca: path, crl: path, servers: { type: 'array', items: name, minItems: 1, maxItems: 1000 } }),
-  credentials: closed({ cert: path, key: path }),
+  trust: closed({
+    ca: path, crl: path, servers: { type: 'array', items: name, minItems: 1, maxItems: 1000 },
+    realm: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$', description: 'the name of a realm' },
+    service: {
+      type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,252})?$',
+      description: 'a service such as "wardcc", or a principal without its realm',
+    },
+  }),
+  credentials: closed({
+    cert: path, key: path,
+    ccache: { type: 'string', pattern: '^(FILE|DIR|KEYRING|KCM):.{0,4096}$', description: 'a credential cache such as "FILE:/tmp/krb5cc_1000"' },
+  }),
   ssh: closed({ config: path, knownHosts: path, identity: path }),
   mechanisms: { type: 'array', items: { enum: ['krb5', 'cert', 'ssh'] }, minItems: 1, uniqueItems: true },
   fallback: { enum: ['never', 'infra', 'always'] },
@@ -169,7 +183,7 @@ export const withEnvironment = (config: ClientConfig, env: Environment): ClientC
   const hosts = config.locked.has('hosts') ? undefined : env['WARDCC_HOSTS'];
   const fallback = config.locked.has('fallback') ? undefined : env['WARDCC_FALLBACK'];
   const project = config.locked.has('project') ? undefined : env['WARDCC_PROJECT'];
-  const environment = choices(env);
+  const environment = config.locked.has('credentials') ? undefined : choices(env);
   if (hosts === undefined && !fallback && !project && environment === undefined) return config;
   if (fallback && fallback !== 'never' && fallback !== 'infra' && fallback !== 'always') {
     throw new WardError('config-invalid', `WARDCC_FALLBACK is ${JSON.stringify(fallback)}; it can be never, infra or always.`);

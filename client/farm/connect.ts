@@ -1,8 +1,9 @@
 /**
  * One connection to one server over TLS, from the address to the server's `welcome`.
  *
- *  1. TCP and TLS 1.3, no ticket, no ALPN; the client certificate is offered
- *  2. the server's certificate: OpenSSL's verdict on chain and revocation, then a name that is trusted and the server marker
+ *  1. TCP and TLS 1.3, no ticket, no ALPN; with `cert` the client certificate is offered, with `krb5` none
+ *  2. `cert`: OpenSSL's verdict on the server's chain and revocation, then a name that is trusted and the server marker. `krb5`: any
+ *     certificate will do here, because step 4 proves who is at the other end of this very TLS connection
  *  3. WebSocket `wardcc.1` on that very TLS connection
  *  4. handshake, keyed channel, `welcome`
  *
@@ -25,6 +26,8 @@ import type { Welcome } from '../../protocol/messages.ts';
 import { SUBPROTOCOL, tlsExporter, webSocketClientOptions, webSocketTransport } from '../../protocol/transport.ts';
 import type { TrustConfig } from '../config.ts';
 import type { CertCredential } from '../credentials/cert.ts';
+import type { Krb5Context } from '../credentials/krb5-helper.ts';
+import { krb5Authenticator } from '../credentials/krb5.ts';
 import { named } from './failure.ts';
 import type { Host, TcpHost } from './hosts.ts';
 
@@ -36,9 +39,11 @@ export interface Connection {
 export interface ConnectOptions {
   readonly host: TcpHost;
   readonly trust: TrustConfig;
-  readonly credential: CertCredential;
+  readonly credential: CertCredential | Krb5Context;
   readonly signal: AbortSignal;
 }
+
+const isCert = (credential: ConnectOptions['credential']): credential is CertCredential => 'certPem' in credential;
 
 /** What the system says when there is no connection, in words. */
 const reasons: Readonly<Record<string, string>> = {
@@ -79,6 +84,14 @@ const expectedNames = (host: TcpHost, trust: TrustConfig): readonly string[] => 
   return trust.servers.includes(host.host) ? [host.host] : trust.servers;
 };
 
+/** The one name that a server must have by Kerberos. Unlike a certificate, a ticket must be asked for by name. */
+export const krb5HostName = (host: TcpHost, trust: TrustConfig): string => {
+  const [name, ...others] = expectedNames(host, trust);
+  if (others.length === 0) return name!;
+  const sentence = `${host.name} is not a name in trust.servers, which has several: Kerberos cannot know which server is meant there.`;
+  throw new WardError('config-invalid', sentence, { at: host.name });
+};
+
 /**
  * Step 2. Which of `names` the server's certificate is for.
  *
@@ -112,14 +125,15 @@ const verifyServer = (socket: TLSSocket, host: TcpHost, names: readonly string[]
 const openTls = (options: ConnectOptions, names: readonly string[]): Promise<TLSSocket> =>
   new Promise((resolve, reject) => {
     const { host, trust, credential, signal } = options;
-    const ca = readTrust('trust.ca', trust.ca);
-    const crl = readTrust('trust.crl', trust.crl);
+    const trusted = isCert(credential)
+      ? { ca: readTrust('trust.ca', trust.ca), crl: readTrust('trust.crl', trust.crl), cert: credential.certPem, key: credential.keyPem }
+      : {};
     const servername = [host.host, ...names].find((name) => isIP(name) === 0);
     let socket: TLSSocket;
     try {
       socket = tlsConnect({
         host: host.host, port: host.port, ...(servername === undefined ? {} : { servername }),
-        minVersion: 'TLSv1.3', ca, crl, cert: credential.certPem, key: credential.keyPem,
+        minVersion: 'TLSv1.3', ...trusted,
         // Refused below, with a reason; the stream is not used before.
         rejectUnauthorized: false,
         checkServerIdentity: () => undefined,
@@ -185,20 +199,20 @@ export const receiveWelcome = (channel: Channel, signal: AbortSignal): Promise<W
  * @throws WardError what the server refused, or why it was not believed or not reached; `at` names the server
  */
 export const connectTls = async (options: ConnectOptions): Promise<Connection> => {
-  const { host, trust, signal } = options;
+  const { host, trust, signal, credential } = options;
   try {
-    const names = expectedNames(host, trust);
+    const names = isCert(credential) ? expectedNames(host, trust) : [krb5HostName(host, trust)];
     const socket = await openTls(options, names);
     let name: string;
     try {
-      name = verifyServer(socket, host, names);
+      name = isCert(credential) ? verifyServer(socket, host, names) : names[0]!;
     } catch (thrown) {
       socket.destroy();
       throw thrown;
     }
     const webSocket = await openWebSocket(socket, host, name, signal);
     const channel = await clientHandshake(webSocketTransport(webSocket), {
-      authenticator: { mechanism: 'cert', target: name }, exporter: tlsExporter(socket),
+      authenticator: isCert(credential) ? { mechanism: 'cert', target: name } : krb5Authenticator(credential), exporter: tlsExporter(socket),
     });
     return { channel, welcome: await receiveWelcome(channel, signal) };
   } catch (thrown) {

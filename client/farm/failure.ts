@@ -28,3 +28,13 @@ export const mostHelpful = (failures: readonly WardError[], probe?: Probe): Ward
     'toolchain-unknown', `None of ${failures.length} servers has exactly this compiler (${probe.compiler}).`, { cause: first },
   );
 };
+
+/** Of several mechanisms that could not even begin, what helps most: a credential that has ended, else all that is missing. */
+export const noCredential = (failures: readonly WardError[]): WardError => {
+  const telling = failures.find(({ code }) => code !== 'credential-missing' && code !== 'mechanism-not-permitted');
+  if (telling !== undefined) return telling;
+  const missing = failures.filter(({ code }) => code === 'credential-missing');
+  const [first = failures[0]!] = missing;
+  if (missing.length < 2) return first;
+  return new WardError('credential-missing', missing.map(({ message }) => message).join(' '), { cause: first });
+};

@@ -1,95 +1,179 @@
 /**
- * All sessions of this user: one for each server and credential. They end when the credential's files are removed or it expires; when
- * another good certificate lies there, new jobs go over new connections and the old ones end with their last job.
+ * All sessions of this user: one for each server and choice of credentials. They end when the credential that they live on is removed or
+ * ends; when a better one lies in its place (another good certificate, a ticket that lasts longer), new jobs go over new connections and
+ * the old ones end with their last job.
  *
  * @module
  */
-import { WardError } from '../../protocol/errors.ts';
+import { toWardError, WardError } from '../../protocol/errors.ts';
+import type { Mechanism } from '../../protocol/hello.ts';
 import type { ClientConfig } from '../config.ts';
 import { loadCert, type CertCredential, type CertPaths } from '../credentials/cert.ts';
+import { checkCacheFile, watchTicket } from '../credentials/krb5.ts';
+import { Krb5Helper, type Krb5Environment } from '../credentials/krb5-helper.ts';
+import type { Service } from '../credentials/krb5-messages.ts';
 import { watchCert } from '../credentials/watch.ts';
 import { connectSsh } from './connect-ssh.ts';
-import { connectTls, type Connection } from './connect.ts';
-import type { Host } from './hosts.ts';
+import { connectTls, krb5HostName, type Connection } from './connect.ts';
+import { noCredential } from './failure.ts';
+import type { Host, SshHost, TcpHost } from './hosts.ts';
 import { Session } from './session.ts';
 
 interface Watched {
-  credential: CertCredential;
   readonly stop: () => void;
 }
 
 interface Kept {
   readonly session: Session;
-  /** Files of the credential that it was opened with. */
-  readonly paths: string;
+  /** The credential that its connection was opened with. */
+  credential: string | undefined;
 }
 
-const keyOf = (paths: CertPaths): string => `${paths.cert}\0${paths.key}`;
+interface Attempt<H extends Host = TcpHost> {
+  readonly host: H;
+  readonly config: ClientConfig;
+  readonly signal: AbortSignal;
+  /** To be told which credential was used. */
+  readonly kept: Kept;
+}
+
+/** Errors of one mechanism after which the next one that the configuration permits may be tried, on a new connection. */
+const yielding: ReadonlySet<string> = new Set(['credential-missing', 'credential-expired', 'kdc-unreachable', 'mechanism-not-permitted']);
+
+const certKey = (paths: CertPaths): string => `cert\0${paths.cert}\0${paths.key}`;
+
+const krb5Environment = ({ environment, credentials }: ClientConfig): Krb5Environment => {
+  const { KRB5_CONFIG } = environment;
+  const KRB5CCNAME = environment['KRB5CCNAME'] ?? credentials.ccache;
+  return { ...(KRB5CCNAME === undefined ? {} : { KRB5CCNAME }), ...(KRB5_CONFIG === undefined ? {} : { KRB5_CONFIG }) };
+};
+
+const krb5Key = ({ KRB5CCNAME = '', KRB5_CONFIG = '' }: Krb5Environment): string => `krb5\0${KRB5CCNAME}\0${KRB5_CONFIG}`;
+
+const keyOf = (host: Host, config: ClientConfig): string => {
+  const { trust, credentials, mechanisms, ssh, environment } = config;
+  if (host.kind === 'ssh') return [host.name, JSON.stringify(ssh), ...Object.entries(environment).flat()].join('\0');
+  return [host.name, certKey(credentials), krb5Key(krb5Environment(config)), ...mechanisms, JSON.stringify(trust)].join('\0');
+};
 
 export class Sessions {
   readonly #sessions = new Map<string, Kept>();
-  readonly #credentials = new Map<string, Watched>();
+  /** What is watched, by credential; certificates as they were read. */
+  readonly #watched = new Map<string, Watched>();
+  readonly #certificates = new Map<string, CertCredential>();
+  readonly #helpers = new Map<string, Krb5Helper>();
 
   /** The session with a server under a configuration; made on first use, connected when it is needed. */
   get(host: Host, config: ClientConfig): Session {
-    const paths = keyOf(config.credentials);
-    const key = host.kind === 'ssh'
-      ? [host.name, JSON.stringify(config.ssh), ...Object.entries(config.environment).flat()].join('\0')
-      : [host.name, paths, config.trust.ca, config.trust.crl, ...config.trust.servers].join('\0');
-    const kept = this.#sessions.get(key);
-    if (kept !== undefined) return kept.session;
-    const session = new Session(host, (signal) => this.#connect(host, config, signal));
-    this.#sessions.set(key, { session, paths: host.kind === 'ssh' ? '' : paths });
+    const key = keyOf(host, config);
+    const known = this.#sessions.get(key);
+    if (known !== undefined) return known.session;
+    const session = new Session(host, (signal) => (host.kind === 'ssh' ? this.#bySsh({ host, config, signal, kept }) : this.#overTls({ host, config, signal, kept })));
+    const kept: Kept = { session, credential: undefined };
+    this.#sessions.set(key, kept);
     return session;
   }
 
   close(): void {
     for (const { session } of this.#sessions.values()) session.close();
-    for (const { stop } of this.#credentials.values()) stop();
-    this.#sessions.clear();
-    this.#credentials.clear();
+    for (const { stop } of this.#watched.values()) stop();
+    for (const helper of this.#helpers.values()) helper.close();
+    for (const map of [this.#sessions, this.#watched, this.#certificates, this.#helpers]) map.clear();
   }
 
-  async #connect(host: Host, config: ClientConfig, signal: AbortSignal): Promise<Connection> {
-    if (host.kind === 'ssh') {
-      if (config.mechanisms.includes('ssh')) return connectSsh({ host, ssh: config.ssh, env: config.environment, signal });
-      const sentence = `client.jsonc permits ${config.mechanisms.join(', ')}, and ${host.name} is reached over SSH.`;
-      throw new WardError('mechanism-not-permitted', sentence, { at: host.name });
+  async #bySsh({ host, config, signal }: Attempt<SshHost>): Promise<Connection> {
+    if (config.mechanisms.includes('ssh')) return connectSsh({ host, ssh: config.ssh, env: config.environment, signal });
+    const sentence = `client.jsonc permits ${config.mechanisms.join(', ')}, and ${host.name} is reached over SSH.`;
+    throw new WardError('mechanism-not-permitted', sentence, { at: host.name });
+  }
+
+  /** One mechanism a connection, in the order of the configuration. A refusal of the person or of the server ends it. */
+  async #overTls(attempt: Attempt): Promise<Connection> {
+    const { host, config } = attempt;
+    const ways: { readonly [M in Mechanism]?: (attempt: Attempt) => Promise<Connection> } = {
+      krb5: (one) => this.#byTicket(one),
+      cert: (one) => this.#byCertificate(one),
+    };
+    const failures: WardError[] = [];
+    for (const mechanism of config.mechanisms) {
+      const connect = ways[mechanism];
+      if (connect === undefined) continue;
+      try {
+        return await connect(attempt);
+      } catch (thrown) {
+        const error = toWardError(thrown);
+        if (!yielding.has(error.code)) throw error;
+        failures.push(error);
+      }
     }
-    if (!config.mechanisms.includes('cert')) {
-      const sentence = `client.jsonc permits ${config.mechanisms.join(', ')}; this client authenticates over TLS by cert only.`;
-      throw new WardError('mechanism-not-permitted', sentence, { at: host.name });
-    }
-    const credential = this.#credential(config.credentials);
+    if (failures.length > 0) throw noCredential(failures);
+    const sentence = `client.jsonc permits ${config.mechanisms.join(', ')}, and ${host.name} is reached over TLS: krb5 or cert.`;
+    throw new WardError('mechanism-not-permitted', sentence, { at: host.name });
+  }
+
+  async #byCertificate({ host, config, signal, kept }: Attempt): Promise<Connection> {
+    kept.credential = certKey(config.credentials);
+    const credential = this.#certificate(config.credentials);
     return connectTls({ host, trust: config.trust, credential, signal });
   }
 
-  /** The credential in these files, watched from now on. */
-  #credential(paths: CertPaths): CertCredential {
-    const key = keyOf(paths);
-    const watched = this.#credentials.get(key);
-    if (watched !== undefined) return watched.credential;
+  /** The certificate in these files, watched from now on. */
+  #certificate(paths: CertPaths): CertCredential {
+    const key = certKey(paths);
+    const known = this.#certificates.get(key);
+    if (known !== undefined) return known;
     const credential = loadCert(paths);
-    const entry: Watched = {
-      credential,
-      stop: watchCert(credential, {
-        removed: (reason) => {
-          this.#credentials.delete(key);
-          this.#endAll(key, (session) => session.close(reason));
-        },
-        replaced: (replacement) => {
-          entry.credential = replacement;
-          this.#endAll(key, (session) => session.retire());
-        },
-      }),
-    };
-    this.#credentials.set(key, entry);
+    const stop = watchCert(credential, {
+      removed: (reason) => {
+        this.#forget(key);
+        this.#endAll(key, (session) => session.close(reason));
+      },
+      replaced: (replacement) => {
+        this.#certificates.set(key, replacement);
+        this.#endAll(key, (session) => session.retire());
+      },
+    });
+    this.#certificates.set(key, credential);
+    this.#watched.set(key, { stop });
     return credential;
   }
 
-  #endAll(paths: string, end: (session: Session) => void): void {
+  async #byTicket({ host, config, signal, kept }: Attempt): Promise<Connection> {
+    const environment = krb5Environment(config);
+    const key = krb5Key(environment);
+    const { trust } = config;
+    checkCacheFile(environment);
+    const helper = this.#helpers.get(key) ?? new Krb5Helper(environment);
+    this.#helpers.set(key, helper);
+    const service: Service = { service: trust.service ?? 'wardcc', host: krb5HostName(host, trust), ...(trust.realm === undefined ? {} : { realm: trust.realm }) };
+    const context = await helper.begin(service);
+    try {
+      kept.credential = key;
+      const connection = await connectTls({ host, trust, credential: context, signal });
+      if (!this.#watched.has(key)) {
+        const stop = watchTicket(helper, service, context.ticket, {
+          removed: (reason) => {
+            this.#forget(key);
+            this.#endAll(key, (session) => session.close(reason));
+          },
+          renewed: () => this.#endAll(key, (session) => session.retire()),
+        });
+        this.#watched.set(key, { stop });
+      }
+      return connection;
+    } finally {
+      context.end();
+    }
+  }
+
+  #forget(key: string): void {
+    this.#watched.delete(key);
+    this.#certificates.delete(key);
+  }
+
+  #endAll(credential: string, end: (session: Session) => void): void {
     for (const [key, kept] of this.#sessions) {
-      if (kept.paths !== paths) continue;
+      if (kept.credential !== credential) continue;
       this.#sessions.delete(key);
       end(kept.session);
     }

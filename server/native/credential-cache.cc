@@ -19,11 +19,11 @@ struct Reading {
   }
 };
 
-// The cache that GSS would take for this server: of a collection that whose realm fits, else the default one.
+// The cache that GSS would take for this server: of a collection that whose realm fits, else the default one. Without a server: the default.
 krb5_error_code Choose(Reading* reading, const std::string& service) {
   krb5_context context = reading->context;
   krb5_principal server = nullptr;
-  krb5_error_code code = krb5_parse_name(context, service.c_str(), &server);
+  krb5_error_code code = service.empty() ? KRB5_CC_NOTFOUND : krb5_parse_name(context, service.c_str(), &server);
   if (code == 0) code = krb5_cc_select(context, server, &reading->cache, &reading->owner);
   krb5_free_principal(context, server);
   if (code == 0) return 0;
