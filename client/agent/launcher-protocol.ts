@@ -155,6 +155,8 @@ export const answerFrames = Object.freeze({
     head.writeBigUInt64LE(BigInt(content.length), 6 + name.length);
     return [...frame('O', head), ...pieces('B', content)];
   },
+  /** `U`: a file of an earlier compile that goes with the end of this one. */
+  remove: (path: string): Buffer[] => frame('U', Buffer.from(path)),
   stdout: (bytes: Buffer): Buffer[] => [...pieces('S', bytes)],
   stderr: (bytes: Buffer): Buffer[] => [...pieces('R', bytes)],
   /** `D`: the compiler's end. */

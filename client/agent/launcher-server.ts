@@ -42,6 +42,10 @@ class SocketReply implements LauncherReply {
     this.send(answerFrames.output(path, mode, content));
   }
 
+  remove(path: string): void {
+    this.send(answerFrames.remove(path));
+  }
+
   stdout(bytes: Buffer): void {
     this.send(answerFrames.stdout(bytes));
   }

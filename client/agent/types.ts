@@ -47,6 +47,8 @@ export interface ExitStatus {
 export interface LauncherReply {
   /** An output file, in the order of importance: the object first. `mode` is before the umask. */
   output(path: string, mode: number, content: Buffer): void;
+  /** What an earlier compile left there goes. */
+  remove(path: string): void;
   stdout(bytes: Buffer): void;
   stderr(bytes: Buffer): void;
   /** The compiler's end. Without it a `remote` or `hit` outcome is a bug. */

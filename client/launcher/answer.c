@@ -4,6 +4,7 @@
  *   L  run the compiler here        {flags, path NUL (empty: the one we found), reason}
  *   O  an output file begins        {mode, path length (u16), path, size (u64)}, then its content in
  *   B  frames
+ *   U  a file that is to go         {path}
  *   S  R  bytes for stdout, stderr
  *   D  the job has ended            {exit status, signal}
  *   X  say this and exit            {exit status, text}
@@ -146,6 +147,7 @@ void obey_agent(int agent, const struct command *command) {
       case 'L': run_here(agent, command, payload, length); break;
       case 'O': begin(command, agent, payload, length); break;
       case 'B': if (append_output(payload, length) != 0) give_up(command); break;
+      case 'U': remove_at_commit(payload); break;
       case 'S': collect(&out, payload, length); break;
       case 'R': collect(&err, payload, length); break;
       case 'D': finish(command, payload, &out, &err); break;

@@ -28,6 +28,8 @@ struct output {
 
 /* The newest output; the signal handler reads it. */
 static struct output *volatile newest;
+/* What an earlier compile left and this one, which failed, takes away. */
+static char *stale;
 static int guarded_agent = -1;
 static char failure[5000];
 
@@ -165,6 +167,17 @@ static int commit(struct output *output) {
   return result;
 }
 
+/* A compiler that fails removes the object that was there before: a regular file that may be written. */
+void remove_at_commit(const char *path) {
+  free(stale);
+  if (!(stale = strdup(path))) abort();
+}
+
+static void remove_stale(void) {
+  struct stat status;
+  if (stale && lstat(stale, &status) == 0 && S_ISREG(status.st_mode) && faccessat(AT_FDCWD, stale, W_OK, AT_EACCESS) == 0) unlink(stale);
+}
+
 /* Puts every output into its place, the first one (the object) last: what make looks at must not be ahead of its .d. */
 int commit_outputs(void) {
   for (struct output *output = newest; output; output = output->previous) {
@@ -173,5 +186,6 @@ int commit_outputs(void) {
       return -1;
     }
   }
+  remove_stale();
   return 0;
 }

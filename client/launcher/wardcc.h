@@ -62,6 +62,7 @@ enum begun { OUTPUT_BEGUN, OUTPUT_FAILED, OUTPUT_NOT_REGULAR };
 void guard_outputs(int agent);
 enum begun begin_output(const char *path, mode_t mode);
 int append_output(const char *bytes, size_t length);
+void remove_at_commit(const char *path);
 int commit_outputs(void);
 void discard_outputs(void);
 const char *failed_output(void);

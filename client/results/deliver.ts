@@ -20,10 +20,24 @@ export function deliver(answer: KeptResult & { readonly status: ExitStatus }, co
     const output = command.outputs[index];
     if (output !== undefined) reply.output(output.path, fileMode | (mode & executableBits), content);
   }
+  const [main] = command.outputs;
+  if (main !== undefined && !answer.outputs.some(({ index }) => index === 0) && removesEarlierOutput(answer, command)) reply.remove(main.path);
   if (answer.stdout.length > 0) reply.stdout(cleanDiagnostics(answer.stdout));
   if (answer.stderr.length > 0) reply.stderr(cleanDiagnostics(answer.stderr));
   reply.done(answer.status);
 }
+
+const fromAssembler = /: Assembler messages:$/m;
+
+/**
+ * Does the compiler, when it fails, take away the object that an earlier compile left? The program that would have written it
+ * does: a driver that runs several forgets only what the one that failed was to write.
+ */
+const removesEarlierOutput = ({ status, stderr }: KeptResult & { readonly status: ExitStatus }, { family, argv }: CompileCommand): boolean => {
+  if (status.code === 0 && status.signal === 0) return false;
+  const writesItself = argv.includes('-S') || (family === 'clang' ? !argv.includes('-fno-integrated-as') : argv.includes('-pipe'));
+  return writesItself || fromAssembler.test(stderr.toString('latin1'));
+};
 
 const missingFile = Buffer.from('No such file or directory');
 const notFound = Buffer.from("' file not found");
