@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { bringDown } from './dev/down.ts';
 import { shellQuote } from './dev/files.ts';
 import { bringUp } from './dev/up.ts';
@@ -23,12 +23,14 @@ const up = (): Command => new Command('up')
   .option('--servers <n>', 'servers', whole, 1)
   .option('--jobs <n>', 'slots that each server offers', whole)
   .option('--cores <n>', 'compiles at once on each server (default: the cores of this machine)', whole)
-  .action(async ({ dir, servers, jobs, cores }: { dir: string; servers: number; jobs?: number; cores?: number }) => {
-    const farm = await bringUp({ dir, servers, jobs, cores });
+  .addOption(new Option('--krb5', 'people come with Kerberos tickets of a realm of its own, and in no other way').conflicts('ssh'))
+  .option('--ssh', 'people come through sshd, and in no other way')
+  .action(async ({ dir, servers, jobs, cores, krb5, ssh }: { dir: string; servers: number; jobs?: number; cores?: number; krb5?: true; ssh?: true }) => {
+    const farm = await bringUp({ dir, servers, jobs, cores, mechanism: krb5 === true ? 'krb5' : ssh === true ? 'ssh' : 'cert' });
     if (farm.isolation === 'strict-rlimit') {
       process.stderr.write('CAUTION: no cgroup can be used here, so memory is limited for each process and not for a whole job (isolation strict-rlimit).\n  Root can bring up a farm with full limits; so can a session with a delegated cgroup.\n');
     }
-    print(`${servers === 1 ? 'One server accepts' : `${servers} servers accept`} on ${farm.ports.map((port) => `127.0.0.1:${port}`).join(', ')}; ${farm.cores} compiles at once${servers === 1 ? '' : ' on each'}.`);
+    print(`${servers === 1 ? 'One server accepts' : `${servers} servers accept`} on ${farm.hosts.join(', ')}; ${farm.cores} compiles at once${servers === 1 ? '' : ' on each'}.`);
     print(`  . ${shellQuote(farm.layout.environment)}`);
     print('  make -j4 CC="wardcc gcc"');
     print(`  wardctl dev down --dir ${shellQuote(dir)}`);

@@ -13,20 +13,30 @@ interface ChildStreams {
 
 type Chunk = { chunk: Buffer; encoding: BufferEncoding };
 
+/** Bytes of the beginning that are kept. */
+const keptBytes = 2048;
+
 export class ChildDuplex extends Duplex {
   readonly #child: ChildStreams;
+  #beginning = Buffer.alloc(0);
 
   constructor(child: ChildStreams) {
     super({ allowHalfOpen: false });
     this.#child = child;
     const { stdin, stdout } = child;
     stdout.on('data', (chunk: Buffer) => {
+      if (this.#beginning.length < keptBytes) this.#beginning = Buffer.concat([this.#beginning, chunk.subarray(0, keptBytes)]);
       if (!this.push(chunk)) stdout.pause();
     });
     stdout.once('end', () => this.push(null));
     stdout.once('close', () => this.destroy());
     stdin.on('error', (error) => this.destroy(error));
     stdout.on('error', (error) => this.destroy(error));
+  }
+
+  /** The first words of the child: what they are when they are not what was expected. */
+  get beginning(): string {
+    return this.#beginning.toString('utf8', 0, keptBytes);
   }
 
   override _read(): void {

@@ -53,7 +53,7 @@ process.once('exit', () => {
 
 interface Running {
   readonly duplex: ChildDuplex;
-  /** What ssh has written to its standard error, once it has ended or had a moment to. */
+  /** What ssh and the other side have said to people, once ssh has ended or had a moment to. */
   lastWords(): Promise<string>;
 }
 
@@ -78,7 +78,8 @@ const start = ({ host, ssh, env }: SshOptions): Running => {
       // A helper of ssh's own may keep its standard error open for longer than ssh lives.
       await Promise.race([ended, pause(lastWordsMs, undefined, { ref: false })]);
       child.kill();
-      return said;
+      // What is no answer of a WebSocket server was meant for people: our bridge's complaint, or another program's greeting.
+      return duplex.beginning.startsWith('HTTP/') ? said : `${said}\n${duplex.beginning}`;
     },
   };
 };

@@ -18,20 +18,36 @@ export interface ServerPlan {
   readonly cgroup: Delegation | undefined;
   /** Absolute, or relative to the server's directory. */
   readonly run: string;
+  /** Lines of server.jsonc that the farm's mechanism needs. */
+  readonly lines?: readonly string[];
+}
+
+/** What a mechanism of authentication adds to the files of a farm that uses it alone. */
+export interface MechanismFiles {
+  readonly mechanism: 'cert' | 'krb5' | 'ssh';
+  /** Lines of policy.jsonc: who may assert names, and which committer a name stands for. */
+  readonly policy: readonly string[];
 }
 
 const json = (value: unknown): string => JSON.stringify(value);
 const fields = (lines: readonly (string | undefined)[]): string => lines.filter((line) => line !== undefined).map((line) => `  ${line}`).join(',\n');
 
+export const certFiles = (caPem: string): MechanismFiles => ({
+  mechanism: 'cert',
+  policy: [
+    '// This CA may name people, and only as wardcc-user:NAME.',
+    `"anchors": [{ "id": "farm-ca", "ca": ${json(`sha256:${new X509Certificate(caPem).fingerprint256.replaceAll(':', '').toLowerCase()}`)}, "uri": ["wardcc-user:"] }],`,
+    '// Whose certificate says NAME is the committer NAME.',
+    '"identities": [{ "id": "same-name", "principal": "cert:{user}", "committer": "{user}" }],',
+  ],
+});
+
 /** Committers, and nobody else, may compile everything. */
-export const policyText = (caPem: string): string => `// Who may compile on this farm. \`wardctl policy check\` looks for mistakes; changes count within two seconds.
+export const policyText = ({ mechanism, policy }: MechanismFiles): string => `// Who may compile on this farm. \`wardctl policy check\` looks for mistakes; changes count within two seconds.
 {
   "serial": 1,
-  "mechanisms": ["cert"],
-  // This CA may name people, and only as wardcc-user:NAME.
-  "anchors": [{ "id": "farm-ca", "ca": ${json(`sha256:${new X509Certificate(caPem).fingerprint256.replaceAll(':', '').toLowerCase()}`)}, "uri": ["wardcc-user:"] }],
-  // Whose certificate says NAME is the committer NAME.
-  "identities": [{ "id": "same-name", "principal": "cert:{user}", "committer": "{user}" }],
+  "mechanisms": [${json(mechanism)}],
+${policy.map((line) => `  ${line}`).join('\n')}
   // Who may commit: a list taken from a git repository's authors, which would be no authority on a real farm.
   "committers": { "sources": [{ "id": "git-authors", "kind": "list", "file": "committers.txt" }] },
   "rules": [
@@ -55,6 +71,7 @@ ${fields([
   `"isolation": ${json(plan.isolation)}`,
   plan.cgroup === undefined ? undefined : `"cgroup": ${json(plan.cgroup.directories)}`,
   '"store": { "maxBytes": 2147483648 }',
+  ...plan.lines ?? [],
 ])}
 }
 `;
@@ -62,12 +79,29 @@ ${fields([
 /** The first server's log is the farm's `log`; those of more servers lie inside it, so that one directory holds all of them. */
 const logOf = (number: number): string => (number === 1 ? '../../log' : `../../log/server-${number}`);
 
-export const clientText = (ports: readonly number[], trust: string): string => `{
+/** How one person reaches the servers. */
+export interface ClientPlan {
+  readonly mechanism: MechanismFiles['mechanism'];
+  readonly hosts: readonly string[];
+  /** Where the farm's trust lies, and where the person's credentials lie, each seen from the file. */
+  readonly trust: string;
+  readonly person: string;
+}
+
+const credentialLines: Readonly<Record<MechanismFiles['mechanism'], (plan: ClientPlan) => string[]>> = {
+  cert: ({ trust, person }) => [
+    `"trust": { "ca": ${json(`${trust}/ca.pem`)}, "crl": ${json(`${trust}/crl.pem`)}, "servers": ["localhost"] }`,
+    `"credentials": { "cert": ${json(`${person}cert.pem`)}, "key": ${json(`${person}key.pem`)} }`,
+  ],
+  krb5: ({ person }) => ['"trust": { "servers": ["localhost"] }', ...(person === '' ? ['"credentials": { "ccache": "FILE:ccache" }'] : [])],
+  ssh: ({ trust, person }) => [`"ssh": { "config": ${json(`${trust}/ssh_config`)}, "knownHosts": ${json(`${trust}/known_hosts`)}, "identity": ${json(`${person}ssh_key`)} }`],
+};
+
+export const clientText = (plan: ClientPlan): string => `{
 ${fields([
-  `"hosts": ${json(ports.map((port) => `127.0.0.1:${port}`))}`,
-  `"trust": { "ca": ${json(`${trust}/ca.pem`)}, "crl": ${json(`${trust}/crl.pem`)}, "servers": ["localhost"] }`,
-  '"credentials": { "cert": "cert.pem", "key": "key.pem" }',
-  '"mechanisms": ["cert"]',
+  `"hosts": ${json(plan.hosts)}`,
+  ...credentialLines[plan.mechanism](plan),
+  `"mechanisms": [${json(plan.mechanism)}]`,
   '"cache": { "directory": "cache" }',
   '"fallback": "infra"',
   '"project": "default"',
@@ -78,11 +112,12 @@ ${fields([
 /** For a POSIX shell: any character may be in the text. */
 export const shellQuote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
-export const environmentText = (layout: FarmLayout): string => `# Makes this shell use the throwaway farm: . ${shellQuote(layout.environment)}
+/** `exports`: what the farm's mechanism needs beside it. */
+export const environmentText = (layout: FarmLayout, exports: Readonly<Record<string, string>> = {}): string => `# Makes this shell use the throwaway farm: . ${shellQuote(layout.environment)}
 unset WARDCC_HOSTS
 export WARDCC_CONFIG=${shellQuote(layout.client)}
 export WARDCC_RUNTIME_DIR=${shellQuote(layout.runtime)}
-case :$PATH: in
+${Object.entries(exports).map(([name, value]) => `export ${name}=${shellQuote(value)}\n`).join('')}case :$PATH: in
   ${shellQuote(`:${layout.bin}:`)}*) ;;
   *) export PATH=${shellQuote(layout.bin)}:"$PATH" ;;
 esac

@@ -13,7 +13,7 @@ import { WardError } from '../../protocol/errors.ts';
 import { serverText, type ServerPlan } from './files.ts';
 import { programs, type FarmLayout } from './layout.ts';
 import { isRunning, recordProcess, type ProcessRecord } from './processes.ts';
-import { stagedCommand, stagedPath, type Account } from './stage.ts';
+import { stagedCommand, stagedPath, stagedProgram, type Account } from './stage.ts';
 
 const outputFile = 'output.txt';
 /** Staging three compilers and proving each takes some seconds on a slow disk. */
@@ -51,7 +51,7 @@ export const startServer = (layout: FarmLayout, plan: ServerPlan, owner: Account
   const command =
     owner === undefined
       ? [join(programs, 'wardccd'), '--config', configuration]
-      : stagedCommand(layout, 'wardccd', ['--config', stagedPath(layout, configuration)], plan.cgroup?.joins ?? []);
+      : stagedCommand(layout, [stagedProgram(layout, 'wardccd'), '--config', stagedPath(layout, configuration)], plan.cgroup?.joins ?? []);
   const output = openSync(join(directory, outputFile), 'w', 0o600);
   try {
     const child = spawn(command[0]!, command.slice(1), {

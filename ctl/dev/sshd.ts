@@ -5,6 +5,7 @@
  * @module
  */
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +17,8 @@ export interface SshdOptions {
   readonly port: number;
   /** Lines for sshd_config beyond those that make it safe and self-contained. */
   readonly lines?: readonly string[];
+  /** Where sshd will see the directory, if it runs in another mount namespace. */
+  readonly seenAt?: string;
 }
 
 export interface Sshd {
@@ -52,12 +55,12 @@ const configuration = (directory: string, port: number, lines: readonly string[]
 ].join('\n');
 
 /** Writes keys and configuration. Nothing runs yet. */
-export const createSshd = async (directory: string, { port, lines = [] }: SshdOptions): Promise<Sshd> => {
+export const createSshd = async (directory: string, { port, lines = [], seenAt = directory }: SshdOptions): Promise<Sshd> => {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  for (const name of ['host_key', 'user_key']) await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', join(directory, name)]);
+  for (const name of ['host_key', 'user_key'].filter((key) => !existsSync(join(directory, key)))) await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', join(directory, name)]);
   await copyFile(join(directory, 'user_key.pub'), join(directory, 'authorized_keys'));
   await chmod(join(directory, 'authorized_keys'), 0o600);
-  await writeFile(join(directory, 'sshd_config'), configuration(directory, port, lines));
+  await writeFile(join(directory, 'sshd_config'), configuration(seenAt, port, lines));
   await writeFile(join(directory, 'known_hosts'), `[127.0.0.1]:${port} ${await readFile(join(directory, 'host_key.pub'), 'utf8')}`);
   const key = join(directory, 'user_key');
   const settings = ['BatchMode=yes', 'StrictHostKeyChecking=yes', `UserKnownHostsFile="${join(directory, 'known_hosts')}"`, 'GlobalKnownHostsFile=/dev/null', 'IdentitiesOnly=yes', 'IdentityAgent=none'];
@@ -70,11 +73,14 @@ export const createSshd = async (directory: string, { port, lines = [] }: SshdOp
   };
 };
 
+/** The command that runs it in the foreground. */
+export const sshdCommand = (directory: string): string[] => ['/usr/sbin/sshd', '-D', '-f', join(directory, 'sshd_config'), '-E', join(directory, 'sshd.txt')];
+
 /** Starts it, detached, and waits until it accepts. Returns its process id. */
-export const startSshd = async (sshd: Sshd): Promise<number> => {
+export const startSshd = async (sshd: Sshd, command: readonly string[] = sshdCommand(sshd.directory)): Promise<number> => {
   // Where Debian's unit would have made it; only a root's sshd looks for it.
   if (process.getuid?.() === 0) await mkdir('/run/sshd', { recursive: true, mode: 0o755 });
-  const daemon = spawn('/usr/sbin/sshd', ['-D', '-f', join(sshd.directory, 'sshd_config'), '-E', join(sshd.directory, 'sshd.txt')], { stdio: 'ignore', detached: true });
+  const daemon = spawn(command[0]!, command.slice(1), { stdio: 'ignore', detached: true });
   const died = new Promise<never>((_, reject) => {
     daemon.once('error', (error) => reject(new WardError('dev-failed', `sshd could not be started: ${error.message}`, { cause: error })));
     daemon.once('exit', (code) => reject(new WardError('dev-failed', `sshd ended at once (${code}): see ${sshd.directory}/sshd.txt`)));

@@ -56,11 +56,14 @@ printf '%s' "$joins" | while IFS= read -r file; do echo $$ >"$file"; done
 cd /
 exec setpriv --reuid "$account" --regid "$account" --init-groups --inh-caps=-all -- "$@"`;
 
-/** The command that runs `dist/bin/PROGRAM ARGS` as the account. It becomes that program: the process id stays the same. */
-export const stagedCommand = (layout: FarmLayout, program: string, args: readonly string[], joins: readonly string[]): string[] => {
+/** Where the account sees one of our programs. */
+export const stagedProgram = (layout: FarmLayout, program: string): string => join(stageOf(layout), 'installation/dist/bin', program);
+
+/** The command that runs another one as the account. It becomes that program: the process id stays the same. */
+export const stagedCommand = (layout: FarmLayout, command: readonly string[], joins: readonly string[]): string[] => {
   const stage = stageOf(layout);
   const joinList = joins.map((file) => `${file}\n`).join('');
-  return ['unshare', '--mount', '--propagation', 'private', '--', 'sh', '-c', script, 'sh', account, installation, layout.directory, stage, joinList, join(stage, 'installation/dist/bin', program), ...args];
+  return ['unshare', '--mount', '--propagation', 'private', '--', 'sh', '-c', script, 'sh', account, installation, layout.directory, stage, joinList, ...command];
 };
 
 /** Where the account sees a path of the farm. */

@@ -11,13 +11,16 @@ import { WardError } from '../../protocol/errors.ts';
 import { delegateCgroup, farmCgroups } from './cgroup.ts';
 import { bringDown } from './down.ts';
 import { readFarmRecord, writeFarmRecord, type FarmRecord } from './farm-record.ts';
-import { clientText, environmentText, policyText, type ServerPlan } from './files.ts';
+import { certFiles, clientText, environmentText, policyText, type ServerPlan } from './files.ts';
+import { openRealm, prepareRealm, serviceLines, writeServiceKeys } from './krb5.ts';
 import { farmLayout, programs, type FarmLayout } from './layout.ts';
-import { certifyPeople, listCommitters, peopleOf } from './people.ts';
+import { certifyPeople, listCommitters, peopleOf, type Person } from './people.ts';
 import { freePorts } from './ports.ts';
 import { isRunning } from './processes.ts';
 import { prepareServer, startServer, whenReady } from './servers.ts';
-import { ensureAccount, makeStage } from './stage.ts';
+import { equipWithKeys, prepareSshd, publishHostKeys, runSshd, sshHosts } from './ssh.ts';
+import type { Sshd } from './sshd.ts';
+import { ensureAccount, makeStage, type Account } from './stage.ts';
 
 export interface UpOptions {
   readonly dir: string;
@@ -26,11 +29,14 @@ export interface UpOptions {
   readonly jobs: number | undefined;
   /** Compiles at once on one server; undefined: the machine's cores. */
   readonly cores: number | undefined;
+  /** How people prove who they are; this mechanism and no other. Default `cert`. */
+  readonly mechanism?: FarmRecord['mechanism'];
 }
 
 export interface RunningFarm {
   readonly layout: FarmLayout;
-  readonly ports: readonly number[];
+  /** Names of the servers, as clients write them. */
+  readonly hosts: readonly string[];
   readonly cores: number;
   readonly isolation: 'strict' | 'strict-rlimit';
 }
@@ -54,20 +60,23 @@ export const bringUp = async (options: UpOptions): Promise<RunningFarm> => {
 };
 
 const begin = async (layout: FarmLayout, options: UpOptions): Promise<RunningFarm> => {
+  const { mechanism = 'cert' } = options;
   const asRoot = process.getuid?.() === 0;
 
-  // 1. Who: a CA, people with certificates, the committers among them.
+  // 1. Who: a CA, people with credentials, the committers among them.
   await mkdir(layout.directory, { recursive: true, mode: 0o755 });
   for (const directory of [layout.people, layout.runtime]) await makePrivate(directory);
   const people = peopleOf(userInfo().username);
   const authority = await certifyPeople(layout, people);
   await listCommitters(layout, people);
-  if (!existsSync(layout.policy)) await writeFile(layout.policy, policyText(await readFile(join(layout.ca, 'ca.pem'), 'utf8')));
+  const realm = mechanism === 'krb5' ? await prepareRealm(layout, people) : undefined;
+  const files = realm !== undefined ? realm.files : mechanism === 'ssh' ? await equipWithKeys(layout, people) : certFiles(await readFile(join(layout.ca, 'ca.pem'), 'utf8'));
+  if (!existsSync(layout.policy)) await writeFile(layout.policy, policyText(files));
 
   // 2. Where the servers run: as root, under another account and in a cgroup that is handed to it.
   const name = `wardcc-dev-${layout.id}`;
   const stage = asRoot ? await makeStage(layout) : undefined;
-  let record: FarmRecord = { mechanism: 'cert', processes: [], cgroups: farmCgroups(name), stage };
+  let record: FarmRecord = { mechanism, processes: [], cgroups: farmCgroups(name), stage };
   await writeFarmRecord(layout.record, record);
   const owner = asRoot ? await ensureAccount() : undefined;
   const ports = await freePorts(options.servers);
@@ -76,21 +85,35 @@ const begin = async (layout: FarmLayout, options: UpOptions): Promise<RunningFar
     const cgroup = delegateCgroup(name, number, owner);
     // The place where the servers' account sees the farm is never too long for a socket.
     const run = owner === undefined ? layout.serverRun(number) : 'run';
-    return { number, port, jobs: options.jobs, cores: options.cores, isolation: cgroup === undefined ? 'strict-rlimit' : 'strict', cgroup, run };
+    const lines = realm !== undefined ? serviceLines : mechanism === 'ssh' ? [`"ssh": { "user": ${JSON.stringify(owner?.name ?? userInfo().username)} }`] : [];
+    return { number, port, jobs: options.jobs, cores: options.cores, isolation: cgroup === undefined ? 'strict-rlimit' : 'strict', cgroup, run, lines };
   });
+  const daemons = mechanism === 'ssh' ? await prepareDaemons(layout, plans, people, owner) : [];
 
   // 3. What clients need.
-  await writeClients(layout, people.map(({ id }) => id), ports);
+  const hosts = mechanism === 'ssh' ? sshHosts(daemons) : ports.map((port) => `127.0.0.1:${port}`);
+  await writeClients(layout, people.map(({ id }) => id), { mechanism, hosts, environment: realm?.environment });
   await linkPrograms(layout);
 
   // 4. The servers, all at once.
+  if (realm !== undefined) {
+    record = { ...record, processes: [await openRealm(layout, realm, people)] };
+    await writeFarmRecord(layout.record, record);
+  }
+  const earlier = record.processes.length;
   for (const plan of plans) {
     await prepareServer(layout, plan, authority, owner);
+    if (realm !== undefined) await writeServiceKeys(layout, realm, plan, owner);
     record = { ...record, processes: [...record.processes, startServer(layout, plan, owner)] };
     await writeFarmRecord(layout.record, record);
   }
-  await Promise.all(plans.map((plan, index) => whenReady(layout, plan, record.processes[index]!)));
-  return { layout, ports, cores: options.cores ?? availableParallelism(), isolation: plans[0]!.isolation };
+  const servers = record.processes.slice(earlier);
+  for (const [index, daemon] of daemons.entries()) {
+    record = { ...record, processes: [...record.processes, await runSshd(layout, plans[index]!, daemon, owner)] };
+    await writeFarmRecord(layout.record, record);
+  }
+  await Promise.all(plans.map((plan, index) => whenReady(layout, plan, servers[index]!)));
+  return { layout, hosts, cores: options.cores ?? availableParallelism(), isolation: plans[0]!.isolation };
 };
 
 /** In /tmp somebody else may have made it before. */
@@ -101,11 +124,24 @@ const makePrivate = async (directory: string): Promise<void> => {
   await chmod(directory, 0o700);
 };
 
-const writeClients = async (layout: FarmLayout, people: readonly string[], ports: readonly number[]): Promise<void> => {
-  for (const id of people) await writeFile(join(layout.people, id, 'client.jsonc'), clientText(ports, '../../trust'), { mode: 0o600 });
-  const caller = clientText(ports, 'trust').replaceAll('"cert.pem"', `"people/${people[0]}/cert.pem"`).replaceAll('"key.pem"', `"people/${people[0]}/key.pem"`);
-  await writeFile(layout.client, caller, { mode: 0o600 });
-  await writeFile(layout.environment, environmentText(layout));
+const prepareDaemons = async (layout: FarmLayout, plans: readonly ServerPlan[], people: readonly Person[], owner: Account | undefined): Promise<Sshd[]> => {
+  const free = await freePorts(plans.length);
+  const daemons = await Promise.all(plans.map((plan, index) => prepareSshd(layout, plan, people, free[index]!, owner)));
+  await publishHostKeys(layout, daemons);
+  return daemons;
+};
+
+interface ClientFiles {
+  readonly mechanism: FarmRecord['mechanism'];
+  readonly hosts: readonly string[];
+  /** What env.sh exports beside the usual. */
+  readonly environment: Readonly<Record<string, string>> | undefined;
+}
+
+const writeClients = async (layout: FarmLayout, people: readonly string[], { mechanism, hosts, environment }: ClientFiles): Promise<void> => {
+  for (const id of people) await writeFile(join(layout.people, id, 'client.jsonc'), clientText({ mechanism, hosts, trust: '../../trust', person: '' }), { mode: 0o600 });
+  await writeFile(layout.client, clientText({ mechanism, hosts, trust: 'trust', person: `people/${people[0]}/` }), { mode: 0o600 });
+  await writeFile(layout.environment, environmentText(layout, environment));
   await chmod(layout.environment, 0o644);
 };
 

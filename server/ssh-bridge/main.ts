@@ -17,7 +17,7 @@ import { readAuthInfo } from './auth-info.ts';
 import { encodePreface, type SshLogin } from './preface.ts';
 import { splice } from './splice.ts';
 
-export const defaultSocket = '/run/wardcc/ssh.sock';
+export const defaultSocket = '/run/wardcc/front/ssh.sock';
 
 /** The address in SSH_CONNECTION: `client port server port`. For the log only. */
 const clientAddress = (connection: string | undefined): string => {
@@ -44,7 +44,10 @@ const bridge = async (path: string): Promise<void> => {
   await splice({ input: process.stdin, output: process.stdout }, front);
 };
 
-/** Runs to the end of the connection. Returns the exit status; the client reads the one line that a failure leaves on stderr. */
+/**
+ * Runs to the end of the connection. Returns the exit status. A failure is one line on standard output, where the client looks for it:
+ * sshd does not hand on what a subsystem writes to standard error.
+ */
 export const runBridge = async (args: readonly string[]): Promise<number> => {
   process.title = 'wardccd: ssh';
   try {
@@ -53,7 +56,9 @@ export const runBridge = async (args: readonly string[]): Promise<number> => {
     return 0;
   } catch (thrown) {
     const error = thrown instanceof Error && (thrown as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') ? new WardError('usage', thrown.message) : toWardError(thrown);
-    process.stderr.write(`wardccd: [${error.code}] ${error.message}\n`);
+    const line = `wardccd: [${error.code}] ${error.message}\n`;
+    process.stdout.write(line);
+    process.stderr.write(line);
     return 1;
   }
 };

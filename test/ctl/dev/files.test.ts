@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { initAuthority } from '../../../certs/authority.ts';
-import { clientText, environmentText, policyText, serverText, shellQuote } from '../../../ctl/dev/files.ts';
+import { certFiles, clientText, environmentText, policyText, serverText, shellQuote } from '../../../ctl/dev/files.ts';
 import { farmLayout } from '../../../ctl/dev/layout.ts';
 import { decide } from '../../../policy/decide.ts';
 import { resolveIdentity } from '../../../policy/identity.ts';
@@ -18,7 +18,7 @@ const execute = promisify(execFile);
 test('the policy has no finding, lets committers compile and nobody else', async (t) => {
   const directory = await temporaryDirectory(t);
   const { caPem } = await initAuthority(join(directory, 'ca'), { dev: true });
-  const text = policyText(caPem);
+  const text = policyText(certFiles(caPem));
   t.deepEqual(checkPolicyText(text, 'policy.jsonc'), []);
   await writeFile(join(directory, 'policy.jsonc'), text);
   await writeFile(join(directory, 'committers.txt'), 'alice\n');
@@ -50,7 +50,7 @@ test('without --jobs and --cores the server chooses itself', (t) => {
 });
 
 test('a client configuration names every server and the trust beside it', (t) => {
-  const value = parseJsonc<Record<string, unknown>>(clientText([1, 2], '../../trust'), 'client.jsonc', { type: 'object' });
+  const value = parseJsonc<Record<string, unknown>>(clientText({ mechanism: 'cert', hosts: ['127.0.0.1:1', '127.0.0.1:2'], trust: '../../trust', person: '' }), 'client.jsonc', { type: 'object' });
   t.deepEqual(value['hosts'], ['127.0.0.1:1', '127.0.0.1:2']);
   t.deepEqual(value['trust'], { ca: '../../trust/ca.pem', crl: '../../trust/crl.pem', servers: ['localhost'] });
 });
