@@ -29,7 +29,7 @@ interface Remembered extends KnownFile {
 /** Timestamps come from a clock that ticks at least every 10 ms; twice that is safe. */
 const clockResolutionMs = 20;
 /** What one remembered file costs, roughly, beside its path. */
-const costOfEntry = 400;
+const costOfEntry = 800;
 const triesWhileChanging = 3;
 
 const costOf = (path: string, { facts }: KnownFile): number => {

@@ -30,7 +30,7 @@ const defaultBytes = 40 * 1024 * 1024;
 const costOf = ({ paths, words, folders, inputs }: Manifest): number => 600 + paths.length * 8 + words.byteLength + folders.length * 16 + inputs.encoded.length;
 
 /** Everything of a command that its inputs depend on, apart from the file system. */
-const keyOf = (command: InputsCommand, toolchain: Toolchain): string => {
+export const keyOf = (command: InputsCommand, toolchain: Toolchain): string => {
   const { argv, cwd, pwd, env, outputs } = command;
   return createHash('sha256').update(JSON.stringify([toolchain.digest, argv, cwd, pwd, env, outputs.map(({ spelled }) => spelled)])).digest('latin1');
 };

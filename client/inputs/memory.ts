@@ -7,6 +7,7 @@
 import type { Toolchain } from '../../toolchain/describe.ts';
 import { FileCache } from './file-cache.ts';
 import { FileStates } from './file-state.ts';
+import { Listings } from './listings.ts';
 import { Manifests } from './manifests.ts';
 import { Folders } from './scanner/folders.ts';
 import { Scanner } from './scanner/scan.ts';
@@ -20,11 +21,14 @@ export class InputsMemory {
   readonly search = new SearchPaths();
   readonly #folders = new Folders();
   readonly manifests = new Manifests(this.#folders);
+  readonly listings = new Listings(this.#folders);
   readonly #stages = new WeakMap<Parts, StageView>();
   /** Paths that the last command with this search path looked at. */
   readonly #expected = new WeakMap<SearchPath, Map<string, number>>();
   readonly #scanners = new WeakMap<SearchPath, Scanner>();
   #job = 0;
+  /** How often a compiler had to list what a command reads, for statistics. */
+  asked = 0;
 
   /** A number for each job: file system look-ups are good for one. */
   nextJob(): number {

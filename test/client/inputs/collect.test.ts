@@ -159,8 +159,8 @@ test('diagnostics quote the file that #line names', async (t) => {
 
 test('preprocessed text is a tree of one file', async (t) => {
   const root = await temporaryDirectory(t);
-  lay(root, { 'a.i': 'int x;\n' });
-  t.deepEqual(own(await sameInCopy(t, root, ['-c', 'a.i']), root), ['a.i']);
+  lay(root, { 'a.i': 'int x;\nasm(".incbin \\"b.bin\\"");\n', 'b.bin': 'b' });
+  t.deepEqual(own(await sameInCopy(t, root, ['-c', 'a.i']), root), ['a.i', 'b.bin']);
 });
 
 test('the scanner sends a command whose header is missing, and the compiler there says the same', async (t) => {
@@ -183,6 +183,25 @@ test('a computed include is followed through every plain definition; any other n
   const hard = await sameInCopy(t, root, ['-I.', '-c', 'hard.c']);
   t.is(hard.how, 'compiler');
   t.deepEqual(own(hard, root), ['hard.c', 'sub/z.h']);
+});
+
+test('what the compiler listed is good again until a line changes that can steer inclusion', async (t) => {
+  const root = await temporaryDirectory(t);
+  const source = (value: number, header: string): string => `#define CAT(a) <a.h>\n#define H CAT(sub/${header})\n#include H\nint value = ${value};\n`;
+  lay(root, { 'main.c': source(1, 'x'), 'sub/x.h': 'int x;\n', 'sub/y.h': 'int y;\n', 'A/keep': '' });
+  const memory = new InputsMemory();
+  const args = ['-IA', '-I.', '-c', 'main.c', '-o', 'main.o'];
+  const now = async (): Promise<string[]> => own(await sameInCopy(t, root, args, { memory }), root);
+  t.deepEqual(await now(), ['main.c', 'sub/x.h']);
+  const { asked } = memory;
+  lay(root, { 'main.c': source(2, 'x') });
+  t.deepEqual(await now(), ['main.c', 'sub/x.h']);
+  t.is(memory.asked, asked);
+  lay(root, { 'main.c': source(2, 'y') });
+  t.deepEqual(await now(), ['main.c', 'sub/y.h']);
+  lay(root, { 'A/sub/y.h': 'int shadow;\n' });
+  t.deepEqual(await now(), ['A/sub/y.h', 'main.c']);
+  t.is(memory.asked, asked + 2);
 });
 
 test('a header that appears, vanishes, changes or begins to shadow another one is noticed', async (t) => {

@@ -1,0 +1,75 @@
+/**
+ * A tree in the making for one command, with all that has to be in it whatever the source says, and the memory that its
+ * making feeds.
+ *
+ * @module
+ */
+
+import { WardError } from '../../protocol/errors.ts';
+import type { TreeEntry } from '../../protocol/tree.ts';
+import type { Toolchain } from '../../toolchain/describe.ts';
+import { CollectedInputs } from './collected.ts';
+import type { FileStates } from './file-state.ts';
+import type { InputsMemory } from './memory.ts';
+import { StaysLocal } from './reasons.ts';
+import type { Scan } from './scanner/scan.ts';
+import type { SearchPath } from './search-path.ts';
+import { TreeBuilder, type BuiltFile } from './tree-builder.ts';
+import type { Inputs, InputsCommand } from './types.ts';
+
+export class Collection {
+  readonly tree: TreeBuilder;
+  readonly #command: InputsCommand;
+  readonly #toolchain: Toolchain;
+  readonly #search: SearchPath;
+  readonly #memory: InputsMemory;
+  readonly #states: FileStates;
+
+  constructor(command: InputsCommand, toolchain: Toolchain, search: SearchPath, memory: InputsMemory) {
+    this.#command = command;
+    this.#toolchain = toolchain;
+    this.#search = search;
+    this.#memory = memory;
+    this.#states = memory.states(search);
+    this.tree = new TreeBuilder(memory.files, memory.stage(toolchain), this.#states);
+  }
+
+  /** Adds a file that must be there. @throws StaysLocal if it is not */
+  open(path: string): BuiltFile {
+    const opened = this.tree.file(path);
+    if (opened === undefined) throw new StaysLocal('odd-input', path);
+    return opened;
+  }
+
+  /** Adds what every compile of this command needs, and remembers the answer unless a file is too young for that. */
+  finish(consulted: Scan['consulted'], how: 'scanner' | 'compiler'): Inputs {
+    addPlaces(this.tree, this.#command, this.#search);
+    for (const path of this.#command.inputs) this.tree.file(path);
+    const { entries, bytes } = this.tree.finish();
+    const inputs = encoded(entries, bytes, how);
+    const { sighting } = this.#states;
+    this.#memory.expect(this.#search, sighting.paths);
+    if (this.tree.settled) this.#memory.manifests.keep(this.#command, this.#toolchain, this.#search, sighting, consulted, inputs);
+    return inputs;
+  }
+}
+
+/** Trees have limits; a command that passes them is compiled here. */
+const encoded = (entries: readonly TreeEntry[], bytes: number, how: 'scanner' | 'compiler'): CollectedInputs => {
+  try {
+    return CollectedInputs.from(entries, bytes, how);
+  } catch (error) {
+    throw error instanceof WardError ? new StaysLocal('odd-input', error.message) : error;
+  }
+};
+
+/** Directories that must exist: where the compile starts, where it looks, where it writes. */
+const addPlaces = (tree: TreeBuilder, command: InputsCommand, search: SearchPath): void => {
+  if (search.frameworks) throw new StaysLocal('preprocessing-failed', 'framework directories');
+  const folders = [command.cwd, ...command.outputs.map(({ spelled }) => spelled.slice(0, spelled.lastIndexOf('/')))];
+  for (const folder of folders) if (tree.directory(folder) === undefined) throw new StaysLocal('odd-input', folder);
+  if (command.pwd !== undefined) tree.directory(command.pwd);
+  // clang lists a directory under the first name by which it saw it, so the command's own spellings count too.
+  for (const { path } of command.search) tree.directory(path);
+  for (const folder of [...search.quote, ...search.angle, ...search.unused]) tree.directory(folder);
+};
