@@ -132,9 +132,15 @@ const readFile = async (file: string, required: boolean): Promise<ClientFile> =>
     ...content,
     ...(content.trust === undefined ? {} : { trust: absolute(content.trust, ['ca', 'crl']) }),
     ...(content.cache === undefined ? {} : { cache: absolute(content.cache, ['directory']) }),
-    ...(content.credentials === undefined ? {} : { credentials: absolute(content.credentials, ['cert', 'key']) }),
+    ...(content.credentials === undefined ? {} : { credentials: absoluteCache(directory, absolute(content.credentials, ['cert', 'key'])) }),
     ...(content.ssh === undefined ? {} : { ssh: absolute(content.ssh, ['config', 'knownHosts', 'identity']) }),
   };
+};
+
+/** `FILE:name` and `DIR:name` are relative to the file too. */
+const absoluteCache = <T extends { ccache?: string }>(directory: string, credentials: T): T => {
+  const [, type, path] = /^(FILE|DIR):(.+)$/s.exec(credentials.ccache ?? '') ?? [];
+  return path === undefined ? credentials : { ...credentials, ccache: `${type}:${resolve(directory, path)}` };
 };
 
 /**

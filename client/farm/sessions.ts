@@ -44,7 +44,8 @@ const certKey = (paths: CertPaths): string => `cert\0${paths.cert}\0${paths.key}
 
 const krb5Environment = ({ environment, credentials }: ClientConfig): Krb5Environment => {
   const { KRB5_CONFIG } = environment;
-  const KRB5CCNAME = environment['KRB5CCNAME'] ?? credentials.ccache;
+  // A cache that the configuration names is forced; else the usual variable chooses.
+  const KRB5CCNAME = credentials.ccache ?? environment['KRB5CCNAME'];
   return { ...(KRB5CCNAME === undefined ? {} : { KRB5CCNAME }), ...(KRB5_CONFIG === undefined ? {} : { KRB5_CONFIG }) };
 };
 
