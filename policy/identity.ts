@@ -7,6 +7,7 @@
  * @module
  */
 import { WardError } from '../protocol/errors.ts';
+import { findKrb5Mistake, listRealms, refuseKrb5Name } from './krb5-name.ts';
 import { formatPrincipal, isCommitterName, isPrincipalName } from './principal.ts';
 import { fillTemplate, findAmbiguity, findOverlap, matchTemplate, parseTemplate, type Template } from './template.ts';
 import type { Mechanism, Policy, Principal } from './types.ts';
@@ -23,6 +24,8 @@ export interface IdentityRule {
 export interface IdentityTable {
   readonly literals: ReadonlyMap<string, IdentityRule>;
   readonly templates: readonly IdentityRule[];
+  /** Kerberos realms that the rules name: nobody of another one is anybody here. */
+  readonly realms: ReadonlySet<string>;
 }
 
 export interface IdentityWriting {
@@ -78,7 +81,9 @@ export const buildIdentityTable = (writings: readonly IdentityWriting[]): { tabl
     }
     templates.push({ rule: parsed, index });
   }
-  return { table: { literals, templates: templates.map(({ rule }) => rule) }, complaints };
+  const rules = [...literals.values(), ...templates.map(({ rule }) => rule)];
+  const realms = listRealms(rules.filter(({ mechanism }) => mechanism === 'krb5').map(({ principal }) => principal.text));
+  return { table: { literals, templates: templates.map(({ rule }) => rule), realms }, complaints };
 };
 
 const parseWriting = (writing: IdentityWriting): IdentityRule | { part: 'principal' | 'committer'; message: string } => {
@@ -86,6 +91,8 @@ const parseWriting = (writing: IdentityWriting): IdentityRule | { part: 'princip
   if (typeof principal === 'string') return { part: 'principal', message: `the principal ${principal}` };
   const ambiguity = findAmbiguity(principal);
   if (ambiguity !== undefined) return { part: 'principal', message: `the principal ${ambiguity}` };
+  const mistake = writing.mechanism === 'krb5' ? findKrb5Mistake(principal) : undefined;
+  if (mistake !== undefined) return { part: 'principal', message: `the principal ${mistake}` };
   const sample = new Map(principal.parts.map((part) => [part, 'x']));
   if (!isPrincipalName(fillTemplate(principal, sample)))
     return { part: 'principal', message: 'the principal must be visible ASCII characters, at most 256' };
@@ -107,20 +114,21 @@ export interface Identity {
 
 /** The committer a principal stands for; throws `identity-unknown`. Says nothing about whether that committer exists. */
 export const resolveIdentity = (policy: Pick<Policy, 'identities' | 'positions'>, principal: Principal): Identity => {
-  const { literals, templates } = policy.identities;
+  const { literals, templates, realms } = policy.identities;
   const printed = formatPrincipal(principal);
+  const unknown = (why: string): WardError =>
+    new WardError('identity-unknown', `No identity rule maps ${printed} to a committer${why}.`, { at: policy.positions.identities, rule: 'identities' });
   const literal = literals.get(printed);
   if (literal !== undefined) return { committer: literal.committer.text, rule: literal.id, position: literal.position };
+  const refusal = principal.mechanism === 'krb5' ? refuseKrb5Name(principal.name, realms) : undefined;
+  if (refusal !== undefined) throw unknown(`: it ${refusal}`);
   for (const { id, position, mechanism, principal: template, committer } of templates) {
     const values = mechanism === principal.mechanism ? matchTemplate(template, principal.name) : undefined;
     if (values === undefined) continue;
     const name = fillTemplate(committer, values);
     if (isCommitterName(name)) return { committer: name, rule: id, position };
   }
-  throw new WardError('identity-unknown', `No identity rule maps ${printed} to a committer.`, {
-    at: policy.positions.identities,
-    rule: 'identities',
-  });
+  throw unknown('');
 };
 
 /** The principals that stand for a committer, as texts; a part that may be anything stays as `{part}`. */

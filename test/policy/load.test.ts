@@ -97,11 +97,11 @@ const rows: readonly (readonly [title: string, parts: object, ...findings: (read
     {
       identities: [
         { id: 'a', principal: 'krb5:{u}@X', committer: 'a' },
-        { id: 'b', principal: 'krb5:svc-{u}@{realm}', committer: 'b' },
+        { id: 'b', principal: 'krb5:svc-{u}@X', committer: 'b' },
       ],
     },
     [
-      '"krb5:svc-{u}@{realm}"',
+      '"krb5:svc-{u}@X"',
       'error[WP013] krb5:svc-x@X is matched here and by "a" (policy.jsonc:4:16): a principal must have one committer',
     ],
   ],
