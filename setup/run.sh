@@ -1,5 +1,5 @@
 #!/bin/sh
-# The one door to every task: run.sh demo | test | build | lint | types | bench | ci
+# The one door to every task: run.sh demo | test | build | lint | types | bench | attacks | fuzz | ci
 #
 # Each brings the checkout to the state it needs first; a step whose inputs have not changed is skipped, so the second
 # time works without a network. Works in a checkout whose path has spaces, as root or as an ordinary user.
@@ -29,6 +29,9 @@ case $verb in
   bench)
     locked prepare all
     "$node" bench/main.ts "$@" ;;
+  attacks | fuzz)
+    locked prepare all
+    "$node" "test/$verb/main.ts" "$@" ;;
   build)
     locked prepare base ;;
   lint)
@@ -40,5 +43,5 @@ case $verb in
   ci)
     sh setup/ci.sh ;;
   *)
-    die "usage: setup/run.sh demo | test | build | lint | types | bench | ci" ;;
+    die "usage: setup/run.sh demo | test | build | lint | types | bench | attacks | fuzz | ci" ;;
 esac

@@ -1,0 +1,162 @@
+/**
+ * The first way: everything as it is shipped. A throwaway farm with tight limits, attacked over the network by a committer.
+ *
+ * @module
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { readFarmRecord } from '../../ctl/dev/farm-record.ts';
+import { farmLayout, programs } from '../../ctl/dev/layout.ts';
+import { WardError } from '../../protocol/errors.ts';
+import { run } from '../../setup/demo/run.ts';
+import { bringUp, dev } from '../fixtures/farm.ts';
+import { wireJob, type WireJob } from './job.ts';
+import { tightLimits } from './limits.ts';
+import { errorOutcome, type Outcome } from './outcome.ts';
+import type { Place } from './place.ts';
+import { openSession, submit, type Answer, type Credential, type RawSession } from './raw-client.ts';
+import type { Case } from './types.ts';
+
+/** What of a server there is to count: it must come back to this. */
+export interface Footprint {
+  readonly processes: readonly string[];
+  readonly mounts: number;
+}
+
+export class ShippedFarm {
+  readonly directory: string;
+  readonly place: Place;
+  #session: RawSession | undefined;
+  #port = 0;
+
+  private constructor(directory: string, place: Place) {
+    this.directory = directory;
+    this.place = place;
+  }
+
+  /** Brings it up in `directory`; `close` takes it down, also after a failure. */
+  static async open(directory: string, place: Place, options: readonly string[] = ['--cores', '2']): Promise<ShippedFarm> {
+    const farm = new ShippedFarm(directory, place);
+    await bringUp(directory, options);
+    const { policy, server } = farmLayout(directory);
+    farm.#port = Number(/"port": (\d+)/.exec(readFileSync(join(server(1), 'server.jsonc'), 'utf8'))![1]);
+    const text = readFileSync(policy, 'utf8').replace('"serial": 1', '"serial": 2').replace(/\n}\s*$/, `,\n  "limits": { "tight": ${JSON.stringify(tightLimits)} },\n  "defaults": { "limits": "tight" }\n}\n`);
+    writeFileSync(policy, text);
+    await farm.#until('the policy with tight limits', () => farm.log().some(({ event, policy: named }) => event === 'policy.loaded' && (named as { serial: number }).serial === 2));
+    return farm;
+  }
+
+  /** The credential of one of the farm's people. */
+  credential(person = 'alice'): Credential {
+    const { people, trust } = farmLayout(this.directory);
+    return { port: this.#port, ca: join(trust, 'ca.pem'), cert: join(people, person, 'cert.pem'), key: join(people, person, 'key.pem') };
+  }
+
+  /** A live session of alice's; a new one if the last was cut off. */
+  async session(): Promise<RawSession> {
+    if (this.#session !== undefined) return this.#session;
+    const session = await openSession(this.credential());
+    this.#session = session;
+    void session.channel.closed.then(() => {
+      if (this.#session === session) this.#session = undefined;
+    });
+    return session;
+  }
+
+  async job(one: Case): Promise<WireJob> {
+    const { welcome } = await this.session();
+    const toolchain = welcome.toolchains.find(({ name }) => name === `/usr/bin/${one.compiler}`);
+    if (toolchain === undefined) throw new Error(`the farm has no ${one.compiler}`);
+    return wireJob(one, this.place, toolchain.digest);
+  }
+
+  async submit(job: WireJob): Promise<Answer> {
+    return submit(await this.session(), job);
+  }
+
+  /** Attacks, and says what came of it. */
+  async attack(one: Case): Promise<Outcome & { readonly id: string }> {
+    const { attack } = one;
+    this.place.clear();
+    this.place.restore();
+    const before = this.place.snapshot();
+    const job = await this.job(one);
+    const { id } = job.probe;
+    try {
+      const { result, ...returned } = await this.submit(job);
+      return { id, end: `exit ${result.status.code}`, message: returned.stderr.toString('utf8', 0, 200), signs: this.place.signs(attack, before, returned) };
+    } catch (thrown) {
+      const said = Buffer.from(thrown instanceof WardError ? thrown.message : '');
+      // A refusal repeats the argument; what an attack stole would be there too.
+      return { id, ...errorOutcome(thrown, this.place.signs(attack, before, { stdout: Buffer.alloc(0), stderr: said, outputs: [] })) };
+    }
+  }
+
+  /** An honest job of each compiler; throws when it does not go through. */
+  async honest(compilers: readonly Case['compiler'][]): Promise<void> {
+    for (const compiler of compilers) {
+      const one: Case = {
+        name: 'honest', compiler,
+        attack: { id: 'honest', family: 'read', tries: '', compilers: [compiler], files: { 'a.c': `int honest_${Date.now()};\n` }, argv: ['-c', 'a.c', '-o', 'a.o'], sign: 'read', wall: 'blind' },
+      };
+      const { result } = await this.submit(await this.job(one));
+      if (result.status.code !== 0 || result.outputs.length !== 1) throw new Error(`${compiler} does not compile any more`);
+    }
+  }
+
+  /** The records of the decision log. */
+  log(): Record<string, unknown>[] {
+    const { log } = farmLayout(this.directory);
+    return readdirSync(log).filter((name) => name.endsWith('.jsonl')).sort().flatMap((name) =>
+      readFileSync(join(log, name), 'utf8').split('\n').filter((line) => line.endsWith('}')).map((line) => JSON.parse(line) as Record<string, unknown>));
+  }
+
+  /** What `wardctl audit verify` has against the log. */
+  async auditFailures(): Promise<string[]> {
+    const { status, stdout, stderr } = await run([join(programs, 'wardctl'), 'audit', 'verify', farmLayout(this.directory).log]);
+    return status === 0 ? [] : [`wardctl audit verify: ${stdout}${stderr}`];
+  }
+
+  async footprint(): Promise<Footprint> {
+    const record = await readFarmRecord(farmLayout(this.directory).record);
+    const root = record!.processes[0]!.pid;
+    const processes = descendants(root);
+    return {
+      processes: processes.map((pid) => commandOf(pid)).sort(),
+      mounts: processes.reduce((sum, pid) => sum + readProc(pid, 'mountinfo').split('\n').length, 0),
+    };
+  }
+
+  async #until(what: string, condition: () => boolean): Promise<void> {
+    for (const patience = Date.now() + 15_000; !condition(); await pause(50)) if (Date.now() > patience) throw new Error(`waited in vain for ${what}`);
+  }
+
+  async close(): Promise<void> {
+    this.#session?.channel.close();
+    await ShippedFarm.down(this.directory);
+  }
+
+  static async down(directory: string): Promise<void> {
+    const { status, stderr } = await dev('down', directory);
+    if (status !== 0) throw new Error(stderr);
+  }
+}
+
+const readProc = (pid: number, name: string): string => {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8');
+  } catch {
+    return '';
+  }
+};
+
+const commandOf = (pid: number): string => readProc(pid, 'cmdline').split('\0').slice(0, 3).join(' ');
+
+/** The process and all below it. */
+const descendants = (root: number): number[] => {
+  const parents = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number)
+    .map((pid) => ({ pid, parent: Number(/\) \S (\d+)/.exec(readProc(pid, 'stat'))?.[1] ?? -1) }));
+  const below = (parent: number): number[] => [parent, ...parents.filter((each) => each.parent === parent).flatMap(({ pid }) => below(pid))];
+  return below(root);
+};
