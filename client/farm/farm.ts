@@ -106,6 +106,8 @@ export class Farm implements FarmView {
         if (toolchainErrors.has(error.code)) {
           this.#unfit.set(`${failed.host.name}\0${probe.toolchain}`, { until: performance.now() + toolchainRestMs, error });
         }
+        // A ticket ended under the job, and a later one lives: the job goes over that.
+        if (error.code === 'credential-expired' && failed.connection !== undefined && !signal.aborted) continue;
         if (error.retry === 'never' || signal.aborted) throw error;
         order = order.filter((session) => session !== failed);
       }

@@ -1,10 +1,11 @@
 /**
- * The session with one server under one credential, over all its connections: at most one is alive, opened when a job needs it. After a
+ * The session with one server under one credential, over all its connections: at most one takes jobs, opened when a job needs it. After a
  * failure the server rests, longer each time; meanwhile everybody gets the reason at once. Who was refused by name rests too, but
  * that says nothing against the server.
  *
  *   idle → connecting → connected → (lost) resting → connecting …
  *   refused: as resting, for a reason that waiting rarely cures
+ *   connected → connected: with a better credential, over a new connection
  *
  * @module
  */
@@ -19,6 +20,8 @@ const firstRestMs = 250;
 const longestRestMs = 30_000;
 /** A refusal does not grow: a person may be correcting it right now. */
 const refusedRestMs = 3_000;
+/** Asking a KDC that is silent takes seconds, and jobs may wait for it. */
+const silentKdcRestMs = 10_000;
 /** What is wrong on this side only costs nothing to look at again. */
 const ownErrors: ReadonlySet<string> = new Set(['credential-missing', 'credential-expired', 'config-invalid']);
 /** A connection that was lost sooner did not prove the server to be well. */
@@ -34,7 +37,11 @@ export class Session {
   /** Jobs under way here. */
   running = 0;
   readonly #connect: Connect;
+  /** The one for new jobs. */
   #connection: Connection | undefined;
+  /** Jobs by connection: an older one lives until its last job has ended. */
+  readonly #jobs = new Map<Connection, number>();
+  #renewing = false;
   #connecting: Promise<Connection> | undefined;
   #connectedAt = 0;
   #failures = 0;
@@ -85,30 +92,51 @@ export class Session {
     return this.#connecting;
   }
 
-  /** Takes no more jobs and closes when the last has ended. */
-  retire(): void {
-    this.#retired = true;
-    this.#ending = true;
-    if (this.running === 0) this.close();
+  /**
+   * A better credential is there: opens a successor with it, which takes the jobs from then on, while the old connection ends with its
+   * last job. If that fails, the old one serves on as long as its own credential lasts.
+   */
+  renew(): void {
+    if (this.#connection === undefined || this.#renewing || this.#retired) return;
+    this.#renewing = true;
+    this.#connect(AbortSignal.timeout(connectMs)).then(
+      (successor) => {
+        const old = this.#connection;
+        this.#opened(successor);
+        if (old !== undefined && !this.#jobs.has(old)) old.channel.close();
+      },
+      () => {},
+    ).finally(() => {
+      this.#renewing = false;
+    });
   }
 
-  /** Ends the connection and its jobs; with an error, the server is told. */
+  /** Ends the connections and their jobs; with an error, the server is told. */
   close(error?: WardError): void {
     this.#retired = true;
-    this.#connection?.channel.close(error);
+    for (const { channel } of new Set([...this.#jobs.keys(), ...(this.#connection === undefined ? [] : [this.#connection])])) channel.close(error);
     void this.#connecting?.then(({ channel }) => channel.close(error), () => {});
   }
 
-  /** A job begins; call the returned function at its end. */
+  /** A job begins on the live connection; call the returned function at its end. */
   enter(): () => void {
+    const connection = this.#connection;
     this.running += 1;
+    if (connection !== undefined) this.#jobs.set(connection, (this.#jobs.get(connection) ?? 0) + 1);
     let left = false;
     return () => {
       if (left) return;
       left = true;
       this.running -= 1;
-      if (this.#ending && this.running === 0) this.#connection?.channel.close();
+      if (connection !== undefined) this.#leave(connection);
     };
+  }
+
+  #leave(connection: Connection): void {
+    const jobs = (this.#jobs.get(connection) ?? 1) - 1;
+    if (jobs > 0) return void this.#jobs.set(connection, jobs);
+    this.#jobs.delete(connection);
+    if (this.#ending || connection !== this.#connection) connection.channel.close();
   }
 
   #opened(connection: Connection): Connection {
@@ -118,6 +146,7 @@ export class Session {
     this.#connectedAt = performance.now();
     this.#error = undefined;
     this.#ending = this.#retired;
+    if (this.#retired) channel.close();
     channel.keepAlive(keepAliveMs);
     channel.onNotice((notice) => this.#noticed(notice, connection));
     void channel.closed.then((error) => {
@@ -135,9 +164,9 @@ export class Session {
       connection.channel.close(new WardError('protocol-violation', 'The server said welcome twice.'));
     } else if (notice.event === 'toolchains') {
       connection.welcome.toolchains = notice.toolchains as OfferedToolchain[] ?? [];
-    } else if (notice.event === 'stopping') {
+    } else if (notice.event === 'stopping' && connection === this.#connection) {
       this.#ending = true;
-      if (this.running === 0) connection.channel.close();
+      if (!this.#jobs.has(connection)) connection.channel.close();
     }
   }
 
@@ -147,7 +176,7 @@ export class Session {
     this.#failures += 1;
     const grown = Math.min(longestRestMs, firstRestMs * 2 ** (this.#failures - 1));
     // Many clients of one server that comes back must not come back in the same moment.
-    const rest = ownErrors.has(error.code) ? 0 : error.retry === 'never' ? refusedRestMs : grown * (0.75 + Math.random() / 2);
+    const rest = ownErrors.has(error.code) ? 0 : error.code === 'kdc-unreachable' ? Math.max(grown, silentKdcRestMs) : error.retry === 'never' ? refusedRestMs : grown * (0.75 + Math.random() / 2);
     this.#restUntil = performance.now() + rest;
     this.#error = named(error, this.host.name);
     return this.#error;

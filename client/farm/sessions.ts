@@ -125,13 +125,10 @@ export class Sessions {
     if (known !== undefined) return known;
     const credential = loadCert(paths);
     const stop = watchCert(credential, {
-      removed: (reason) => {
-        this.#forget(key);
-        this.#endAll(key, (session) => session.close(reason));
-      },
+      removed: (reason) => this.#endAll(key, reason),
       replaced: (replacement) => {
         this.#certificates.set(key, replacement);
-        this.#endAll(key, (session) => session.retire());
+        this.#renewAll(key);
       },
     });
     this.#certificates.set(key, credential);
@@ -153,11 +150,8 @@ export class Sessions {
       const connection = await connectTls({ host, trust, credential: context, signal });
       if (!this.#watched.has(key)) {
         const stop = watchTicket(helper, service, context.ticket, {
-          removed: (reason) => {
-            this.#forget(key);
-            this.#endAll(key, (session) => session.close(reason));
-          },
-          renewed: () => this.#endAll(key, (session) => session.retire()),
+          removed: (reason) => this.#endAll(key, reason),
+          renewed: () => this.#renewAll(key),
         });
         this.#watched.set(key, { stop });
       }
@@ -167,16 +161,18 @@ export class Sessions {
     }
   }
 
-  #forget(key: string): void {
-    this.#watched.delete(key);
-    this.#certificates.delete(key);
+  #renewAll(credential: string): void {
+    for (const kept of this.#sessions.values()) if (kept.credential === credential) kept.session.renew();
   }
 
-  #endAll(credential: string, end: (session: Session) => void): void {
+  /** The credential is gone, and everything that lives on it goes too. */
+  #endAll(credential: string, reason: WardError): void {
+    this.#watched.delete(credential);
+    this.#certificates.delete(credential);
     for (const [key, kept] of this.#sessions) {
       if (kept.credential !== credential) continue;
       this.#sessions.delete(key);
-      end(kept.session);
+      kept.session.close(reason);
     }
   }
 }
