@@ -120,6 +120,7 @@ export class Job {
       bubblewrap: this.#slot.bubblewrap,
       args,
       seccompFile: this.#slot.seccompFile,
+      stdin: this.#slot.nothing,
       stdout: out,
       stderr: err,
       umask: request.umask & 0o777,

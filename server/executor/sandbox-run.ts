@@ -4,26 +4,26 @@
  *  1. bubblewrap is started and says, over the status descriptor, which process is the first one inside
  *  2. the sandbox waits; its limits are set from outside
  *  3. a byte on the block descriptor lets the compiler run
- *  4. it ends, or is killed: for cause (deadline, cancelled, too much output), by the pid of the first process, never by the outer bubblewrap,
- *     whose death can leave orphans
+ *  4. it ends, or is killed: for cause (deadline, cancelled), by the pid of the first process, never by the outer bubblewrap, whose death can
+ *     leave orphans
  *  5. only when the first process has been collected is the sandbox gone, and only then does the promise resolve
  *
  * @module
  */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
-import type { Duplex } from 'node:stream';
-import { toWardError, WardError, type ErrorCode } from '../../protocol/errors.ts';
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { WardError, type ErrorCode } from '../../protocol/errors.ts';
 import { native, type ChildrenUsage } from '../native/load.ts';
 import type { ResourceLimit } from '../sandbox/limits.ts';
 import type { Reaper, Usage } from './reaper.ts';
 
 export interface SandboxRun {
   readonly bubblewrap: string;
-  /** Arguments for descriptors 3 (status), 4 (seccomp), 5 (block). */
+  /** Arguments for these `descriptors`. */
   readonly args: readonly string[];
   readonly seccompFile: string;
-  /** Open for writing; they stay the caller's. */
+  /** Open descriptors, which stay the caller's. */
+  readonly stdin: number;
   readonly stdout: number;
   readonly stderr: number;
   readonly umask: number;
@@ -43,36 +43,35 @@ export const descriptors = Object.freeze({ status: 3, seccomp: 4, block: 5 });
 
 /** How long the report of the first process may take after it is gone, before what is known by then must do. */
 const reportGraceMs = 20;
-/** How long the status descriptor may stay open after every process that is known of is gone. */
-const statusGraceMs = 1000;
-/** A process that was killed and is not gone after this long hangs in the kernel. */
-const deathSeconds = 10;
+/** How long a process may take to die or to tell of itself once it must; after that it hangs, and the slot with it. */
+const deathMs = 10_000;
+/** How often the outer process is looked after beside its status descriptor, which a sandbox that never began may hold open. */
+const watchMs = 200;
 
-interface Status {
-  readonly pid: number | undefined;
-  readonly exit: number | undefined;
+interface Started {
+  readonly outer: number;
+  /** What bubblewrap says. */
+  readonly status: Socket;
+  /** Our end of what the sandbox waits for. */
+  readonly block: number;
 }
-
-/** Attacker-controlled only by a broken bubblewrap; it comes as JSON objects, in any pieces. */
-const readStatus = (text: string): Status => {
-  const value = (name: string): number | undefined => {
-    const found = new RegExp(`"${name}": (\\d+)`).exec(text)?.[1];
-    return found === undefined ? undefined : Number(found);
-  };
-  return { pid: value('child-pid'), exit: value('exit-code') };
-};
 
 export class Sandbox {
   readonly ended: Promise<SandboxEnd>;
   /** A process of it does not die: the slot must not be used again. */
   hangs = false;
+  readonly #run: SandboxRun;
+  readonly #started = performance.now();
   #pid: number | undefined;
+  #exit: number | undefined;
   #killed: ErrorCode | undefined;
   #gone = false;
+  #reported: Promise<Usage> | undefined;
 
-  /** Starts at once. `ended` rejects only when the sandbox cannot be brought to an end, after which the slot must not be used. */
+  /** Starts at once. `ended` rejects when the sandbox could not be started, or (and then it `hangs`) when it cannot be brought to an end. */
   constructor(run: SandboxRun) {
-    this.ended = this.#run(run);
+    this.#run = run;
+    this.ended = this.#live();
   }
 
   /** Ends the job for a reason; the first reason counts. */
@@ -90,103 +89,111 @@ export class Sandbox {
     }
   }
 
-  async #run(run: SandboxRun): Promise<SandboxEnd> {
-    const started = performance.now();
+  async #live(): Promise<SandboxEnd> {
     const before = native().childrenUsage();
-    const deadline = setTimeout(() => this.kill('job-timeout'), run.wallSeconds * 1000);
-    let reported: Promise<Usage> | undefined;
-    let exit: number | undefined;
+    const { outer, status, block } = start(this.#run);
+    const deadline = setTimeout(() => this.kill('job-timeout'), this.#run.wallSeconds * 1000);
     try {
-      const child = start(run);
-      const [, , , status, , block] = child.stdio as unknown as [null, null, null, Duplex, null, Duplex];
-      block.on('error', () => {});
-      status.on('error', () => {});
-      let said = '';
-      status.on('data', (bytes: Buffer) => {
-        said += bytes.toString('latin1');
-        const { pid, exit: code } = readStatus(said);
-        exit = code;
-        if (pid === undefined || this.#pid !== undefined) return;
-        this.#pid = pid;
-        reported = run.reaper.gone(pid);
-        this.#release(run, pid, block);
-      });
-      await ended(child);
+      const silent = this.#listen(status, block);
+      await this.#outerEnded(outer, silent);
       // The command has ended; what it left running ends now.
       this.#strike();
-      const usage = await this.#waitGone(reported);
-      await this.#waitClosed(status);
-      return { exit, killed: this.#killed, usage: { ...sum(usage, before, native().childrenUsage()), wallMs: performance.now() - started } };
+      const usage = await this.#waitGone();
+      if ((await Promise.race([silent, later(deathMs)])) === undefined) this.#giveUp('A sandbox that never began has left a process.');
+      return { exit: this.#exit, killed: this.#killed, usage: { ...sum(usage, before, native().childrenUsage()), wallMs: performance.now() - this.#started } };
     } finally {
       clearTimeout(deadline);
-      if (this.#pid !== undefined) run.reaper.forget(this.#pid);
+      closeSync(block);
+      status.destroy();
+      if (this.#pid !== undefined) this.#run.reaper.forget(this.#pid);
     }
+  }
+
+  /** Takes in what bubblewrap says, JSON objects in any pieces. Resolves when nobody is left who could say more. */
+  #listen(status: Socket, block: number): Promise<true> {
+    let said = '';
+    const find = (name: string): number | undefined => {
+      const found = new RegExp(`"${name}": (\\d+)`).exec(said)?.[1];
+      return found === undefined ? undefined : Number(found);
+    };
+    status.on('error', () => {});
+    status.on('data', (bytes: Buffer) => {
+      said += bytes.toString('latin1');
+      this.#exit = find('exit-code');
+      const pid = find('child-pid');
+      if (pid === undefined || this.#pid !== undefined) return;
+      this.#pid = pid;
+      this.#reported = this.#run.reaper.gone(pid);
+      this.#release(pid, block);
+    });
+    return new Promise((resolve) => status.once('close', () => resolve(true)));
   }
 
   /** The sandbox stands and waits: limits, then go. */
-  #release(run: SandboxRun, pid: number, block: Duplex): void {
+  #release(pid: number, block: number): void {
     try {
-      for (const { name, soft, hard } of run.limits) native().setLimit(pid, name, soft, hard);
+      for (const { name, soft, hard } of this.#run.limits) native().setLimit(pid, name, soft, hard);
     } catch {
       this.kill('sandbox-failed');
     }
-    // Ending a blocked sandbox from outside would run it: a killed one never gets its byte.
-    if (this.#killed !== undefined) this.#strike();
-    else block.end('x');
+    // A killed sandbox never gets its byte.
+    if (this.#killed === undefined) writeSync(block, 'x');
+    else this.#strike();
   }
 
-  /** Every process of a sandbox that never told its pid holds the status descriptor: open for longer, somebody is left whom nobody can name. */
-  async #waitClosed(status: Duplex): Promise<void> {
-    if (await Promise.race([readToEnd(status), later(statusGraceMs)])) return;
-    this.hangs = true;
-    throw new WardError('sandbox-failed', 'The sandbox ended before it had begun and left a process.');
-  }
-
-  async #waitGone(reported: Promise<Usage> | undefined): Promise<Usage> {
-    const nothing: Usage = { userMs: 0, systemMs: 0, maxRssKb: 0 };
-    if (this.#pid === undefined || reported === undefined) return nothing;
-    const patience = performance.now() + deathSeconds * 1000;
-    for (;;) {
-      const usage = await Promise.race([reported, later(isThere(this.#pid) ? 1 : reportGraceMs)]);
-      if (usage !== undefined) {
-        this.#gone = true;
-        return usage;
-      }
-      if (!isThere(this.#pid)) {
-        // The outer bubblewrap collected it; then its usage is in ours.
-        this.#gone = true;
-        return nothing;
-      }
-      if (performance.now() > patience) {
-        this.hangs = true;
-        throw new WardError('sandbox-failed', `Process ${this.#pid} does not die.`);
-      }
+  async #outerEnded(outer: number, silent: Promise<true>): Promise<void> {
+    let patience = deathMs;
+    let wasSilent: true | undefined;
+    while (!native().collect(outer)) {
+      // It falls silent by ending: then a moment is enough.
+      wasSilent = await Promise.race([wasSilent === undefined ? silent : later(1), later(watchMs)]);
+      if (this.#killed === undefined && wasSilent === undefined) continue;
+      patience -= wasSilent === undefined ? watchMs : 1;
+      if (patience < 0) this.#giveUp('The sandbox does not end.');
     }
+  }
+
+  async #waitGone(): Promise<Usage> {
+    const nothing: Usage = { userMs: 0, systemMs: 0, maxRssKb: 0 };
+    if (this.#pid === undefined || this.#reported === undefined) return nothing;
+    const patience = performance.now() + deathMs;
+    for (;;) {
+      const isLeft = isThere(this.#pid);
+      const usage = await Promise.race([this.#reported, later(isLeft ? 1 : reportGraceMs)]);
+      this.#gone = usage !== undefined || !isLeft;
+      // Without a report it was the outer bubblewrap that collected it; then its usage is in ours.
+      if (this.#gone) return usage ?? nothing;
+      if (performance.now() > patience) this.#giveUp(`Process ${this.#pid} does not die.`);
+    }
+  }
+
+  #giveUp(sentence: string): never {
+    this.hangs = true;
+    throw new WardError('sandbox-failed', sentence);
   }
 }
 
-const readToEnd = (stream: Duplex): Promise<true> => new Promise((resolve) => (stream.closed || stream.readableEnded ? resolve(true) : stream.once('close', () => resolve(true))));
-
-const start = (run: SandboxRun): ChildProcess => {
-  const seccomp = openSync(run.seccompFile, 'r');
-  // Node has no way to give a child a mask of its own; nothing else happens between these two lines.
-  const own = process.umask(run.umask);
+const start = (run: SandboxRun): Started => {
+  const theirs: number[] = [];
+  const ours: number[] = [];
   try {
-    return spawn(run.bubblewrap, run.args, { cwd: '/', env: {}, stdio: ['ignore', run.stdout, run.stderr, 'pipe', seccomp, 'pipe'] });
-  } catch (thrown) {
-    throw new WardError('sandbox-failed', `The sandbox could not be started (${toWardError(thrown).message}).`, { cause: thrown });
+    const seccomp = openSync(run.seccompFile, 'r');
+    theirs.push(seccomp);
+    const [said, say] = native().makePipe();
+    theirs.push(say);
+    ours.push(said);
+    const [wait, block] = native().makePipe();
+    theirs.push(wait);
+    ours.push(block);
+    const outer = native().spawn(run.bubblewrap, ['bwrap', ...run.args], [run.stdin, run.stdout, run.stderr, say, seccomp, wait], run.umask);
+    return { outer, status: new Socket({ fd: said, readable: true, writable: false }), block };
+  } catch (cause) {
+    for (const fd of ours) closeSync(fd);
+    throw new WardError('sandbox-failed', `The sandbox could not be started (${(cause as Error).message}).`, { cause });
   } finally {
-    process.umask(own);
-    closeSync(seccomp);
+    for (const fd of theirs) closeSync(fd);
   }
 };
-
-/** Resolves when the outer process has ended. */
-const ended = (child: ChildProcess): Promise<void> =>
-  new Promise((resolve, reject) => {
-    child.once('error', (cause) => reject(new WardError('sandbox-failed', `The sandbox could not be started (${cause.message}).`, { cause })));
-    child.once('exit', () => resolve());
-  });
 
 const later = (milliseconds: number): Promise<undefined> => new Promise((resolve) => setTimeout(resolve, milliseconds, undefined));
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { mkdirSync, openSync, realpathSync, writeFileSync } from 'node:fs';
 import type { Limits } from '../../policy/types.ts';
 import { WardError } from '../../protocol/errors.ts';
 import type { SlotGroup } from '../sandbox/cgroup.ts';
@@ -36,6 +36,8 @@ export class Slot {
   readonly seccompFile: string;
   readonly bubblewrap = bubblewrap;
   readonly reaper: Reaper;
+  /** Standard input of every job. */
+  readonly nothing = openSync('/dev/null', 'r');
   readonly #meter: Meter | undefined;
 
   /** @throws WardError `sandbox-failed` when this is not a slot that `wardcc-slot` made */

@@ -19,6 +19,7 @@ void ThrowErrno(Napi::Env env, const char* syscall, int number) {
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   AddCredentials(env, exports);
   AddLimits(env, exports);
+  AddSpawn(env, exports);
   AddStat(env, exports);
 #ifdef WARDCC_GSS
   AddGss(env, exports);

@@ -5,6 +5,7 @@
 
 void AddCredentials(Napi::Env env, Napi::Object exports);
 void AddLimits(Napi::Env env, Napi::Object exports);
+void AddSpawn(Napi::Env env, Napi::Object exports);
 void AddStat(Napi::Env env, Napi::Object exports);
 #ifdef WARDCC_GSS
 void AddGss(Napi::Env env, Napi::Object exports);

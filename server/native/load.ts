@@ -65,6 +65,15 @@ export interface Native extends GssNative {
   peerCredentials(fd: number): PeerCredentials;
   /** `prlimit` on another process of the same user. Throws what the kernel answered. */
   setLimit(pid: number, name: LimitName, soft: number, hard: number): void;
+  /**
+   * Starts a program quickly: `descriptors` become its 0, 1, 2…, and it has no others; its environment is empty, its working directory the root.
+   * `args` include argv[0]. Throws what the kernel answered; then nothing runs. The caller collects it.
+   */
+  spawn(file: string, args: readonly string[], descriptors: readonly number[], umask: number): number;
+  /** Whether a child that `spawn` started has ended; then it is collected, and its number may be given to another. Throws ECHILD. */
+  collect(pid: number): boolean;
+  /** Reading and writing end, closed on exec. */
+  makePipe(): [number, number];
   /** What all children used that this process has waited for, since it started. */
   childrenUsage(): ChildrenUsage;
   /**

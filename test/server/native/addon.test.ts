@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { spawn } from 'node:child_process';
-import { lstatSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, readSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test from 'ava';
@@ -86,4 +86,47 @@ test('childrenUsage grows with what children used', async (t) => {
   const after = native().childrenUsage();
   t.true(after.userMs > before.userMs);
   t.true(after.maxRssKb > 0);
+});
+
+const collected = async (pid: number): Promise<void> => {
+  while (!native().collect(pid)) await new Promise((resolve) => setTimeout(resolve, 5));
+};
+
+test('spawn gives a program exactly the descriptors, the umask, an empty environment and the root directory', async (t) => {
+  const [read, write] = native().makePipe();
+  const nothing = openSync('/dev/null', 'r');
+  t.teardown(() => [read, nothing].forEach((fd) => closeSync(fd)));
+  const pid = native().spawn('/bin/sh', ['name', '-c', 'echo $0; umask; pwd; env | grep -v ^PWD=; ls /proc/$$/fd', 'zero'], [nothing, write, write], 0o027);
+  closeSync(write);
+  await collected(pid);
+  const bytes = Buffer.alloc(4096);
+  const said = bytes.toString('utf8', 0, readSync(read, bytes)).split('\n');
+  t.deepEqual(said.slice(0, 3), ['zero', '0027', '/']);
+  t.deepEqual(said.slice(3, 6), ['0', '1', '2']);
+});
+
+test('spawn leaves no signal ignored or blocked', async (t) => {
+  const [read, write] = native().makePipe();
+  const pid = native().spawn('/bin/sh', ['sh', '-c', 'grep -E "^Sig(Blk|Ign)" /proc/self/status'], [0, write, write], 0);
+  closeSync(write);
+  await collected(pid);
+  const bytes = Buffer.alloc(4096);
+  t.is(bytes.toString('utf8', 0, readSync(read, bytes)).replaceAll('\t', ' '), 'SigBlk: 0000000000000000\nSigIgn: 0000000000000000\n');
+  closeSync(read);
+});
+
+test('spawn of what cannot be run throws, and leaves no child', (t) => {
+  t.throws(() => native().spawn('/nowhere/program', ['x'], [], 0), { code: 'ENOENT' });
+  t.throws(() => native().spawn('/etc/passwd', ['x'], [], 0), { code: 'EACCES' });
+  t.throws(() => native().spawn('/bin/true', ['x'], [9999], 0), { code: 'EBADF' });
+  t.throws(() => native().spawn('/bin/true', ['a\0b'], [], 0), { instanceOf: TypeError, message: 'spawn: every argument is a string without NUL' });
+});
+
+test('collect tells of a child once, and of strangers never', async (t) => {
+  const pid = native().spawn('/bin/sh', ['sh', '-c', 'sleep 0.05'], [], 0);
+  t.false(native().collect(pid));
+  await collected(pid);
+  t.throws(() => native().collect(pid), { code: 'ECHILD' });
+  t.throws(() => native().collect(1), { code: 'ECHILD' });
+  t.throws(() => native().collect(-1), { code: 'ECHILD' });
 });
