@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { WardError } from '../../protocol/errors.ts';
+import { toWardError, WardError } from '../../protocol/errors.ts';
 import { connectAsChild, readConfigurationLine, whenParentGone, type ChildAddress } from '../ipc/child.ts';
 import type { IpcPeer } from '../ipc/peer.ts';
 import { Job, type RunRequest } from './job.ts';
@@ -53,7 +53,12 @@ const serve = (peer: IpcPeer, slot: Slot): void => {
 
 const configuration: ExecutorConfiguration = await readConfigurationLine();
 whenParentGone(() => process.exit(0));
-const slot = new Slot(configuration);
-const peer = await connectAsChild(configuration);
-void peer.closed.then(() => process.exit(0));
-serve(peer, slot);
+try {
+  const slot = new Slot(configuration);
+  const peer = await connectAsChild(configuration);
+  void peer.closed.then(() => process.exit(0));
+  serve(peer, slot);
+} catch (thrown) {
+  process.stderr.write(`wardccd executor: ${toWardError(thrown).message}\n`);
+  process.exit(spoiled);
+}

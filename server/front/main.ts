@@ -54,6 +54,8 @@ interface Configuration {
 
 async function main(): Promise<void> {
   process.title = 'wardccd: front';
+  // The slots' group reads input files; where all run as one user, the directory above lets nobody else in.
+  process.umask(0o027);
   const { config, socketPath, peers, supervisorToken, toolchains: staged, spool, isolation, bridgeUid }: Configuration = await readConfigurationLine();
   whenParentGone(() => process.exit(0));
 

@@ -43,9 +43,9 @@ const schema = compileSchema<Seen>({
   },
 });
 
-const memoryFile = (state: string): string => join(state, 'revisions.json');
+const memoryFile = (state: string): string => join(state, 'front', 'revisions.json');
 /** Holds the revision that an administrator accepts for the source `id`. */
-export const acceptanceFile = (state: string, id: string): string => join(state, `accept-revision-${id}`);
+export const acceptanceFile = (state: string, id: string): string => join(state, 'front', `accept-revision-${id}`);
 
 const readIfThere = (file: string): string | undefined => {
   try {

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { constants, accessSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync, chownSync, readdirSync } from 'node:fs';
+import { constants, accessSync, chmodSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync, chownSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { WardError } from '../../protocol/errors.ts';
 
@@ -153,6 +153,8 @@ export const createSlotGroup = async (hierarchy: Hierarchy, name: string, owner?
     if (existsSync(directory)) await removeGroup(directory);
     mkdirSync(directory, { recursive: true });
     if (owner === undefined) continue;
+    // Whatever the umask says: the executor opens its own limits in here.
+    chmodSync(directory, 0o755);
     for (const file of ownedFiles.map((base) => join(directory, base)).filter(existsSync)) chownSync(file, owner.uid, owner.gid);
   }
   return { version: hierarchy.version, memory: directories[0]!, pids: directories[hierarchy.version === 2 ? 0 : 1]!, directories };

@@ -42,6 +42,9 @@ export function preparePlaces(config: ServerConfig, accounts: Accounts, passable
   const meeting = makePlace(join(config.run, 'front'), several || passable ? 0o711 : 0o700, front);
   makePlace(join(config.state, 'store'), several ? 0o2750 : 0o700, several ? { uid: front.uid, gid: slots } : undefined);
   makePlace(join(config.state, 'results'), 0o700, front);
+  makePlace(join(config.state, 'front'), 0o700, front);
+  // Compilers, which every slot mounts and nobody but the supervisor writes.
+  makePlace(join(config.state, 'toolchains'), several ? 0o755 : 0o700);
   makePlace(join(config.state, 'slots'), several ? 0o711 : 0o700);
   rmSync(join(config.state, 'spool'), { recursive: true, force: true });
   const spool = makePlace(join(config.state, 'spool'), several ? 0o711 : 0o700);

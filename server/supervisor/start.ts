@@ -24,10 +24,13 @@ const connectPauseMs = 50;
 const readyMs = 60_000;
 const graceMs = 3_000;
 const executorPauseMs = 200;
+/** An executor that lived this long was well, and one that does not so often is not going to. */
+const wellMs = 10_000;
+const mostFailures = 5;
 
 export interface RunningServer {
   readonly listening: readonly ListenAddress[];
-  /** Resolves, with what happened, when front or keeper is gone. */
+  /** Resolves, with what happened, when front or keeper is gone, or an executor cannot be kept. */
   readonly failed: Promise<string>;
   stop(): Promise<void>;
 }
@@ -73,8 +76,10 @@ export async function startServer(config: ServerConfig, accounts: Accounts, isol
   });
   children.add(keeper);
 
+  const hopeless = Promise.withResolvers<string>();
   const keepExecutor = async (slot: number): Promise<void> => {
-    while (!stopping) {
+    for (let failures = 0; !stopping; ) {
+      const startedAt = performance.now();
       const role = `executor ${slot}`;
       const directory = places.prepareSlot(slot).room;
       const room = await isolation.prepareSlot(slot, directory, accounts.slot(slot));
@@ -84,14 +89,16 @@ export async function startServer(config: ServerConfig, accounts: Accounts, isol
         configuration: { socketPath, role, token: await admit(role), directory, group: room.group, profile: isolation.profile },
       });
       children.add(executor);
-      await executor.ended;
+      const how = await executor.ended;
       children.delete(executor);
-      await pause(executorPauseMs);
+      failures = performance.now() - startedAt < wellMs ? failures + 1 : 0;
+      if (failures === mostFailures) hopeless.resolve(`the ${role} cannot be started (${how}, ${failures} times in a row)`);
+      await pause(executorPauseMs * 2 ** failures);
     }
   };
-  for (let slot = 0; slot < config.slots; slot++) void keepExecutor(slot).catch(() => {});
+  for (let slot = 0; slot < config.slots; slot++) void keepExecutor(slot).catch((error: Error) => hopeless.resolve(error.message));
 
-  const failed = Promise.race([gone(front), gone(keeper)]);
+  const failed = Promise.race([gone(front), gone(keeper), hopeless.promise]);
   try {
     return { listening: await whenListening(peer, failed), failed, stop };
   } catch (error) {
