@@ -24,7 +24,8 @@ export interface Contender {
 const clean = (): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(WARDCC|DISTCC|CCACHE|MAKE)/.test(name)));
 
-const simple = (name: string, command: Contender['command']): Contender => ({ name, env: clean(), command, helpers: [], end: async () => {} });
+const simple = (name: string, command: Contender['command']): Contender =>
+  ({ name, env: clean(), command, helpers: [], end: async () => {} });
 
 export const plain = simple('plain', (compiler) => compiler);
 
@@ -36,12 +37,20 @@ export const startDistcc = async (place: string, jobs: number): Promise<Contende
   const port = await freePort();
   await mkdir(join(place, 'distcc'), { recursive: true });
   const user = process.getuid?.() === 0 ? ['--user', 'nobody'] : [];
-  const daemon = spawn('distccd', ['--no-detach', '--daemon', '--listen', '127.0.0.1', '--allow', '127.0.0.1', '--port', String(port), '--jobs', String(jobs), '--nice', '0', '--log-level', 'error', '--log-stderr', ...user], {
+  const where = ['--listen', '127.0.0.1', '--allow', '127.0.0.1', '--port', String(port)];
+  const how = ['--jobs', String(jobs), '--nice', '0', '--log-level', 'error', '--log-stderr', ...user];
+  const daemon = spawn('distccd', ['--no-detach', '--daemon', ...where, ...how], {
     env: { ...clean(), PATH: '/usr/bin:/bin' },
     stdio: 'ignore',
   });
   await accepting(port);
-  const env = { ...clean(), DISTCC_HOSTS: `127.0.0.1:${port}/${jobs}`, DISTCC_DIR: join(place, 'distcc'), DISTCC_FALLBACK: '0', DISTCC_SKIP_LOCAL_RETRY: '1' };
+  const env = {
+    ...clean(),
+    DISTCC_HOSTS: `127.0.0.1:${port}/${jobs}`,
+    DISTCC_DIR: join(place, 'distcc'),
+    DISTCC_FALLBACK: '0',
+    DISTCC_SKIP_LOCAL_RETRY: '1',
+  };
   return {
     name: 'distcc',
     env,

@@ -52,7 +52,8 @@ const sample = async (project: Project, contender: Contender, round: string, job
   let cpuMs = 0;
   const times = repeats(project);
   for (let turn = 0; turn < times; turn++) {
-    const timing = await build(project, contender.command(project.language === 'c' ? 'gcc' : 'g++'), `${round}${turn}`, { jobs, env: contender.env });
+    const command = contender.command(project.language === 'c' ? 'gcc' : 'g++');
+    const timing = await build(project, command, `${round}${turn}`, { jobs, env: contender.env });
     wallMs += timing.wallMs / times;
     cpuMs += timing.cpuMs / times;
   }

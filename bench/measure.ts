@@ -21,7 +21,8 @@ const ticksPerSecond = 100;
 /** `times` of the shell: the second line is what its children used. */
 const childrenMs = (text: string): number => {
   const last = text.trim().split('\n').at(-1) ?? '';
-  return [...last.matchAll(/([0-9]+)m([0-9.]+)s/g)].reduce((sum, [, minutes, seconds]) => sum + 60_000 * Number(minutes) + 1000 * Number(seconds), 0);
+  const parts = [...last.matchAll(/([0-9]+)m([0-9.]+)s/g)];
+  return parts.reduce((sum, [, minutes, seconds]) => sum + 60_000 * Number(minutes) + 1000 * Number(seconds), 0);
 };
 
 /**
@@ -29,11 +30,17 @@ const childrenMs = (text: string): number => {
  *
  * @throws Error with the end of the output when the build fails.
  */
-export const build = async (project: Project, compiler: string, round: string, options: { jobs: number; env: NodeJS.ProcessEnv }): Promise<Timing> => {
+export const build = async (
+  project: Project,
+  compiler: string,
+  round: string,
+  options: { jobs: number; env: NodeJS.ProcessEnv },
+): Promise<Timing> => {
   await rm(join(project.directory, 'out'), { recursive: true, force: true });
   await mkdir(join(project.directory, 'out'));
   const begun = performance.now();
-  const child = spawn('sh', ['-c', 'make -s -f bench.mk "$@"; status=$?; times; exit $status', 'sh', `-j${options.jobs}`, `COMPILER=${compiler}`, `ROUND=${round}`], {
+  const script = 'make -s -f bench.mk "$@"; status=$?; times; exit $status';
+  const child = spawn('sh', ['-c', script, 'sh', `-j${options.jobs}`, `COMPILER=${compiler}`, `ROUND=${round}`], {
     cwd: project.directory,
     env: options.env,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -61,7 +68,8 @@ export const cpuOf = (pid: number): number => {
 /** Resident megabytes of a process; 0 when it is gone. `peak`: the most it ever had. */
 export const memoryOf = (pid: number, { peak = false } = {}): number => {
   try {
-    return Number(new RegExp(`^${peak ? 'VmHWM' : 'VmRSS'}:\\s+([0-9]+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+    const field = new RegExp(`^${peak ? 'VmHWM' : 'VmRSS'}:\\s+([0-9]+)`, 'm');
+    return Number(field.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
   } catch {
     return 0;
   }

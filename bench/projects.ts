@@ -65,7 +65,10 @@ export const projectNames: readonly string[] = Object.keys(recipes);
 /** The compiler may be several words; ROUND makes each build one that nobody has seen before. */
 const makefile = (files: readonly string[], flags: string): string => {
   const objects = files.map((file) => `out/${file.replaceAll('/', '-').replace(/\.[^.]+$/, '.o')}`);
-  const rules = files.map((file, index) => `${objects[index]}: ${file}\n\t@$(COMPILER) ${flags} -DBENCH_ROUND=$(ROUND) -c ${file} -o ${objects[index]}\n`);
+  const rules = files.map((file, index) => {
+    const object = objects[index];
+    return `${object}: ${file}\n\t@$(COMPILER) ${flags} -DBENCH_ROUND=$(ROUND) -c ${file} -o ${object}\n`;
+  });
   return `all: ${objects.join(' ')}\n\n${rules.join('\n')}`;
 };
 

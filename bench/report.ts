@@ -50,15 +50,19 @@ const one = (value: number): string => value.toFixed(1);
 
 const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 
-const countsText = (counts: JobCounts | undefined): string =>
-  counts === undefined ? '' : `${counts.remote} remote, ${counts.hit} hit, ${counts.local} local${counts.failed + counts.denied > 0 ? `, ${counts.failed + counts.denied} failed` : ''}`;
+const countsText = (counts: JobCounts | undefined): string => {
+  if (counts === undefined) return '';
+  const bad = counts.failed + counts.denied;
+  return `${counts.remote} remote, ${counts.hit} hit, ${counts.local} local${bad > 0 ? `, ${bad} failed` : ''}`;
+};
 
 /** Markdown. */
 export const toTable = (report: Report): string => {
   const lines = [
     `# Bench of ${report.date}`,
     '',
-    `make -j${report.jobs}, medians of ${report.rounds} in one run; "ms a job" is wall time ÷ jobs; ratios are to plain gcc. Nothing was cached: each round compiles something new. Isolation: ${report.isolation}.`,
+    `make -j${report.jobs}, medians of ${report.rounds} in one run; "ms a job" is wall time ÷ jobs; ratios are to plain gcc.`,
+    `Nothing was cached: each round compiles something new. Isolation: ${report.isolation}.`,
     `Client CPU is make, launcher and agent, without what the same build costs around /bin/true.`,
     '',
     row(['project', 'contender', 'jobs', 'ms', 'ms a job', 'ratio', 'client CPU ms a job', 'identical objects', 'jobs went']),

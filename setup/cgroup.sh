@@ -19,7 +19,9 @@ delegate_cgroup() {
     echo '+memory +pids +cpu' >"$cgroup_root/cgroup.subtree_control" || return 1
   fi
   for directory in $(cgroup_directories "$1"); do
-    mkdir -p "$directory" && chown "$2:" "$directory" "$directory"/cgroup.* "$directory"/tasks 2>/dev/null || [ -w "$directory" ] || return 1
+    mkdir -p "$directory" || return 1
+    # Not every version has each of the files.
+    chown "$2:" "$directory" "$directory"/cgroup.* "$directory"/tasks 2>/dev/null || [ -w "$directory" ] || return 1
   done
 }
 

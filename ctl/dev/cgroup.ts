@@ -60,7 +60,8 @@ const handOver = (directory: string, owner: Owner | undefined): void => {
 export const delegateCgroup = (name: string, server: number, owner: Owner | undefined): Delegation | undefined => {
   try {
     const places = bases();
-    const directories = Object.fromEntries(Object.entries(places).map(([controller, base]) => [controller, join(base, name, `server-${server}`)]));
+    const own = (base: string): string => join(base, name, `server-${server}`);
+    const directories = Object.fromEntries(Object.entries(places).map(([controller, base]) => [controller, own(base)]));
     const { unified: directory } = directories;
     if (directory === undefined) {
       for (const path of Object.values(directories)) handOver(path, owner);
@@ -68,7 +69,8 @@ export const delegateCgroup = (name: string, server: number, owner: Owner | unde
     }
     const base = places['unified']!;
     mkdirSync(join(base, name), { recursive: true });
-    for (const parent of [base, join(base, name)]) writeFileSync(join(parent, 'cgroup.subtree_control'), unified.map((controller) => `+${controller}`).join(' '));
+    const enable = unified.map((controller) => `+${controller}`).join(' ');
+    for (const parent of [base, join(base, name)]) writeFileSync(join(parent, 'cgroup.subtree_control'), enable);
     // Version 2 has no processes in a cgroup that has children with controllers: the server itself goes one level down.
     const supervisor = join(directory, 'supervisor');
     handOver(directory, owner);
@@ -89,7 +91,8 @@ export const removeCgroup = async (directory: string): Promise<void> => {
   for (let tries = 0; existsSync(directory) && tries < 100; tries++) {
     for (const inner of walk(directory)) {
       try {
-        for (const pid of readFileSync(join(inner, 'cgroup.procs'), 'utf8').split('\n').filter((text) => Number(text) > 0)) process.kill(Number(pid), 'SIGKILL');
+        const pids = readFileSync(join(inner, 'cgroup.procs'), 'utf8').split('\n').map(Number);
+        for (const pid of pids.filter((one) => one > 0)) process.kill(pid, 'SIGKILL');
         rmdirSync(inner);
       } catch {
         // Still busy, or gone by itself: looked at again in the next round.

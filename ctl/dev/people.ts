@@ -78,8 +78,10 @@ const publishTrust = async (layout: FarmLayout): Promise<void> => {
 
 /** A repository in which every committer has written one commit, and the list of its authors as of now. */
 export const listCommitters = async (layout: FarmLayout, people: readonly Person[]): Promise<void> => {
-  const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: layout.directory, GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null' };
-  const git = (...args: string[]): Promise<string> => run('git', ['-C', layout.repository, '-c', 'user.name=wardcc', '-c', 'user.email=wardcc@localhost', ...args], { env });
+  const path = process.env['PATH'] ?? '/usr/bin:/bin';
+  const env = { PATH: path, HOME: layout.directory, GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null' };
+  const settings = ['-c', 'user.name=wardcc', '-c', 'user.email=wardcc@localhost'];
+  const git = (...args: string[]): Promise<string> => run('git', ['-C', layout.repository, ...settings, ...args], { env });
   if (!existsSync(layout.repository)) {
     await mkdir(layout.repository);
     await git('init', '--quiet', '--initial-branch=main', '--template=');
@@ -91,5 +93,5 @@ export const listCommitters = async (layout: FarmLayout, people: readonly Person
   }
   const authors = [...new Set((await git('log', '--format=%an')).split('\n').filter(Boolean))].sort();
   const text = `# The authors of ${layout.repository} when the farm was made. One name a line; changes count within two seconds.\n${authors.join('\n')}\n`;
-  if (!existsSync(layout.committers)) await writeFile(layout.committers, text);
+  if (!existsSync(layout.committers)) await writeFile(layout.committers, text, { mode: 0o644 });
 };

@@ -68,7 +68,11 @@ export const createRealm = async (directory: string, options: RealmOptions): Pro
     name,
     directory,
     port,
-    environment: { KRB5_CONFIG: join(directory, 'krb5.conf'), KRB5_KDC_PROFILE: join(directory, 'kdc.conf'), KRB5RCACHENAME: `file2:${join(directory, 'replay')}` },
+    environment: {
+      KRB5_CONFIG: join(directory, 'krb5.conf'),
+      KRB5_KDC_PROFILE: join(directory, 'kdc.conf'),
+      KRB5RCACHENAME: `file2:${join(directory, 'replay')}`,
+    },
   };
   await writeFile(realm.environment.KRB5_CONFIG, configuration(name, port, clockSkew));
   await writeFile(realm.environment.KRB5_KDC_PROFILE, kdcConfiguration(name, port, directory));

@@ -42,6 +42,8 @@ export const visit = async (farm: string, place: string, visitor: Visitor, env: 
   });
   const said = finished.stderr.split('\n').find((line) => line.trim() !== '')?.trim() ?? '';
   const made = existsSync(join(place, `${visitor.id}.o`));
-  const asExpected = visitor.refusal === undefined ? finished.status === 0 && made : finished.status !== 0 && !made && visitor.refusal.test(finished.stderr);
+  const letIn = finished.status === 0 && made;
+  const refused = finished.status !== 0 && !made && visitor.refusal?.test(finished.stderr) === true;
+  const asExpected = visitor.refusal === undefined ? letIn : refused;
   return { visitor, status: finished.status, said, asExpected };
 };

@@ -18,7 +18,12 @@ export const copyLua = async (directory: string): Promise<number> => {
 };
 
 /** Builds everything from scratch with `make -j4`. `progress` is told which file is compiled next. */
-export const buildLua = async (directory: string, compiler: string, env: NodeJS.ProcessEnv, progress: (file: string) => void = () => {}): Promise<Finished> => {
+export const buildLua = async (
+  directory: string,
+  compiler: string,
+  env: NodeJS.ProcessEnv,
+  progress: (file: string) => void = () => {},
+): Promise<Finished> => {
   await run(['make', 'clean'], { cwd: directory });
   const onLine = (line: string): void => {
     const file = / -c .*?([a-z]+\.c)$/.exec(line)?.[1] ?? / -c ([a-z]+\.c)/.exec(line)?.[1];

@@ -53,10 +53,23 @@ const demonstrate = async (place: string): Promise<boolean> => {
     const identical = countIdentical(expected, await objectDigests(source));
     const lua = await run([join(source, 'lua'), '-e', 'print(_VERSION, 6 * 7)']);
     rows.push(
-      { what: 'compiled on the farm', found: `${jobs.remote} of ${files} remote (${jobs.local} local, ${jobs.failed} failed)`, good: jobs.remote === files && built.status === 0 },
+      {
+        what: 'compiled on the farm',
+        found: `${jobs.remote} of ${files} remote (${jobs.local} local, ${jobs.failed} failed)`,
+        good: jobs.remote === files && built.status === 0,
+      },
       { what: 'objects', found: `${identical} of ${files} identical to local ones`, good: identical === files && expected.size === files },
-      { what: 'the program runs', found: lua.stdout.trim().replace('\t', ': 6 * 7 = ') || lua.stderr.trim(), good: lua.status === 0 && lua.stdout.includes('42') },
-      { what: 'time', found: `${seconds(built.ms)} on the farm, ${seconds(plain.ms)} plain (${(built.ms / plain.ms).toFixed(2)} times; a first build fills the farm's store)`, good: true },
+      {
+        what: 'the program runs',
+        found: lua.stdout.trim().replace('\t', ': 6 * 7 = ') || lua.stderr.trim(),
+        good: lua.status === 0 && lua.stdout.includes('42'),
+      },
+      {
+        what: 'time',
+        found: `${seconds(built.ms)} on the farm, ${seconds(plain.ms)} plain (${(built.ms / plain.ms).toFixed(2)} times; ` +
+          'a first build fills the farm\'s store)',
+        good: true,
+      },
     );
 
     step('4. Who is let in?');
@@ -73,7 +86,11 @@ const demonstrate = async (place: string): Promise<boolean> => {
     step('5. The farm goes down.');
     const down = await run([wardctl, 'dev', 'down', '--dir', farm], { env: clean() });
     const left = leftBehind([farm, farmLayout(farm).id]);
-    rows.push({ what: 'left behind after dev down', found: left.length === 0 ? 'no process' : left.join('; '), good: down.status === 0 && left.length === 0 });
+    rows.push({
+      what: 'left behind after dev down',
+      found: left.length === 0 ? 'no process' : left.join('; '),
+      good: down.status === 0 && left.length === 0,
+    });
   }
 
   table('What was built', rows);

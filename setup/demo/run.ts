@@ -24,14 +24,19 @@ export interface RunOptions {
 export const run = (command: readonly string[], options: RunOptions = {}): Promise<Finished> =>
   new Promise((resolve) => {
     const begun = performance.now();
-    const child = spawn(command[0]!, command.slice(1), { cwd: options.cwd, env: options.env ?? process.env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const { cwd, env = process.env } = options;
+    const child = spawn(command[0]!, command.slice(1), { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => { stdout += text; });
     child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr += text; });
     if (options.onLine !== undefined) createInterface({ input: child.stdout }).on('line', options.onLine);
-    child.once('error', (error) => resolve({ status: 127, stdout, stderr: `${stderr}${error.message}\n`, ms: performance.now() - begun }));
-    child.once('close', (code, signal) => resolve({ status: code ?? (signal === null ? 1 : 128), stdout, stderr, ms: performance.now() - begun }));
+    const finish = (status: number): void => resolve({ status, stdout, stderr, ms: performance.now() - begun });
+    child.once('error', (error) => {
+      stderr += `${error.message}\n`;
+      finish(127);
+    });
+    child.once('close', (code, signal) => finish(code ?? (signal === null ? 1 : 128)));
   });
 
 const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
@@ -39,5 +44,6 @@ const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 /** The environment of a shell after it has read `file`. */
 export const environmentAfter = async (file: string, env: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> => {
   const { stdout } = await run(['sh', '-c', `. ${quote(file)} && env -0`], { env });
-  return Object.fromEntries(stdout.split('\0').filter((entry) => entry.includes('=')).map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]));
+  const entries = stdout.split('\0').filter((entry) => entry.includes('='));
+  return Object.fromEntries(entries.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]));
 };
