@@ -22,11 +22,18 @@ export interface Krb5Config {
   readonly config: string | undefined;
 }
 
+export interface ClientTrust {
+  readonly clientCa: string;
+  readonly crl: string;
+}
+
 export interface ServerConfig {
   /** Name under which clients know this server; it stands in its certificate. */
   readonly name: string;
   readonly listen: readonly ListenAddress[];
-  readonly tls: { readonly cert: string; readonly key: string; readonly clientCa: string; readonly crl: string };
+  readonly tls: { readonly cert: string; readonly key: string };
+  /** Who issues the certificates of people, and what was revoked; absent: no certificate lets anybody in. */
+  readonly clients: ClientTrust | undefined;
   /** Kerberos; absent: not accepted. */
   readonly krb5: Krb5Config | undefined;
   readonly policy: string;
@@ -82,8 +89,9 @@ export const serverConfigSchema = {
     tls: {
       type: 'object',
       additionalProperties: false,
-      required: ['cert', 'key', 'clientCa', 'crl'],
+      required: ['cert', 'key'],
       properties: { cert: path, key: path, clientCa: path, crl: path },
+      dependentRequired: { clientCa: ['crl'], crl: ['clientCa'] },
     },
     krb5: {
       type: 'object',
@@ -154,7 +162,8 @@ const gibibyte = 2 ** 30;
  * @throws WardError `config-invalid` with the position.
  */
 export async function loadServerConfig(file: string): Promise<ServerConfig> {
-  const raw = await readJsonc<Partial<Omit<ServerConfig, 'tls' | 'krb5' | 'store' | 'connections'>> & Pick<ServerConfig, 'tls'> & {
+  const raw = await readJsonc<Partial<Omit<ServerConfig, 'tls' | 'clients' | 'krb5' | 'store' | 'connections'>> & {
+    tls: ServerConfig['tls'] & Partial<ClientTrust>;
     krb5?: Pick<Krb5Config, 'keytab'> & Partial<Krb5Config>;
     store?: Partial<ServerConfig['store']>;
     connections?: Partial<ServerConfig['connections']>;
@@ -166,7 +175,8 @@ export async function loadServerConfig(file: string): Promise<ServerConfig> {
   return {
     name,
     listen: (raw.listen ?? [{ host: '::', port: 7632 }]).map(({ host, port }) => ({ host, port: port ?? 7632 })),
-    tls: { cert: at(raw.tls.cert), key: at(raw.tls.key), clientCa: at(raw.tls.clientCa), crl: at(raw.tls.crl) },
+    tls: { cert: at(raw.tls.cert), key: at(raw.tls.key) },
+    clients: raw.tls.clientCa === undefined ? undefined : { clientCa: at(raw.tls.clientCa), crl: at(raw.tls.crl) },
     krb5: raw.krb5 === undefined ? undefined : {
       keytab: at(raw.krb5.keytab),
       service: raw.krb5.service ?? `wardcc/${name}`,

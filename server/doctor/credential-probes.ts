@@ -7,7 +7,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { checkServer } from '../../certs/inspect.ts';
 import { readRevocations } from '../../certs/revocations.ts';
-import type { ServerConfig } from '../config.ts';
+import type { ClientTrust, ServerConfig } from '../config.ts';
 import { caution, fail, pass, type Finding } from './finding.ts';
 
 const day = 86_400_000;
@@ -34,22 +34,22 @@ export const probeServerCertificate = ({ name, tls }: ServerConfig): Finding => 
   return until - Date.now() < soonDays * day ? caution(probe, says, renew) : pass(probe, says);
 };
 
-export const probeRevocationList = ({ tls }: ServerConfig): Finding => {
+export const probeRevocationList = (clients: ClientTrust): Finding => {
   const probe = 'revocation list';
   const renew = 'wardctl certs crl, then install the list; do that on a schedule.';
-  const { nextUpdate } = readRevocations(readFileSync(tls.crl, 'utf8'), certificatesIn(tls.clientCa));
-  if (nextUpdate <= Date.now()) return fail(probe, `${tls.crl} went out of date on ${new Date(nextUpdate).toISOString()}: every certificate is refused.`, renew);
+  const { nextUpdate } = readRevocations(readFileSync(clients.crl, 'utf8'), certificatesIn(clients.clientCa));
+  if (nextUpdate <= Date.now()) return fail(probe, `${clients.crl} went out of date on ${new Date(nextUpdate).toISOString()}: every certificate is refused.`, renew);
   const says = `signed by the clients' authority, good for ${days(nextUpdate)}`;
   return nextUpdate - Date.now() < 2 * day ? caution(probe, says, renew) : pass(probe, says);
 };
 
-export const probeAuthorities = ({ tls }: ServerConfig): Finding => {
+export const probeAuthorities = ({ clientCa }: ClientTrust): Finding => {
   const probe = 'clients\' authority';
-  const authorities = certificatesIn(tls.clientCa);
-  if (authorities.length === 0) return fail(probe, `${tls.clientCa} holds no certificate.`, 'Name the CA that issues the users\' certificates under tls.clientCa.');
+  const authorities = certificatesIn(clientCa);
+  if (authorities.length === 0) return fail(probe, `${clientCa} holds no certificate.`, 'Name the CA that issues the users\' certificates under tls.clientCa.');
   const wrong = authorities.find(({ ca }) => !ca);
-  if (wrong !== undefined) return fail(probe, `${wrong.subject} in ${tls.clientCa} is no CA.`, 'Keep only CA certificates in this file.');
+  if (wrong !== undefined) return fail(probe, `${wrong.subject} in ${clientCa} is no CA.`, 'Keep only CA certificates in this file.');
   const until = Math.min(...authorities.map(({ validTo }) => Date.parse(validTo)));
-  if (until < Date.now()) return fail(probe, `A CA in ${tls.clientCa} has expired.`, 'Make a new CA and issue new certificates.');
+  if (until < Date.now()) return fail(probe, `A CA in ${clientCa} has expired.`, 'Make a new CA and issue new certificates.');
   return until - Date.now() < 90 * day ? caution(probe, `valid for ${days(until)}`, 'Make a new CA in time.') : pass(probe, `${authorities.length} trusted, valid for ${days(until)}`);
 };

@@ -15,7 +15,10 @@ import { toWardError } from '../../protocol/errors.ts';
 import { loadServerConfig, type ServerConfig } from '../config.ts';
 import { createSlotGroup, detectCgroups, prepareHierarchy, removeGroup, type SlotGroup, type SlotOwner } from '../sandbox/cgroup.ts';
 import type { Profile } from '../sandbox/limits.ts';
+import { accountOf } from '../supervisor/account.ts';
+import { findAccounts } from '../supervisor/accounts.ts';
 import { probeAuthorities, probeRevocationList, probeServerCertificate } from './credential-probes.ts';
+import { probeKeytab } from './keytab-probe.ts';
 import { probeDirectory, probeSecret, probeSettings } from './files.ts';
 import { attempt, caution, fail, formatFinding, formatSummary, pass, type Finding } from './finding.ts';
 import { probeCgroups, probeClock, probePlatform, probeSeccompSupport, probeUserNamespaces } from './machine-probes.ts';
@@ -57,7 +60,8 @@ async function* examine(file: string | undefined): AsyncGenerator<Finding> {
     yield finding;
     if (config === undefined) return;
   }
-  const owner = slotOwner(config);
+  const { owner, finding } = await findOwner(config);
+  if (finding !== undefined) yield finding;
   const wanted: Profile = config?.isolation ?? 'strict';
   yield probeUserNamespaces(owner);
   yield probeSeccompSupport();
@@ -67,12 +71,20 @@ async function* examine(file: string | undefined): AsyncGenerator<Finding> {
   if (config !== undefined) yield* examineServer(config);
 }
 
-/** As root the slots belong to the user that the configuration names, or for this examination to nobody. */
-const slotOwner = (config: ServerConfig | undefined): SlotOwner | undefined => {
-  if (process.getuid!() !== 0) return undefined;
-  const name = config?.users?.slots[0] ?? 'nobody';
-  const [uid, gid] = ['-u', '-g'].map((flag) => Number(spawnSync('id', [flag, name], { encoding: 'utf8' }).stdout));
-  return { uid: uid || 65_534, gid: gid || 65_534 };
+/** Whom the slots belong to: as root the account that the configuration names, or for this examination nobody. */
+const findOwner = async (config: ServerConfig | undefined): Promise<{ owner?: SlotOwner | undefined; finding?: Finding }> => {
+  const isRoot = process.getuid!() === 0;
+  if (!isRoot && config === undefined) return {};
+  if (isRoot && config?.users === undefined) {
+    const says = 'This is root, and no accounts are named for the parts of a server: nobody stands in for its user.';
+    return { owner: await accountOf('nobody'), finding: caution('accounts', says, 'Run this as the user that the server runs as, or name accounts under "users".') };
+  }
+  try {
+    const accounts = await findAccounts(config!);
+    return { owner: accounts.slot(0), finding: pass('accounts', isRoot ? 'front, keeper and each slot have one of their own' : 'all parts of the server run as this user') };
+  } catch (thrown) {
+    return { owner: isRoot ? await accountOf('nobody') : undefined, finding: fail('accounts', toWardError(thrown).message, 'Correct "users" in server.jsonc.') };
+  }
 };
 
 /** The sandbox is tried with whatever profile this machine can give; whether that is enough has been said. */
@@ -115,8 +127,12 @@ export async function* examineServer(config: ServerConfig): AsyncGenerator<Findi
   const renew = 'Check the paths under "tls".';
   yield await attempt('TLS key', renew, () => probeSecret('TLS key', config.tls.key));
   yield await attempt('TLS certificate', renew, () => probeServerCertificate(config));
-  yield await attempt('clients\' authority', renew, () => probeAuthorities(config));
-  yield await attempt('revocation list', 'wardctl certs crl, then install the list.', () => probeRevocationList(config));
+  const { clients, krb5 } = config;
+  if (clients !== undefined) {
+    yield await attempt('clients\' authority', renew, () => probeAuthorities(clients));
+    yield await attempt('revocation list', 'wardctl certs crl, then install the list.', () => probeRevocationList(clients));
+  }
+  if (krb5 !== undefined) yield await attempt('keytab', 'Check the paths under "krb5".', () => probeKeytab(krb5));
   for (const [name, directory] of Object.entries({ state: config.state, run: config.run, log: config.log })) {
     yield await attempt(`disk: ${name}`, `The server's user must be able to write in ${directory}.`, () => probeDirectory(`disk: ${name}`, directory));
   }

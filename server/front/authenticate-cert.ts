@@ -13,7 +13,7 @@ import { readGuardedSync } from '../../policy/guarded-read.ts';
 import { formatPrincipal, principalOf } from '../../policy/principal.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { ServerAuthenticator } from '../../protocol/handshake.ts';
-import type { ServerConfig } from '../config.ts';
+import type { ClientTrust } from '../config.ts';
 import type { PolicyHolder } from './policy-holder.ts';
 import type { Identity } from './session.ts';
 
@@ -28,13 +28,13 @@ interface Loaded {
 
 /** The CAs that may issue client certificates, and their revocation lists for sessions that are already open. */
 export class ClientAuthorities {
-  readonly #tls: ServerConfig['tls'];
+  readonly #trust: ClientTrust;
   #loaded: Loaded;
 
   /** @throws WardError when CA or list cannot be used: a server without revocation does not start. */
-  constructor(tls: ServerConfig['tls']) {
-    this.#tls = tls;
-    this.#loaded = loadAuthorities(tls);
+  constructor(trust: ClientTrust) {
+    this.#trust = trust;
+    this.#loaded = loadAuthorities(trust);
   }
 
   /** CA and lists as OpenSSL takes them: exactly those that live sessions are judged by. */
@@ -53,17 +53,17 @@ export class ClientAuthorities {
 
   /** Reads both again. Throws and keeps the old ones when the new ones are broken, or a list is older than the one in force. */
   reload(): void {
-    const next = loadAuthorities(this.#tls);
+    const next = loadAuthorities(this.#trust);
     if (next.revocations.isOlderThan(this.revocations)) {
-      throw new WardError('config-invalid', `${this.#tls.crl}: this revocation list is older than the one in force`, { at: this.#tls.crl });
+      throw new WardError('config-invalid', `${this.#trust.crl}: this revocation list is older than the one in force`, { at: this.#trust.crl });
     }
     this.#loaded = next;
   }
 }
 
-const loadAuthorities = (tls: ServerConfig['tls']): Loaded => {
-  const ca = readGuardedSync(tls.clientCa, { maxBytes });
-  const crl = readGuardedSync(tls.crl, { maxBytes });
+const loadAuthorities = (trust: ClientTrust): Loaded => {
+  const ca = readGuardedSync(trust.clientCa, { maxBytes });
+  const crl = readGuardedSync(trust.crl, { maxBytes });
   try {
     const certificates = (ca.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [])
       .map((text) => new X509Certificate(text));
@@ -72,7 +72,7 @@ const loadAuthorities = (tls: ServerConfig['tls']): Loaded => {
     return { ca, crl, certificates, revocations };
   } catch (cause) {
     const why = cause instanceof WardError ? cause.message : `they cannot be used (${(cause as Error).message})`;
-    throw new WardError('config-invalid', `${tls.clientCa} and ${tls.crl}: ${why}`, { at: tls.crl, cause });
+    throw new WardError('config-invalid', `${trust.clientCa} and ${trust.crl}: ${why}`, { at: trust.crl, cause });
   }
 };
 

@@ -48,15 +48,15 @@ const readIdentity = ({ cert: certFile, key: keyFile }: ServerConfig['tls']): Se
 };
 
 export class Listener {
-  readonly #config: ServerConfig;
+  readonly #config: Pick<ServerConfig, 'listen' | 'tls' | 'connections'>;
   readonly #events: ListenerEvents;
-  readonly #authorities: ClientAuthorities;
+  readonly #authorities: ClientAuthorities | undefined;
   readonly #limits: ConnectionLimits;
   #identity: ServerIdentity;
   readonly #servers: Server[] = [];
 
   /** @throws WardError when this server's certificate and key cannot be used */
-  constructor(config: ServerConfig, authorities: ClientAuthorities, events: ListenerEvents) {
+  constructor(config: Pick<ServerConfig, 'listen' | 'tls' | 'connections'>, authorities: ClientAuthorities | undefined, events: ListenerEvents) {
     this.#config = config;
     this.#authorities = authorities;
     this.#identity = readIdentity(config.tls);
@@ -91,7 +91,7 @@ export class Listener {
   }
 
   #context(): SecureContextOptions {
-    return { ...this.#identity, ...this.#authorities.context, minVersion: 'TLSv1.3', secureOptions: constants.SSL_OP_NO_TICKET };
+    return { ...this.#identity, ...this.#authorities?.context, minVersion: 'TLSv1.3', secureOptions: constants.SSL_OP_NO_TICKET };
   }
 
   close(): void {

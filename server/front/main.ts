@@ -64,7 +64,7 @@ async function main(): Promise<void> {
   const sessions = new Sessions();
   const pool = new ExecutorPool(config.slots, store, spool);
   const policy = await PolicyHolder.load(config.policy, new Revisions(config.state, say));
-  const authorities = new ClientAuthorities(config.tls);
+  const authorities = config.clients === undefined ? undefined : new ClientAuthorities(config.clients);
   const serviceKeys = openServiceKeys(config);
   const policyName = (): { serial: number; digest: string } => ({ serial: policy.current.serial, digest: policy.current.digest });
   const families = new Map(staged.map(({ digest, family }) => [digest, family]));
@@ -126,7 +126,7 @@ async function main(): Promise<void> {
     policy: () => log.note({ event: 'policy.loaded', policy: policyName() }),
     committers: () => log.note({ event: 'committers.changed', committers: policy.current.committers.revision }),
     tls: () => {
-      const problems = problemsOf(() => authorities.reload(), () => listener.reloadIdentity());
+      const problems = problemsOf(() => authorities?.reload(), () => listener.reloadIdentity());
       listener.renew();
       if (problems.length === 0) log.note({ event: 'tls.changed' });
       return problems;

@@ -26,7 +26,8 @@ export interface Opening {
   readonly ssh?: SshLogin;
   readonly address: string;
   readonly policy: PolicyHolder;
-  readonly authorities: ClientAuthorities;
+  /** Absent: no certificates of people are accepted. */
+  readonly authorities: ClientAuthorities | undefined;
   /** Absent: this server has no keytab. */
   readonly serviceKeys: ServiceKeys | undefined;
   readonly log: KeeperLog;
@@ -36,7 +37,7 @@ export interface Opening {
 /** @throws WardError what the client was told. */
 export async function openSession({ socket, tls, ssh, address, policy, authorities, serviceKeys, log, welcome }: Opening): Promise<Session> {
   const permitted = new Map<Mechanism, ServerAuthenticator>();
-  if (tls !== undefined && policy.permits('cert')) permitted.set('cert', certAuthenticator(tls, policy, authorities));
+  if (tls !== undefined && authorities !== undefined && policy.permits('cert')) permitted.set('cert', certAuthenticator(tls, policy, authorities));
   if (tls !== undefined && serviceKeys !== undefined && policy.permits('krb5')) permitted.set('krb5', krb5Authenticator(serviceKeys));
   if (ssh !== undefined && policy.permits('ssh')) permitted.set('ssh', sshAuthenticator(ssh));
   const exporter = tls === undefined ? () => undefined : tlsExporter(tls);

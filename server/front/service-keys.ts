@@ -49,11 +49,16 @@ const principalIn = (file: string, service: string): string => {
   throw invalid(file, `The keytab ${file} has no keys of ${service}; it has those of ${has}.`);
 };
 
+interface Keys {
+  readonly principal: string;
+  readonly acceptor: GssAcceptor;
+  readonly refused: number;
+}
+
 export class ServiceKeys {
   readonly #config: Krb5Config;
   readonly #replayCache: string;
-  #principal: string;
-  #acceptor: GssAcceptor;
+  #current: Keys;
 
   /**
    * @param replayCache file that remembers tokens
@@ -62,31 +67,36 @@ export class ServiceKeys {
   constructor(config: Krb5Config, replayCache: string) {
     this.#config = config;
     this.#replayCache = `file2:${replayCache}`;
-    ({ principal: this.#principal, acceptor: this.#acceptor } = this.#read());
+    this.#current = this.#read();
   }
 
   /** Whose keys these are: `wardcc/build1.corp.example@CORP.EXAMPLE`. */
   get principal(): string {
-    return this.#principal;
+    return this.#current.principal;
+  }
+
+  /** Keys of the service that are no AES keys and are not used. */
+  get refused(): number {
+    return this.#current.refused;
   }
 
   /** Reads the keytab again. @throws WardError `config-invalid` when it is broken: the keys that were good stay in force */
   reload(): void {
-    ({ principal: this.#principal, acceptor: this.#acceptor } = this.#read());
+    this.#current = this.#read();
   }
 
   /** Looks at a token, on a worker thread. Attacker-controlled. @throws GssError */
   accept(token: Buffer): Promise<GssAccepted> {
-    return native().gssAccept(this.#acceptor, token);
+    return native().gssAccept(this.#current.acceptor, token);
   }
 
-  #read(): { principal: string; acceptor: GssAcceptor } {
+  #read(): Keys {
     const { keytab, service } = this.#config;
     checkFile(keytab);
     const principal = principalIn(keytab, service);
-    const { handle, usable } = reading(keytab, () => native().gssAcceptor(keytab, principal, this.#replayCache));
+    const { handle, usable, refused } = reading(keytab, () => native().gssAcceptor(keytab, principal, this.#replayCache));
     if (usable === 0) throw invalid(keytab, `The keytab ${keytab} has no AES key of ${principal}, and no other kind is accepted.`);
-    return { principal, acceptor: handle };
+    return { principal, acceptor: handle, refused };
   }
 }
 

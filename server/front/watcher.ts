@@ -64,7 +64,7 @@ export class Watcher {
     this.#policy = policy;
     this.#events = events;
     this.#policyFile = new FileWatch(() => [policy.file]);
-    this.#tlsFiles = new FileWatch(() => Object.values(this.#config.tls));
+    this.#tlsFiles = new FileWatch(() => [...Object.values(this.#config.tls), ...Object.values(this.#config.clients ?? {})]);
     this.#keytabFile = new FileWatch(() => (config.krb5 === undefined ? [] : [config.krb5.keytab]));
   }
 
