@@ -9,6 +9,7 @@ import { buildIdentityTable, type IdentityWriting } from './identity.ts';
 import type { Finding, JsoncDocument, JsonPath } from './jsonc.ts';
 import { closest, printPath } from './schema-sentence.ts';
 import type { WrittenChoices, WrittenPolicy, WrittenRule } from './schema.ts';
+import { compileSsh } from './ssh.ts';
 import {
   defaultLimits,
   defaultQuota,
@@ -50,6 +51,7 @@ export const compilePolicy = (document: JsoncDocument<WrittenPolicy>): { policy:
     }
   };
   uniqueIds(written.anchors ?? [], 'anchors');
+  uniqueIds(written.ssh?.authorities ?? [], 'ssh', 'authorities');
   uniqueIds(written.identities, 'identities');
   uniqueIds(written.committers.sources, 'committers', 'sources');
   uniqueIds(written.rules, 'rules');
@@ -174,6 +176,7 @@ export const compilePolicy = (document: JsoncDocument<WrittenPolicy>): { policy:
       serial: written.serial,
       mechanisms: written.mechanisms,
       anchors,
+      ssh: compileSsh(written.ssh, (path) => document.positionOf(path), (path, message) => complain('WP001', path, message)),
       identities: compileIdentities(document, complain),
       groups,
       rules,

@@ -7,6 +7,7 @@
  * @module
  */
 import { sourceSchema, type WrittenSource } from './committers/kinds.ts';
+import { sshSchema, type WrittenSsh } from './ssh.ts';
 import type { CacheScope, Mechanism } from './types.ts';
 
 const id = {
@@ -80,6 +81,7 @@ export const policySchema = {
         properties: { id, ca: fingerprint, uri: nameList, email: nameList, upn: nameList },
       },
     },
+    ssh: sshSchema(id),
     identities: {
       type: 'array',
       maxItems: 10_000,
@@ -222,6 +224,7 @@ export interface WrittenPolicy {
   readonly serial: number;
   readonly mechanisms: readonly Mechanism[];
   readonly anchors?: readonly WrittenAnchor[];
+  readonly ssh?: WrittenSsh;
   readonly identities: readonly WrittenIdentity[];
   readonly committers: { readonly combine?: 'any' | 'all'; readonly sources: readonly WrittenSource[] };
   readonly groups?: Readonly<Record<string, readonly string[]>>;

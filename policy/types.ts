@@ -7,6 +7,7 @@ import type { ErrorCode } from '../protocol/errors.ts';
 import type { Committers } from './committers/source.ts';
 import type { IdentityTable } from './identity.ts';
 import type { Finding } from './jsonc.ts';
+import type { SshTrust } from './ssh.ts';
 
 export type Mechanism = 'krb5' | 'cert' | 'ssh';
 export const mechanisms: readonly Mechanism[] = Object.freeze(['krb5', 'cert', 'ssh']);
@@ -98,6 +99,7 @@ export interface Policy {
   readonly digest: string;
   readonly mechanisms: readonly Mechanism[];
   readonly anchors: readonly Anchor[];
+  readonly ssh: SshTrust;
   readonly identities: IdentityTable;
   readonly committers: Committers;
   readonly groups: ReadonlyMap<string, readonly Who[]>;

@@ -22,6 +22,13 @@ export interface Krb5Config {
   readonly config: string | undefined;
 }
 
+export interface SshConfig {
+  /** The account under which sshd starts the bridges. */
+  readonly user: string;
+  /** Revoked keys and certificates: what `ssh-keygen -k` makes, or public keys as text. */
+  readonly krl: string | undefined;
+}
+
 export interface ClientTrust {
   readonly clientCa: string;
   readonly crl: string;
@@ -58,8 +65,8 @@ export interface ServerConfig {
   readonly store: { readonly maxBytes: number };
   readonly slotBytes: number;
   readonly connections: { readonly total: number; readonly perAddress: number };
-  /** SSH connections: the account under which sshd starts the bridges. Absent: none are taken. */
-  readonly ssh: { readonly user: string } | undefined;
+  /** SSH connections; absent: none are taken. */
+  readonly ssh: SshConfig | undefined;
   /** Accounts of the children when the supervisor starts as root. */
   readonly users: { readonly front: string; readonly keeper: string; readonly slots: readonly string[] } | undefined;
 }
@@ -135,7 +142,7 @@ export const serverConfigSchema = {
       type: 'object',
       additionalProperties: false,
       required: ['user'],
-      properties: { user: account },
+      properties: { user: account, krl: path },
     },
     users: {
       type: 'object',
@@ -196,7 +203,7 @@ export async function loadServerConfig(file: string): Promise<ServerConfig> {
     store: { maxBytes: raw.store?.maxBytes ?? 8 * gibibyte },
     slotBytes: raw.slotBytes ?? gibibyte,
     connections: { total: raw.connections?.total ?? 1024, perAddress: raw.connections?.perAddress ?? 128 },
-    ssh: raw.ssh,
+    ssh: raw.ssh === undefined ? undefined : { user: raw.ssh.user, krl: raw.ssh.krl === undefined ? undefined : at(raw.ssh.krl) },
     users: raw.users,
   };
 }

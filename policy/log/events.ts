@@ -37,6 +37,7 @@ const table = {
   'tls.changed': entry('WL024', 'front', 'Changed certificates, keys or revocation lists came into force.'),
   'tls.refused': entry('WL025', 'front', 'A changed certificate, key or revocation list was refused; the last good one stays in force.', ['message']),
   'keytab.refused': entry('WL026', 'front', 'A changed keytab was refused; the keys that were good stay in force.', ['message']),
+  'krl.refused': entry('WL027', 'front', 'A changed list of revoked SSH keys was refused; the last good one stays in force.', ['message']),
   'session.allowed': entry('WL100', 'front', 'Somebody was let in.', [...who, 'committer', ...why]),
   'session.denied': entry('WL101', 'front', 'Somebody with a proven name was refused.', [...who, 'verdict', 'reason']),
   'session.ended': entry('WL102', 'front', 'A session ended.', ['principal']),

@@ -1,53 +1,145 @@
 /**
  * The `ssh` mechanism on the server: who is behind an SSH login, from what sshd verified.
  *
- *   publickey with a plain key   the fingerprint, `ssh:SHA256:…`; a comment beside a key names nobody
- *   gssapi-with-mic              the Kerberos name, `ssh:alice@CORP.EXAMPLE`
+ *   a plain key       its fingerprint, `ssh:SHA256:…`; a comment beside a key names nobody
+ *   a certificate     key id or principal, `ssh:alice`, if the policy lists the authority and lets it assert that name
+ *   gssapi-with-mic   the Kerberos name, `ssh:alice@CORP.EXAMPLE`
  *
- * What always holds: the account of the login says nothing, since everybody shares one; exactly one method names the person.
+ * What always holds: the account of the login says nothing, since everybody shares one; exactly one method names the person; our own
+ * checks come after sshd's and can only refuse more.
  *
  * @module
  */
-import { createHash } from 'node:crypto';
+import { forever, parseSshKey, sshFingerprint, type SshCertificate, type SshKey } from '../../certs/openssh/key.ts';
+import type { RevokedKeys } from '../../certs/openssh/revoked-keys.ts';
+import { isSignedByAuthority } from '../../certs/openssh/signature.ts';
 import { formatPrincipal, principalOf } from '../../policy/principal.ts';
-import { WardError } from '../../protocol/errors.ts';
+import { mayAssert, type SshMethod, type SshTrust } from '../../policy/ssh.ts';
+import { cleanText } from '../../protocol/alert.ts';
+import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { ServerAuthenticator } from '../../protocol/handshake.ts';
 import type { SshLogin, VerifiedMethod } from '../ssh-bridge/preface.ts';
 import type { Identity } from './session.ts';
 
-/** How long a session may last on a credential that has no end of its own. */
-const endlessMs = 8 * 3600 * 1000;
+/** How long a session may last on a credential that has no end of its own, or none that sshd tells. */
+export const endlessMs = 8 * 3600 * 1000;
+
+/** What the server knows beside the login; each is asked again whenever something changed. */
+export interface SshFacts {
+  /** Name of the account that everybody logs in to. */
+  readonly account: string;
+  trust(): SshTrust;
+  revoked(): RevokedKeys | undefined;
+}
+
+interface Verified {
+  readonly method: SshMethod;
+  readonly value: string;
+  readonly key?: SshKey;
+}
 
 const refuse = (sentence: string): WardError => new WardError('ssh-refused', sentence);
 
-/** One name of a Kerberos realm, without escapes: `alice@CORP.EXAMPLE`, `alice/admin@CORP.EXAMPLE`. */
+/** One plain name of a Kerberos realm, without escapes: `alice@CORP.EXAMPLE`, `alice/admin@CORP.EXAMPLE`. */
 const kerberosName = /^[A-Za-z0-9._$-]+(?:\/[A-Za-z0-9._$-]+)*@[A-Za-z0-9._-]+$/;
 
-const ofKey = (value: string): Omit<Identity, 'stillValid'> => {
-  const [type = '', blob = ''] = value.split(' ');
-  const bytes = Buffer.from(blob, 'base64');
-  if (bytes.length === 0 || bytes.toString('base64') !== blob) throw refuse('What sshd verified is no public key.');
-  if (type.includes('-cert-')) throw refuse('The policy lists no SSH certificate authority.');
-  const fingerprint = `SHA256:${createHash('sha256').update(bytes).digest('base64').replace(/=+$/, '')}`;
-  return { principal: formatPrincipal(principalOf('ssh', fingerprint)), mechanism: 'ssh', expires: Date.now() + endlessMs, fingerprint };
+/** A method that can name a person; undefined for one that cannot, such as a password of the shared account. */
+const understand = ({ method, value }: VerifiedMethod): Verified | undefined => {
+  if (method === 'gssapi-with-mic') return { method, value };
+  if (method !== 'publickey') return undefined;
+  const key = parseSshKey(value);
+  return { method: key.certificate === undefined ? 'publickey' : 'certificate', value, key };
 };
 
-const ofKerberos = (value: string): Omit<Identity, 'stillValid'> => {
-  if (!kerberosName.test(value)) throw refuse('The Kerberos name that sshd verified is not a plain name of a realm.');
-  return { principal: formatPrincipal(principalOf('ssh', value)), mechanism: 'ssh', expires: Date.now() + endlessMs, fingerprint: 'gssapi-with-mic' };
+/** The one method that names the person. */
+const choose = (methods: readonly VerifiedMethod[], { methods: permitted }: SshTrust): Verified => {
+  const named = methods.map(understand).filter((verified) => verified !== undefined);
+  if (permitted === undefined) {
+    if (methods.length > 1) throw refuse('The login completed several methods, and the policy ("methods" under "ssh") does not say which one names the person.');
+    if (named[0] === undefined) throw refuse(`sshd let this login in by ${methods[0]?.method ?? 'nothing'}, which names nobody.`);
+    return named[0];
+  }
+  for (const method of permitted) {
+    const found = named.filter((verified) => verified.method === method);
+    if (found.length > 1) throw new WardError('name-ambiguous', `The login completed the method ${method} more than once.`);
+    if (found[0] !== undefined) return found[0];
+  }
+  throw refuse(`The login completed ${methods.map(({ method }) => method).join(' and ')}; the policy lets ${permitted.join(', ')} name a person.`);
 };
 
-const identify = ({ method, value }: VerifiedMethod): Omit<Identity, 'stillValid'> => {
-  if (method === 'publickey') return ofKey(value);
-  if (method === 'gssapi-with-mic') return ofKerberos(value);
-  throw refuse(`sshd let this login in by ${method}, which names nobody.`);
+const nameIn = ({ keyId, principals }: SshCertificate, field: 'key-id' | 'principal', account: string): string => {
+  if (field === 'key-id') return keyId;
+  const people = principals.filter((principal) => principal !== account);
+  if (people.length !== 1) throw new WardError('name-ambiguous', `The SSH certificate has ${people.length === 0 ? 'no principal but the account' : 'several principals'}, so it does not say who this is.`);
+  return people[0]!;
+};
+
+/** The name that a certificate asserts, if all is as it must be at this moment. */
+const assertedName = (key: SshKey & { certificate: SshCertificate }, facts: SshFacts): string => {
+  const { certificate } = key;
+  const ca = sshFingerprint(certificate.authority);
+  const authority = facts.trust().authorities.find((one) => one.ca === ca);
+  if (authority === undefined) throw new WardError('certificate-invalid', `The policy does not list the authority ${ca} that signed this SSH certificate.`);
+  if (certificate.type !== 'user') throw new WardError('certificate-invalid', 'The SSH certificate is for a host.');
+  const now = BigInt(Math.floor(Date.now() / 1000));
+  if (now < certificate.validAfter || now >= certificate.validBefore) throw new WardError('certificate-expired', 'The SSH certificate is outside its validity.');
+  const name = nameIn(certificate, authority.name, facts.account);
+  if (mayAssert(authority, name)) return name;
+  throw new WardError('name-not-allowed', `The authority "${authority.id}" may not assert the name ${JSON.stringify(cleanText(name, 100))}.`, { at: authority.position });
+};
+
+const checkRevoked = (key: SshKey, { revoked }: SshFacts): void => {
+  if (revoked()?.has(key) !== true) return;
+  throw new WardError('certificate-revoked', `The SSH ${key.certificate === undefined ? 'key' : 'certificate'} was revoked.`);
+};
+
+const endOf = ({ validBefore }: SshCertificate): number => {
+  const end = validBefore === forever ? Number.MAX_SAFE_INTEGER : Number(validBefore) * 1000;
+  // An end beyond all dates is none.
+  return end > Date.now() + 100 * 365 * 86_400_000 ? Date.now() + endlessMs : end;
+};
+
+/** What `check` throws, as the reason why a session must end. */
+const reasonOf = (check: () => void): WardError | undefined => {
+  try {
+    check();
+    return undefined;
+  } catch (thrown) {
+    return toWardError(thrown);
+  }
+};
+
+const identityOf = (name: string, rest: Pick<Identity, 'expires' | 'fingerprint' | 'stillValid'>): Identity => ({
+  principal: formatPrincipal(principalOf('ssh', name)), mechanism: 'ssh', ...rest,
+});
+
+const identify = ({ method, value, key }: Verified, facts: SshFacts): Identity => {
+  if (key === undefined) {
+    if (!kerberosName.test(value)) throw refuse('The Kerberos name that sshd verified is not a plain name of a realm.');
+    return identityOf(value, { expires: Date.now() + endlessMs, fingerprint: method, stillValid: () => undefined });
+  }
+  checkRevoked(key, facts);
+  const fingerprint = sshFingerprint(key.blob);
+  const { certificate } = key;
+  if (certificate === undefined) {
+    return identityOf(fingerprint, { expires: Date.now() + endlessMs, fingerprint, stillValid: () => reasonOf(() => checkRevoked(key, facts)) });
+  }
+  const certified = { ...key, certificate };
+  const name = assertedName(certified, facts);
+  if (!isSignedByAuthority(certificate)) throw new WardError('certificate-invalid', 'The SSH certificate does not have the signature of its authority.');
+  return identityOf(name, {
+    expires: endOf(certificate),
+    fingerprint,
+    stillValid: () => reasonOf(() => {
+      checkRevoked(key, facts);
+      if (assertedName(certified, facts) !== name) throw new WardError('name-not-allowed', `The SSH certificate no longer stands for ${name}.`);
+    }),
+  });
 };
 
 /** Authenticates whom sshd let in. */
-export const sshAuthenticator = ({ methods }: SshLogin): ServerAuthenticator => ({
+export const sshAuthenticator = (login: SshLogin, facts: SshFacts): ServerAuthenticator => ({
   async accept(): Promise<Identity> {
-    const [only] = methods;
-    if (only === undefined || methods.length !== 1) throw refuse('sshd verified several methods, and the policy does not say which one names the person.');
-    return { ...identify(only), stillValid: () => undefined };
+    return identify(choose(login.methods, facts.trust()), facts);
   },
 });

@@ -25,6 +25,7 @@ import { Store } from '../store/store.ts';
 import { Uploads } from '../store/uploads.ts';
 import type { StageIndex } from '../toolchains/index-file.ts';
 import { ClientAuthorities } from './authenticate-cert.ts';
+import { sshAuthenticator } from './authenticate-ssh.ts';
 import { receiveBlob } from './blobs.ts';
 import { ExecutorPool } from './executor-pool.ts';
 import { KeeperLog } from './keeper-log.ts';
@@ -36,6 +37,7 @@ import { openServiceKeys } from './service-keys.ts';
 import { Revisions } from './revision-memory.ts';
 import { Sessions, type Judge } from './sessions.ts';
 import { SshListener } from './ssh-listener.ts';
+import { SshRevocations } from './ssh-revocations.ts';
 import { Watcher } from './watcher.ts';
 
 interface Configuration {
@@ -66,6 +68,7 @@ async function main(): Promise<void> {
   const policy = await PolicyHolder.load(config.policy, new Revisions(config.state, say));
   const authorities = config.clients === undefined ? undefined : new ClientAuthorities(config.clients);
   const serviceKeys = openServiceKeys(config);
+  const revokedKeys = config.ssh?.krl === undefined ? undefined : new SshRevocations(config.ssh.krl);
   const policyName = (): { serial: number; digest: string } => ({ serial: policy.current.serial, digest: policy.current.digest });
   const families = new Map(staged.map(({ digest, family }) => [digest, family]));
   const log = new KeeperLog(() => ({ server: config.name, policy: policy.current }), (toolchain) => families.get(toolchain) ?? 'gcc');
@@ -132,6 +135,7 @@ async function main(): Promise<void> {
       return problems;
     },
     keytab: () => serviceKeys?.reload(),
+    krl: () => revokedKeys?.reload(),
     trouble: (error, event) => {
       log.note({ event, message: cleanText(error.message) });
       say(error, 'The last good state stays in force.');
@@ -139,9 +143,10 @@ async function main(): Promise<void> {
   });
   watcher.start();
   const listen = await listener.listen();
-  if (bridgeUid !== undefined) {
+  if (bridgeUid !== undefined && config.ssh !== undefined) {
+    const facts = { account: config.ssh.user, trust: () => policy.current.ssh, revoked: () => revokedKeys?.current };
     const bridges = new SshListener({ path: sshSocket(config), bridgeUid, connections: config.connections }, {
-      connection: (socket, ssh) => void serve({ socket, tls: undefined, ssh, address: ssh.address }),
+      connection: (socket, login) => void serve({ socket, tls: undefined, ssh: sshAuthenticator(login, facts), address: login.address }),
       refused: (address, why) => log.refusedEarly(address, why),
     });
     await bridges.listen();

@@ -10,10 +10,8 @@ import type { OfferedToolchain, Isolation } from '../../protocol/messages.ts';
 import { serverHandshake, type Mechanism, type ServerAuthenticator } from '../../protocol/handshake.ts';
 import { tlsExporter, webSocketTransport } from '../../protocol/transport.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
-import type { SshLogin } from '../ssh-bridge/preface.ts';
 import { certAuthenticator, type ClientAuthorities } from './authenticate-cert.ts';
 import { krb5Authenticator } from './authenticate-krb5.ts';
-import { sshAuthenticator } from './authenticate-ssh.ts';
 import type { KeeperLog } from './keeper-log.ts';
 import type { PolicyHolder } from './policy-holder.ts';
 import type { ServiceKeys } from './service-keys.ts';
@@ -21,9 +19,9 @@ import { Session, type Identity } from './session.ts';
 
 export interface Opening {
   readonly socket: WebSocket;
-  /** What the connection came over: TLS, or sshd and what it verified. */
+  /** What the connection came over: TLS, or sshd, and then what makes something of what that verified. */
   readonly tls: TLSSocket | undefined;
-  readonly ssh?: SshLogin;
+  readonly ssh?: ServerAuthenticator;
   readonly address: string;
   readonly policy: PolicyHolder;
   /** Absent: no certificates of people are accepted. */
@@ -39,7 +37,7 @@ export async function openSession({ socket, tls, ssh, address, policy, authoriti
   const permitted = new Map<Mechanism, ServerAuthenticator>();
   if (tls !== undefined && authorities !== undefined && policy.permits('cert')) permitted.set('cert', certAuthenticator(tls, policy, authorities));
   if (tls !== undefined && serviceKeys !== undefined && policy.permits('krb5')) permitted.set('krb5', krb5Authenticator(serviceKeys));
-  if (ssh !== undefined && policy.permits('ssh')) permitted.set('ssh', sshAuthenticator(ssh));
+  if (ssh !== undefined && policy.permits('ssh')) permitted.set('ssh', ssh);
   const exporter = tls === undefined ? () => undefined : tlsExporter(tls);
   const accepted = await serverHandshake(webSocketTransport(socket), { authenticators: permitted, exporter });
   const identity = accepted.identity as Identity;

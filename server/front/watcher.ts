@@ -19,7 +19,7 @@ const judgeMs = 10_000;
 /** What could not be read is read again so often, changed or not. */
 const retryMs = 5_000;
 
-export type TroubleEvent = 'policy.refused' | 'committers.failed' | 'tls.refused' | 'keytab.refused';
+export type TroubleEvent = 'policy.refused' | 'committers.failed' | 'tls.refused' | 'keytab.refused' | 'krl.refused';
 
 export interface WatcherEvents {
   /** Something changed, or may have: every live session is to be judged again. */
@@ -28,6 +28,8 @@ export interface WatcherEvents {
   tls(): readonly WardError[];
   /** The keytab changed. @throws WardError when it is broken: the keys that were good stay in force */
   keytab(): void;
+  /** The list of revoked SSH keys changed. @throws WardError when it is broken: the last good one stays in force */
+  krl(): void;
   /** A new policy is in force. */
   policy(): void;
   /** A committer source has a new revision, or can be read again. */
@@ -42,6 +44,17 @@ interface SourceWatch {
   busy: boolean;
 }
 
+/** A file that is taken whole or not at all, and that nothing else depends on. */
+interface SingleFile {
+  readonly name: 'keytab' | 'krl';
+  readonly files: FileWatch;
+  readonly event: TroubleEvent;
+  /** When it is read again without having changed. */
+  retry: number;
+}
+
+const watchOne = (file: string | undefined): FileWatch => new FileWatch(() => (file === undefined ? [] : [file]));
+
 export class Watcher {
   readonly #config: ServerConfig;
   readonly #policy: PolicyHolder;
@@ -49,12 +62,11 @@ export class Watcher {
   readonly #sources = new WeakMap<CommitterSource, SourceWatch>();
   readonly #policyFile: FileWatch;
   readonly #tlsFiles: FileWatch;
-  readonly #keytabFile: FileWatch;
+  readonly #single: readonly SingleFile[];
   /** Troubles that were said already. */
   readonly #said = new Map<string, string>();
   #policyRetry = 0;
   #tlsRetry = Infinity;
-  #keytabRetry = Infinity;
   #judged = 0;
   #nextChange: number | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -65,7 +77,10 @@ export class Watcher {
     this.#events = events;
     this.#policyFile = new FileWatch(() => [policy.file]);
     this.#tlsFiles = new FileWatch(() => [...Object.values(this.#config.tls), ...Object.values(this.#config.clients ?? {})]);
-    this.#keytabFile = new FileWatch(() => (config.krb5 === undefined ? [] : [config.krb5.keytab]));
+    this.#single = [
+      { name: 'keytab', files: watchOne(config.krb5?.keytab), event: 'keytab.refused', retry: Infinity },
+      { name: 'krl', files: watchOne(config.ssh?.krl), event: 'krl.refused', retry: Infinity },
+    ];
   }
 
   start(): void {
@@ -77,7 +92,7 @@ export class Watcher {
     };
     this.#timer = setInterval(() => {
       alone('tls', () => this.#lookAtTls());
-      alone('keytab', () => this.#lookAtKeytab());
+      for (const file of this.#single) alone(file.name, () => this.#lookAtFile(file));
       alone('policy', () => this.#lookAtPolicy());
       for (const source of this.#policy.sources) void this.#lookAtSource(source);
       const now = Date.now();
@@ -104,17 +119,18 @@ export class Watcher {
     this.#judge();
   }
 
-  async #lookAtKeytab(): Promise<void> {
-    const changed = await this.#keytabFile.look();
-    if (!changed && Date.now() < this.#keytabRetry) return;
+  async #lookAtFile(file: SingleFile): Promise<void> {
+    const { name, event } = file;
+    const changed = await file.files.look();
+    if (!changed && Date.now() < file.retry) return;
     try {
-      this.#events.keytab();
-      this.#keytabRetry = Infinity;
-      this.#said.delete('keytab');
+      this.#events[name]();
+      file.retry = Infinity;
+      this.#said.delete(name);
     } catch (thrown) {
       const error = toWardError(thrown);
-      this.#keytabRetry = Date.now() + retryMs;
-      this.#tell('keytab', error.message, () => this.#events.trouble(error, 'keytab.refused'));
+      file.retry = Date.now() + retryMs;
+      this.#tell(name, error.message, () => this.#events.trouble(error, event));
     }
     this.#judge();
   }

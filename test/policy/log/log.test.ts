@@ -209,6 +209,7 @@ test('event codes are unique and stable', (t) => {
       'WL024 tls.changed',
       'WL025 tls.refused',
       'WL026 keytab.refused',
+      'WL027 krl.refused',
       'WL100 session.allowed',
       'WL101 session.denied',
       'WL102 session.ended',
