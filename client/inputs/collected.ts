@@ -24,8 +24,10 @@ export class CollectedInputs implements Inputs {
   }
 
   static from(entries: readonly TreeEntry[], bytes: number, how: 'compiler' | 'scanner'): CollectedInputs {
-    // A copy: the encoder reserves more than it needs.
-    const encoded = Buffer.from(encodeTree(entries));
+    // A copy of its own, because the encoder reserves more than it needs and the copy may be kept for long.
+    const tree = encodeTree(entries);
+    const encoded = Buffer.allocUnsafeSlow(tree.length);
+    tree.copy(encoded);
     return new CollectedInputs(encoded, createHash('sha256').update(encoded).digest('hex'), bytes, how);
   }
 

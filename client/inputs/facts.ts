@@ -46,7 +46,8 @@ const comments = /\/\/[^\n]*|\/\*[^]*?(?:\*\/|$)|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\
 const mostLines = 1000;
 const glance = 2000;
 
-const utf8 = (latin1: string): string => (/[\x80-\xff]/.test(latin1) ? Buffer.from(latin1, 'latin1').toString('utf8') : latin1);
+/** A text of its own: a part of a text would keep the whole one in memory. */
+const utf8 = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8');
 
 class Found {
   readonly lists: Record<'includes' | 'nexts' | 'asks', Map<string, Mention>> = { includes: new Map(), nexts: new Map(), asks: new Map() };
@@ -88,7 +89,7 @@ const findDirectives = (text: string, found: Found): void => {
       found.add(keyword === 'embed' ? 'asks' : keyword === 'include_next' ? 'nexts' : 'includes', quoted, angled);
     } else if (macro === undefined && strange === undefined) continue;
     else if (keyword === 'embed') found.obstacles.add('computed-embed');
-    else found.computed.add(macro ?? '?');
+    else found.computed.add(utf8(macro ?? '?'));
   }
 };
 

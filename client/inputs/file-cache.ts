@@ -7,7 +7,7 @@
  * @module
  */
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { ageOf, sameWords, wordsOf, type FileState } from './file-state.ts';
 import { StaysLocal } from './reasons.ts';
@@ -31,10 +31,32 @@ const clockResolutionMs = 20;
 /** What one remembered file costs, roughly, beside its path. */
 const costOfEntry = 800;
 const triesWhileChanging = 3;
+const largestRoom = 4 * 1024 * 1024;
 
 const costOf = (path: string, { facts }: KnownFile): number => {
   const mentions = [...(facts.includes ?? []), ...(facts.nexts ?? []), ...(facts.asks ?? [])];
   return costOfEntry + path.length + mentions.reduce((sum, { name }) => sum + 60 + name.length, 0);
+};
+
+const digestBytes = 32;
+let block = Buffer.alloc(0);
+
+/** The bytes of a digest, in a block that holds nothing but digests: they stay for long. */
+const keep = (hex: string): Buffer => {
+  if (block.length === 0) block = Buffer.allocUnsafeSlow(1024 * digestBytes);
+  const digest = block.subarray(0, digestBytes);
+  block = block.subarray(digestBytes);
+  digest.write(hex, 'hex');
+  return digest;
+};
+
+let room = Buffer.allocUnsafeSlow(256 * 1024);
+
+/** A buffer for the content of one file; the next file overwrites it. */
+const roomFor = (size: number): Buffer => {
+  if (size > largestRoom) return Buffer.allocUnsafeSlow(size);
+  if (size > room.length) room = Buffer.allocUnsafeSlow(Math.min(largestRoom, size * 2));
+  return room.subarray(0, size);
 };
 
 /** Reads a regular file whole, or throws if it is something else or changes meanwhile. */
@@ -44,7 +66,7 @@ const readWhole = (path: string): { content: Buffer; words: Int32Array } => {
     for (let tries = 0; tries < triesWhileChanging; tries++) {
       const before = fstatSync(fd, { bigint: true });
       if (!before.isFile()) throw new StaysLocal('odd-input', path);
-      const content = Buffer.allocUnsafe(Number(before.size));
+      const content = roomFor(Number(before.size));
       let at = 0;
       for (let count = 1; at < content.length && count > 0; at += count) count = readSync(fd, content, at, content.length - at, at);
       const words = wordsOf(fstatSync(fd, { bigint: true }));
@@ -57,7 +79,7 @@ const readWhole = (path: string): { content: Buffer; words: Int32Array } => {
 };
 
 export interface FileCacheOptions {
-  /** Rough bound of the memory used. Default 48 MiB. */
+  /** Rough bound of the memory used. Default 24 MiB. */
   readonly maxBytes?: number;
   /** Clock in ms, for tests. */
   readonly now?: () => number;
@@ -72,7 +94,7 @@ export class FileCache {
   reads = 0;
 
   constructor(options: FileCacheOptions = {}) {
-    this.#maxBytes = options.maxBytes ?? 48 * 1024 * 1024;
+    this.#maxBytes = options.maxBytes ?? 24 * 1024 * 1024;
     this.#now = options.now ?? Date.now;
   }
 
@@ -100,9 +122,10 @@ export class FileCache {
       throw new StaysLocal('odd-input', path);
     }
     this.reads += 1;
-    const digest = createHash('sha256').update(read.content).digest();
+    const hex = hash('sha256', read.content);
     const settled = ageOf(read.words, this.#now()) > clockResolutionMs;
-    const file = { digest, hex: digest.toString('hex'), size: read.content.length, facts: factsOf(read.content), settled, words: read.words };
+    const digest = keep(hex);
+    const file = { digest, hex, size: read.content.length, facts: factsOf(read.content), settled, words: read.words };
     if (settled) this.#remember(path, file);
     return file;
   }

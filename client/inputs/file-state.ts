@@ -5,6 +5,7 @@
  * @module
  */
 
+import { hash } from 'node:crypto';
 import { lstatSync, statSync, type BigIntStats } from 'node:fs';
 import { createRequire } from 'node:module';
 import { StaysLocal } from './reasons.ts';
@@ -32,7 +33,8 @@ export interface FileState {
 const absences = new Set([2, 20, 40, 36]);
 
 export const wordsOf = (stat: BigIntStats): Int32Array =>
-  new Int32Array(new BigInt64Array([stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs, stat.mode]).buffer);
+  // The copy is small enough for V8 to keep it inside its heap.
+  new Int32Array(new BigInt64Array([stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs, stat.mode]).buffer).slice();
 
 const oneByOne: StatList = (paths, follow) => {
   const result = new Int32Array(paths.length * stateWords);
@@ -96,6 +98,17 @@ export const sameStates = (a: Int32Array, b: Int32Array): boolean => {
     for (let word = at; word < at + count; word++) if (a[word] !== b[word]) return false;
   }
   return true;
+};
+
+/**
+ * A name for a list of states: two lists have the same exactly if {@link sameStates}. Writes to `words`: what does not count
+ * of directories becomes 0.
+ */
+export const nameOfStates = (words: Int32Array): string => {
+  for (let at = 0; at < words.length; at += stateWords) {
+    if (((words[at + modeWord] as number) & typeMask) === 0o040000) words.fill(0, at + deviceAndInode, at + modeWord);
+  }
+  return hash('sha256', Buffer.from(words.buffer, words.byteOffset, words.byteLength), 'latin1');
 };
 
 /** A key that two paths share exactly if they are the same file. */

@@ -8,7 +8,7 @@
 import { createHash } from 'node:crypto';
 import type { Toolchain } from '../../toolchain/describe.ts';
 import type { CollectedInputs } from './collected.ts';
-import { sameStates, statList, type Sighting } from './file-state.ts';
+import { nameOfStates, statList, type Sighting } from './file-state.ts';
 import type { Folder, Folders } from './scanner/folders.ts';
 import type { SearchPath } from './search-path.ts';
 import type { InputsCommand } from './types.ts';
@@ -19,15 +19,17 @@ export type Consulted = ReadonlyMap<Folder, number>;
 interface Manifest {
   readonly search: SearchPath;
   readonly paths: readonly string[];
-  readonly words: Int32Array;
+  /** Name of the states the paths were in. */
+  readonly states: string;
   readonly folders: readonly Folder[];
   readonly versions: readonly number[];
   readonly inputs: CollectedInputs;
 }
 
-const defaultBytes = 40 * 1024 * 1024;
+const defaultBytes = 20 * 1024 * 1024;
+const mostNames = 200_000;
 
-const costOf = ({ paths, words, folders, inputs }: Manifest): number => 600 + paths.length * 8 + words.byteLength + folders.length * 16 + inputs.encoded.length;
+const costOf = ({ paths, folders, inputs }: Manifest): number => 800 + paths.length * 8 + folders.length * 16 + inputs.encoded.length;
 
 /** Everything of a command that its inputs depend on, apart from the file system. */
 export const keyOf = (command: InputsCommand, toolchain: Toolchain): string => {
@@ -37,6 +39,7 @@ export const keyOf = (command: InputsCommand, toolchain: Toolchain): string => {
 
 export class Manifests {
   readonly #known = new Map<string, Manifest>();
+  readonly #names = new Map<string, string>();
   readonly #folders: Folders;
   readonly #maxBytes: number;
   #bytes = 0;
@@ -58,15 +61,25 @@ export class Manifests {
     return manifest.inputs.again();
   }
 
-  #holds({ paths, words, folders, versions }: Manifest, job: number): boolean {
-    if (!sameStates(statList(paths, false), words)) return false;
+  #holds({ paths, states, folders, versions }: Manifest, job: number): boolean {
+    if (nameOfStates(statList(paths, false)) !== states) return false;
     this.#folders.refresh(folders, job);
     return folders.every((folder, index) => folder.version === versions[index]);
   }
 
   keep(command: InputsCommand, toolchain: Toolchain, search: SearchPath, sighting: Sighting, consulted: Consulted, inputs: CollectedInputs): void {
-    const manifest = { search, ...sighting, folders: [...consulted.keys()], versions: [...consulted.values()], inputs: inputs.again() };
+    const paths = sighting.paths.map((path) => this.#shared(path));
+    const manifest = { search, paths, states: nameOfStates(sighting.words), folders: [...consulted.keys()], versions: [...consulted.values()], inputs: inputs.again() };
     this.#remember(keyOf(command, toolchain), manifest);
+  }
+
+  /** The same path of many manifests is one string. */
+  #shared(path: string): string {
+    const known = this.#names.get(path);
+    if (known !== undefined) return known;
+    if (this.#names.size >= mostNames) this.#names.clear();
+    this.#names.set(path, path);
+    return path;
   }
 
   #remember(key: string, manifest: Manifest): void {
