@@ -10,6 +10,7 @@ import type { OptionFinding } from '../../policy/types.ts';
 import { WardError } from '../../protocol/errors.ts';
 import type { Probe } from '../../protocol/messages.ts';
 import type { TreeEntry } from '../../protocol/tree.ts';
+import { resolveDirectory } from '../executor/paths-in-tree.ts';
 
 /** Working directory and outputs: what is wrong with them. */
 export function checkJobPaths(probe: Probe, includeDirs: readonly string[]): OptionFinding[] {
@@ -38,14 +39,22 @@ export function checkNamedPaths(paths: readonly NamedPath[], cwd: string, includ
   });
 }
 
-/** Every path of the tree, and that outputs go to directories of the tree. @throws WardError `path-refused`, `tree-invalid` */
+/** Every path of the tree, and that job and outputs are at directories of the tree. @throws WardError `path-refused`, `tree-invalid` */
 export function checkTreePaths(entries: readonly TreeEntry[], probe: Probe, includeDirs: readonly string[]): void {
   const directories = new Set<string>();
+  const byPath = new Map<string, TreeEntry>();
   for (const entry of entries) {
     if (entry.kind === 'directory') directories.add(entry.path);
+    byPath.set(entry.path, entry);
     const check = entry.kind === 'directory' ? checkClientDirectory : checkClientPath;
     const reason = check(entry.path, includeDirs);
     if (reason !== undefined) throw new WardError('path-refused', `The input ${JSON.stringify(entry.path)} is refused: ${reason}.`);
+  }
+  // The toolchain has its include directories whether or not the tree names them.
+  const toolchains = (path: string): boolean => includeDirs.some((directory) => `${directory}/`.startsWith(`${path}/`) || path.startsWith(`${directory}/`));
+  for (const path of [probe.cwd, probe.pwd ?? probe.cwd]) {
+    if (resolveDirectory(byPath, path) !== undefined || toolchains(path)) continue;
+    throw new WardError('tree-invalid', `The tree has no directory for the working directory ${JSON.stringify(path)}.`);
   }
   for (const output of probe.outputs) {
     if (!directories.has(dirname(output))) throw new WardError('tree-invalid', `The tree has no directory for the output ${JSON.stringify(output)}.`);

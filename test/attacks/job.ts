@@ -7,13 +7,13 @@ import { createHash } from 'node:crypto';
 import { dirname } from 'node:path';
 import type { Language, Probe } from '../../protocol/messages.ts';
 import { encodeTree, type TreeEntry } from '../../protocol/tree.ts';
-import { argumentsOf, environmentOf, outputsOf, programOf } from './plain.ts';
+import { argumentsOf, environmentOf, outputsOf, programOf, pwdOf } from './plain.ts';
 import type { Place } from './place.ts';
+import { encodeRaw } from './raw-tree.ts';
 import type { Case } from './types.ts';
 
 export interface WireJob {
   readonly probe: Probe;
-  readonly entries: readonly TreeEntry[];
   readonly tree: Buffer;
   readonly blobs: ReadonlyMap<string, Buffer>;
 }
@@ -30,13 +30,15 @@ export const wireJob = (one: Case, place: Place, toolchain: string): WireJob => 
     if (isPlain(path)) entries.set(path, { path, kind: 'directory' });
   }
   for (const [path, file] of place.files(one.attack)) entries.set(path, entryOf(path, file, blobs));
-  const tree = encodeTree([...entries.values()]);
+  const raw = one.attack.tree === undefined ? undefined : place.tree(one.attack);
+  for (const entry of raw ?? []) if (entry.kind === 'file') entryOf('', entry.content, blobs);
+  const tree = raw === undefined ? encodeTree([...entries.values()]) : encodeRaw(raw);
   const probe: Probe = {
     type: 'probe', id: `attack-${jobs++}`, project: 'default', toolchain, compiler: `/usr/bin/${one.compiler}`, language: languageOf(one),
-    argv: [programOf(one, place), ...argumentsOf(one, place)], env: environmentOf(one, place), cwd, umask: 0o022, outputs,
+    argv: [programOf(one, place), ...argumentsOf(one, place)], env: environmentOf(one, place), cwd, ...pwdOf(one, place), umask: 0o022, outputs,
     tree: createHash('sha256').update(tree).digest('hex'), treeBytes: tree.length, inputBytes: [...blobs.values()].reduce((sum, { length }) => sum + length, 0),
   };
-  return { probe, entries: [...entries.values()], tree, blobs };
+  return { probe, tree, blobs };
 };
 
 const isPlain = (path: string): boolean => path.startsWith('/') && path !== '/' && !/(^|\/)(\.{1,2})?(\/|$)/.test(path.slice(1));

@@ -19,8 +19,8 @@ const unworthy: ReadonlySet<string> = new Set(['internal', 'sandbox-failed', 'se
 /** Why this is no good end for an attack; undefined when it is one. */
 export const complaint = ({ end, message, signs }: Outcome): string | undefined => {
   if (signs.size > 0) return `it worked: ${[...signs].join(', ')} (${end}: ${message})`;
-  // What the attacker called in the place of the compiler could not be started.
-  if (end === 'sandbox-failed' && message.includes('bwrap: execvp ')) return undefined;
+  // What the attacker called in the place of the compiler, or where he said it works, is not there.
+  if (end === 'sandbox-failed' && /bwrap: (execvp|Can't chdir to) /.test(message)) return undefined;
   return unworthy.has(end) ? `${end}: ${message}` : undefined;
 };
 

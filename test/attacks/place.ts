@@ -9,6 +9,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { RawEntry } from './raw-tree.ts';
 import type { Attack, File, Sign } from './types.ts';
 
 /** What came back from a job, wherever it ran. */
@@ -98,6 +99,12 @@ export class Place {
       if (typeof file === 'object' && 'link' in file) return [path, { link: this.fill(file.link) }];
       return [path, typeof file === 'string' && file !== 'directory' ? this.fill(file) : file];
     }));
+  }
+
+  /** The raw tree of an attack, with its places filled in. */
+  tree({ tree = [] }: Attack): RawEntry[] {
+    const path = (text: string | Buffer): string | Buffer => (typeof text === 'string' ? this.fill(text) : text);
+    return tree.map((entry) => (entry.kind === 'link' ? { ...entry, path: path(entry.path), target: this.fill(entry.target) } : { ...entry, path: path(entry.path) }));
   }
 
   /** Lays the attacker's own files out. */

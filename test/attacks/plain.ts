@@ -8,6 +8,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { layOne, type Place, type Returned } from './place.ts';
 import { tightLimits } from './limits.ts';
+import { layCarelessly } from './raw-tree.ts';
 import type { Case, File, Sign } from './types.ts';
 
 /** What an attack may take here before it is stopped; one that is stopped has exceeded what it was given. */
@@ -19,6 +20,9 @@ export const programOf = ({ attack, compiler }: Case, place: Place): string => (
 
 export const argumentsOf = ({ attack }: Case, place: Place): string[] => attack.argv.map((text) => place.fill(text));
 
+/** Where the shell that started the compiler says it is, where that is said at all. */
+export const pwdOf = ({ attack }: Case, place: Place): { pwd?: string } => (attack.pwd === undefined ? {} : { pwd: place.fill(attack.pwd) });
+
 export const outputsOf = ({ attack }: Case, place: Place): string[] => (attack.outputs ?? ['{WORK}/a.o']).map((text) => place.fill(text));
 
 export const environmentOf = ({ attack }: Case, place: Place): Record<string, string> =>
@@ -27,11 +31,12 @@ export const environmentOf = ({ attack }: Case, place: Place): Record<string, st
 /** Runs a case as a local compile, and says what was seen. */
 export const runPlainly = async (one: Case, place: Place): Promise<Set<Sign>> => {
   const { attack } = one;
+  if (attack.proof === 'careless') return believe(one, place);
   const files = place.files(attack);
   place.restore();
   place.lay(files);
   const before = place.snapshot();
-  const env = { PATH: '/usr/bin:/bin', LC_ALL: 'C', ...environmentOf(one, place) };
+  const env = { PATH: '/usr/bin:/bin', LC_ALL: 'C', ...(attack.pwd === undefined ? {} : { PWD: place.fill(attack.pwd) }), ...environmentOf(one, place) };
   // The environment is for the compiler alone: what it makes the helpers do would prove nothing.
   const command = [...prlimit, '/usr/bin/env', '-i', ...Object.entries(env).map(([name, value]) => `${name}=${value}`), programOf(one, place), ...argumentsOf(one, place)];
   const wrapped = attack.proof === 'laid out' ? laidOut(files, place, command) : command;
@@ -42,7 +47,20 @@ export const runPlainly = async (one: Case, place: Place): Promise<Set<Sign>> =>
   // What lies in the machine's directories is no output; where an attack wrote, that is its sign.
   const signs = place.signs(attack, before, { ...ended, outputs }, asked.filter((path) => path.startsWith(place.work)));
   if (ended.stopped || ended.stdout.length + ended.stderr.length > tightLimits.diagnosticsBytes) signs.add('exceeded');
+  if (files.size > tightLimits.inodes) signs.add('exceeded');
+  if (ended.code === 0 && outputs.length > 0) signs.add('compiled');
   place.clear();
+  place.restore();
+  return signs;
+};
+
+/** What becomes of a machine whose server believes the tree. */
+const believe = ({ attack }: Case, place: Place): Set<Sign> => {
+  place.restore();
+  place.clear();
+  const before = place.snapshot();
+  layCarelessly(join(place.directory, 'careless', 'slot'), place.tree(attack));
+  const signs = place.signs(attack, before, { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), outputs: [] });
   place.restore();
   return signs;
 };
@@ -50,6 +68,7 @@ export const runPlainly = async (one: Case, place: Place): Promise<Set<Sign>> =>
 interface Ended extends Returned {
   /** By a limit of the kernel's or by the clock. */
   readonly stopped: boolean;
+  readonly code: number | null;
 }
 
 const stopWords = /CPU time limit exceeded|File size limit exceeded|File too large|out of memory|memory exhausted|Cannot allocate memory|Killed|bad_alloc/;
@@ -76,7 +95,7 @@ const run = (command: readonly string[], cwd: string): Promise<Ended> =>
     child.once('close', (code, signal) => {
       clearTimeout(timer);
       const [stdout, stderr] = printed.map((chunks) => Buffer.concat(chunks)) as [Buffer, Buffer];
-      resolve({ stdout, stderr, outputs: [], stopped: late || signal !== null || (code !== 0 && stopWords.test(stderr.toString('latin1'))) });
+      resolve({ stdout, stderr, outputs: [], code, stopped: late || signal !== null || (code !== 0 && stopWords.test(stderr.toString('latin1'))) });
     });
   });
 

@@ -36,7 +36,7 @@ export class SandboxOnly {
       for (const [digest, content] of blobs) this.#lab.room.put(digest, content);
       const answer = await this.#lab.room.run({
         job: String(++this.#jobs), toolchainRoot: root, includeMounts: toolchain.includeDirs, argv: probe.argv, env: { PATH: '/usr/bin', LC_ALL: 'C', ...probe.env },
-        cwd: probe.cwd, umask: probe.umask, outputs: probe.outputs, limits: tightLimits,
+        cwd: probe.cwd, pwd: probe.pwd, umask: probe.umask, outputs: probe.outputs, limits: tightLimits,
       }, tree);
       const returned = { stdout: Buffer.from(answer.stdoutText), stderr: Buffer.from(answer.stderrText), outputs: answer.contents.flatMap((content) => content ?? []) };
       return {

@@ -7,6 +7,7 @@
  * @module
  */
 import type { ErrorCode } from '../../protocol/errors.ts';
+import type { RawEntry } from './raw-tree.ts';
 
 export type Family = 'run code' | 'read' | 'write' | 'slip past the parser' | 'exhaust' | 'paths and trees';
 
@@ -22,8 +23,9 @@ export type File = string | Buffer | { readonly link: string } | 'directory';
  * - `ran`      a program or plug-in of the attacker's choice was executed
  * - `wrote`    something outside the job was made or changed; unsandboxed also: a file in the working directory that nobody asked for
  * - `exceeded` it used more than it was given
+ * - `compiled` a plain compiler takes it: a name that invites mistakes, with nothing of its own to see
  */
-export type Sign = 'read' | 'ran' | 'wrote' | 'exceeded';
+export type Sign = 'read' | 'ran' | 'wrote' | 'exceeded' | 'compiled';
 
 export interface Attack {
   readonly id: string;
@@ -41,13 +43,19 @@ export interface Attack {
   /** What the attacker asks for, in the place of the object file. */
   readonly outputs?: readonly string[];
   readonly cwd?: string;
+  readonly pwd?: string;
+  /** Instead of a tree of the files: entries as they are, by an encoder that checks nothing. */
+  readonly tree?: readonly RawEntry[];
   readonly sign: Sign;
   /** Texts, beside the canary, that only the machine knows. */
   readonly secrets?: readonly (string | Buffer)[];
   /** What the first wall says; `blind`: it does not look at what this attack is made of, so the sandbox alone must hold. */
   readonly wall: ErrorCode | 'blind';
-  /** The proof that it works: run plainly; or with its files laid out wherever they say, as a careless server would. */
-  readonly proof?: 'plain' | 'laid out';
+  /**
+   * The proof that it works: run plainly; or on a machine that has its files wherever they say; or its tree laid out by a server that
+   * checks nothing, with no compiler at all.
+   */
+  readonly proof?: 'plain' | 'laid out' | 'careless';
   /** One of those that stand for their family in the short run. */
   readonly short?: true;
 }
