@@ -20,7 +20,7 @@ const certificatesIn = (file: string): X509Certificate[] => {
   return found.map((pem) => new X509Certificate(pem));
 };
 
-export const probeServerCertificate = ({ name, tls }: ServerConfig): Finding => {
+export const probeServerCertificate = ({ name, tls }: Pick<ServerConfig, 'name' | 'tls'>): Finding => {
   const probe = 'TLS certificate';
   const renew = 'wardctl certs issue --server NAME, then install certificate and key.';
   const [certificate] = certificatesIn(tls.cert);

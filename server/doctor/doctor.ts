@@ -24,6 +24,7 @@ import { attempt, caution, fail, formatFinding, formatSummary, pass, type Findin
 import { probeCgroups, probeClock, probePlatform, probeSeccompSupport, probeUserNamespaces } from './machine-probes.ts';
 import { Room } from './room.ts';
 import { sandboxProbes, trySandbox } from './sandbox-probes.ts';
+import { probeSshd } from './sshd-probe.ts';
 import { presentCompilers, probeToolchain } from './toolchain-probe.ts';
 
 export interface DoctorOptions {
@@ -127,12 +128,13 @@ export async function* examineServer(config: ServerConfig): AsyncGenerator<Findi
   const renew = 'Check the paths under "tls".';
   yield await attempt('TLS key', renew, () => probeSecret('TLS key', config.tls.key));
   yield await attempt('TLS certificate', renew, () => probeServerCertificate(config));
-  const { clients, krb5 } = config;
+  const { clients, krb5, ssh } = config;
   if (clients !== undefined) {
     yield await attempt('clients\' authority', renew, () => probeAuthorities(clients));
     yield await attempt('revocation list', 'wardctl certs crl, then install the list.', () => probeRevocationList(clients));
   }
   if (krb5 !== undefined) yield await attempt('keytab', 'Check the paths under "krb5".', () => probeKeytab(krb5));
+  if (ssh !== undefined) yield probeSshd(ssh.user);
   for (const [name, directory] of Object.entries({ state: config.state, run: config.run, log: config.log })) {
     yield await attempt(`disk: ${name}`, `The server's user must be able to write in ${directory}.`, () => probeDirectory(`disk: ${name}`, directory));
   }
