@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { createHash } from 'node:crypto';
 import { createSlotGroup, prepareHierarchy, removeGroup, sweepGroups, type SlotGroup } from '../sandbox/cgroup.ts';
 import { isolate } from '../sandbox/isolation.ts';
 import { slotCommand } from '../sandbox/slot.ts';
@@ -11,7 +12,8 @@ import type { ServerConfig } from '../config.ts';
 import type { Account } from './account.ts';
 import type { Accounts } from './accounts.ts';
 
-const groupPrefix = 'wardcc-slot-';
+/** A server sweeps what it left behind itself; another one beside it, with a state directory of its own, is left alone. */
+const groupPrefixOf = ({ state }: ServerConfig): string => `wardcc-${createHash('sha256').update(state).digest('hex').slice(0, 12)}-slot-`;
 /** Files and directories in one slot: inputs, outputs, the compiler's own temporaries. */
 const slotInodes = 262_144;
 
@@ -32,6 +34,7 @@ export interface PreparedIsolation {
 export async function prepareIsolation(config: ServerConfig, accounts: Accounts): Promise<PreparedIsolation> {
   const isolation = isolate(config.isolation, config.cgroup, accounts.slot(0));
   const hierarchy = isolation.profile === 'strict' ? isolation.hierarchy : undefined;
+  const groupPrefix = groupPrefixOf(config);
   if (hierarchy !== undefined) {
     prepareHierarchy(hierarchy);
     await sweepGroups(hierarchy, groupPrefix);
