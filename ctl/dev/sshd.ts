@@ -33,7 +33,7 @@ export interface Sshd {
 }
 
 /** sshd_config takes quoted paths, in which a percent sign begins a token. */
-const quoted = (path: string): string => `"${path.replaceAll('%', '%%')}"`;
+export const quoted = (path: string): string => `"${path.replaceAll('%', '%%')}"`;
 
 const configuration = (directory: string, port: number, lines: readonly string[]): string => [
   `Port ${port}`,

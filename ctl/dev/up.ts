@@ -18,7 +18,8 @@ import { certifyPeople, listCommitters, peopleOf, type Person } from './people.t
 import { freePorts } from './ports.ts';
 import { isRunning } from './processes.ts';
 import { prepareServer, startServer, whenReady } from './servers.ts';
-import { equipWithKeys, prepareSshd, publishHostKeys, runSshd, sshHosts } from './ssh.ts';
+import { equipWithKeys } from './ssh-people.ts';
+import { prepareSshd, publishHostKeys, runSshd, sshHosts, sshLines } from './ssh.ts';
 import type { Sshd } from './sshd.ts';
 import { ensureAccount, makeStage, type Account } from './stage.ts';
 
@@ -85,7 +86,7 @@ const begin = async (layout: FarmLayout, options: UpOptions): Promise<RunningFar
     const cgroup = delegateCgroup(name, number, owner);
     // The place where the servers' account sees the farm is never too long for a socket.
     const run = owner === undefined ? layout.serverRun(number) : 'run';
-    const lines = realm !== undefined ? serviceLines : mechanism === 'ssh' ? [`"ssh": { "user": ${JSON.stringify(owner?.name ?? userInfo().username)} }`] : [];
+    const lines = realm !== undefined ? serviceLines : mechanism === 'ssh' ? sshLines(owner) : [];
     return { number, port, jobs: options.jobs, cores: options.cores, isolation: cgroup === undefined ? 'strict-rlimit' : 'strict', cgroup, run, lines };
   });
   const daemons = mechanism === 'ssh' ? await prepareDaemons(layout, plans, people, owner) : [];
