@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { release } from 'node:os';
 import { detectCgroups, type SlotOwner } from '../sandbox/cgroup.ts';
-import { probeNamespaces, probeSeccomp } from '../sandbox/isolation.ts';
+import { probeNamespaces, probeSeccomp, probeSlot } from '../sandbox/isolation.ts';
 import type { Profile } from '../sandbox/limits.ts';
 import { caution, fail, pass, type Finding } from './finding.ts';
 
@@ -18,8 +18,8 @@ export const probePlatform = (): Finding => {
 };
 
 export const probeUserNamespaces = (owner: SlotOwner | undefined): Finding => {
-  const lack = probeNamespaces(owner);
-  return lack === undefined ? pass('namespaces', 'user, mount, pid, network, ipc, uts and cgroup namespaces can be made') : fail('namespaces', lack.reason, lack.remedy);
+  const lack = probeNamespaces(owner) ?? probeSlot(owner);
+  return lack === undefined ? pass('namespaces', 'user, mount, pid, network, ipc, uts and cgroup namespaces can be made, and a slot') : fail('namespaces', lack.reason, lack.remedy);
 };
 
 export const probeSeccompSupport = (): Finding => {

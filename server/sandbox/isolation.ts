@@ -8,10 +8,11 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { WardError } from '../../protocol/errors.ts';
-import { detectCgroups, type Detection, type DetectOptions, type Hierarchy } from './cgroup.ts';
+import { nativeDirectory } from '../native/load.ts';
+import { detectCgroups, type Detection, type DetectOptions, type Hierarchy, type SlotOwner } from './cgroup.ts';
 import type { Profile } from './limits.ts';
-import type { SlotOwner } from './cgroup.ts';
 
 export type Isolation = { readonly profile: 'strict'; readonly hierarchy: Hierarchy } | { readonly profile: 'strict-rlimit'; readonly missing: string };
 
@@ -54,6 +55,17 @@ export const probeNamespaces = (owner?: SlotOwner): Lack | undefined => {
   return { reason: `Namespaces for a job cannot be made (${said}).`, remedy: 'Permit user namespaces: sysctl user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns.' };
 };
 
+/** Tries to make an empty slot with the helper: it mounts file systems and a `/proc` of its own, which a container or a unit may not permit. */
+export const probeSlot = (owner?: SlotOwner): Lack | undefined => {
+  const account = owner === undefined ? [] : ['--uid', String(owner.uid), '--gid', String(owner.gid)];
+  const run = spawnSync(join(nativeDirectory(), 'wardcc-slot'), [...account, '--', '/bin/true'], { env: {}, stdio: ['ignore', 'ignore', 'pipe'], timeout: 10_000 });
+  if (run.status === 0) return undefined;
+  return {
+    reason: `A slot cannot be made (${run.error?.message ?? run.stderr.toString().trim()}).`,
+    remedy: 'Nothing may be mounted over a part of /proc: in a systemd unit with User= leave out ProtectKernelTunables= and ProtectProc=, in a container unmask /proc.',
+  };
+};
+
 export const probeSeccomp = (): Lack | undefined =>
   /^Seccomp:/m.test(readFileSync('/proc/self/status', 'utf8'))
     ? undefined
@@ -61,4 +73,4 @@ export const probeSeccomp = (): Lack | undefined =>
 
 /** Examines the machine and chooses. @throws WardError `isolation-unavailable` */
 export const isolate = (wanted: Profile, cgroup?: DetectOptions['configured'], owner?: SlotOwner): Isolation =>
-  chooseIsolation(wanted, { namespaces: probeNamespaces(owner), seccomp: probeSeccomp(), cgroups: detectCgroups({ configured: cgroup }) });
+  chooseIsolation(wanted, { namespaces: probeNamespaces(owner) ?? probeSlot(owner), seccomp: probeSeccomp(), cgroups: detectCgroups({ configured: cgroup }) });

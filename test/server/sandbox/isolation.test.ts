@@ -1,6 +1,6 @@
 import test from 'ava';
 import { WardError } from '../../../protocol/errors.ts';
-import { chooseIsolation, probeNamespaces, probeSeccomp, type Facts } from '../../../server/sandbox/isolation.ts';
+import { chooseIsolation, probeNamespaces, probeSeccomp, probeSlot, type Facts } from '../../../server/sandbox/isolation.ts';
 import { slotOwner } from '../../fixtures/executor.ts';
 
 const hierarchy = { version: 2, root: '/sys/fs/cgroup/x' } as const;
@@ -33,5 +33,6 @@ test('strict-rlimit does without control groups, and only without them', (t) => 
 
 test('this machine has what the tests of the executor need', (t) => {
   t.is(probeNamespaces(slotOwner), undefined);
+  t.is(probeSlot(slotOwner), undefined);
   t.is(probeSeccomp(), undefined);
 });
