@@ -10,7 +10,6 @@
  */
 
 import { readlinkSync } from 'node:fs';
-import { checkClientDirectory, checkClientPath } from '../../policy/paths.ts';
 import type { TreeEntry } from '../../protocol/tree.ts';
 import type { FileCache, KnownFile } from './file-cache.ts';
 import { identityOf, type FileState, type FileStates } from './file-state.ts';
@@ -90,7 +89,7 @@ export class TreeBuilder {
       return this.#file(this.#link(real, parent), hops + 1, place);
     }
     if (state.kind !== 'file') throw new StaysLocal('odd-input', real);
-    if (checkClientPath(real, this.#stage.includeDirs) !== undefined) throw new StaysLocal('system-file', real);
+    if (!this.#stage.mayBeInput(real)) throw new StaysLocal('system-file', real);
     this.#single(state, real);
     const file = this.#cache.get(real, state);
     if (!file.settled) this.#settled = false;
@@ -105,7 +104,7 @@ export class TreeBuilder {
     const text = target.toString('utf8');
     if (!Buffer.from(text).equals(target)) throw new StaysLocal('non-utf8-path', real);
     if (!this.#stage.hasLink(real)) {
-      if (checkClientPath(real, this.#stage.includeDirs) !== undefined) throw new StaysLocal('system-file', real);
+      if (!this.#stage.mayBeInput(real)) throw new StaysLocal('system-file', real);
       this.#links.set(real, text);
     }
     return text.startsWith('/') ? text : `${parent}/${text}`;
@@ -138,7 +137,7 @@ export class TreeBuilder {
     }
     if (state.kind !== 'directory') return absent;
     if (this.#directories.has(real)) return real;
-    if (checkClientDirectory(real, this.#stage.includeDirs) === undefined) {
+    if (this.#stage.mayBeEntry(real)) {
       this.#single(state, real);
       this.#directories.add(real);
       if (this.#directories.size > mostEntries) throw new StaysLocal('too-many-inputs', real);
