@@ -25,12 +25,29 @@ export interface Visit {
   readonly asExpected: boolean;
 }
 
-export const visitors: readonly Visitor[] = [
-  { id: 'bob', who: 'bob, a committer', refusal: undefined },
-  { id: 'mallory', who: 'mallory, who has a certificate but is no committer', refusal: /commit/ },
-  { id: 'carol', who: 'carol, a committer whose certificate was revoked', refusal: /revoked/ },
-  { id: 'stranger', who: 'somebody with a certificate for "alice" from another CA', refusal: /CA|issue|trust/ },
-];
+/** How the farm's people prove who they are. */
+export type DemoMechanism = 'cert' | 'krb5' | 'ssh';
+
+/** Who knocks at the door of a farm, by its mechanism. */
+export const visitorsOf: Readonly<Record<DemoMechanism, readonly Visitor[]>> = {
+  cert: [
+    { id: 'bob', who: 'bob, a committer', refusal: undefined },
+    { id: 'mallory', who: 'mallory, who has a certificate but is no committer', refusal: /commit/ },
+    { id: 'carol', who: 'carol, a committer whose certificate was revoked', refusal: /revoked/ },
+    { id: 'stranger', who: 'somebody with a certificate for "alice" from another CA', refusal: /CA|issue|trust/ },
+  ],
+  krb5: [
+    { id: 'bob', who: 'bob, a committer', refusal: undefined },
+    { id: 'mallory', who: 'mallory, who has a ticket but is no committer', refusal: /commit/ },
+  ],
+  ssh: [
+    { id: 'alice', who: 'alice, a committer, by the fingerprint of her key', refusal: undefined },
+    { id: 'bob', who: 'bob, a committer, by an SSH certificate', refusal: undefined },
+    { id: 'mallory', who: 'mallory, whose key may log in but who is no committer', refusal: /commit/ },
+    { id: 'carol', who: 'carol, a committer whose SSH certificate was revoked', refusal: /revoked/ },
+    { id: 'stranger', who: 'somebody with a certificate for "alice" from another authority', refusal: /refuses the login/ },
+  ],
+};
 
 /** Lets one visitor compile a file of its own in `place`. Nothing may fall back to a local compile. */
 export const visit = async (farm: string, place: string, visitor: Visitor, env: NodeJS.ProcessEnv): Promise<Visit> => {

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { farmLayout } from '../../ctl/dev/layout.ts';
-import { visit, visitors } from './doors.ts';
+import { visit, visitorsOf, type DemoMechanism } from './doors.ts';
 import { leftBehind } from './left-behind.ts';
 import { buildLua, copyLua, countIdentical, objectDigests } from './lua.ts';
 import { environmentAfter, run } from './run.ts';
@@ -26,7 +26,20 @@ const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
 /** The caller's environment without anything that steers wardcc. */
 const clean = (): NodeJS.ProcessEnv => Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('WARDCC_')));
 
-const demonstrate = async (place: string): Promise<boolean> => {
+/** What the farm has, in words. */
+const equipment: Readonly<Record<DemoMechanism, string>> = {
+  cert: 'a CA',
+  krb5: 'a Kerberos realm',
+  ssh: 'an sshd',
+};
+
+const mechanismOf = (args: readonly string[]): DemoMechanism => {
+  if (args.length === 0) return 'cert';
+  if (args.length === 1 && (args[0] === '--krb5' || args[0] === '--ssh')) return args[0] === '--ssh' ? 'ssh' : 'krb5';
+  throw new Error('usage: npm run demo [-- --krb5 | --ssh]');
+};
+
+const demonstrate = async (place: string, mechanism: DemoMechanism): Promise<boolean> => {
   const farm = join(place, 'farm');
   const source = join(place, 'lua');
   const rows: Row[] = [];
@@ -38,8 +51,8 @@ const demonstrate = async (place: string): Promise<boolean> => {
   if (plain.status !== 0) throw new Error(`the plain build failed:\n${plain.stderr}`);
   const expected = await objectDigests(source);
 
-  step('2. A farm of its own: a CA, a server under another account, a sandbox for each compile.');
-  const up = await run([wardctl, 'dev', 'up', '--dir', farm], { env: clean() });
+  step(`2. A farm of its own: ${equipment[mechanism]}, a server under another account, a sandbox for each compile.`);
+  const up = await run([wardctl, 'dev', 'up', '--dir', farm, ...(mechanism === 'cert' ? [] : [`--${mechanism}`])], { env: clean() });
   if (up.status !== 0) throw new Error(`wardctl dev up failed:\n${up.stderr}`);
   step(`  ${up.stdout.split('\n')[0]}`);
   const environment = await environmentAfter(join(farm, 'env.sh'), clean());
@@ -76,7 +89,7 @@ const demonstrate = async (place: string): Promise<boolean> => {
     const self = await run(['wardctl', 'whoami', '--json'], { env: environment });
     const principal = self.status === 0 ? (JSON.parse(self.stdout) as { principal: string }).principal : self.stderr.trim();
     doors.push({ what: 'you, a committer', found: `let in as ${principal}`, good: self.status === 0 });
-    for (const visitor of visitors) {
+    for (const visitor of visitorsOf[mechanism]) {
       const { status, said, asExpected } = await visit(farm, join(place, 'visits'), visitor, environment);
       const found = status === 0 ? 'let in' : `refused with exit status ${status}: ${said}`;
       step(`  ${visitor.who}: ${status === 0 ? 'let in' : 'refused'}`);
@@ -111,7 +124,7 @@ What to try next
 
 const place = await mkdtemp(join(tmpdir(), 'wardcc demo '));
 try {
-  const good = await demonstrate(place);
+  const good = await demonstrate(place, mechanismOf(process.argv.slice(2)));
   process.stdout.write(good ? whatNext : '\nNot everything is as it must be: see FAIL above.\n');
   if (!good) process.exitCode = 1;
 } catch (error) {
