@@ -4,7 +4,7 @@
 base_packages='bubblewrap build-essential git libkrb5-dev make python3'
 # What the tests and the bench hold wardcc against: each oracle is the real thing.
 test_packages='ccache clang cmake distcc gitolite3 krb5-admin-server krb5-kdc krb5-user ninja-build openssh-client
-  openssh-server openssl procps redis-server seccomp slapd subversion'
+  openssh-server openssl procps redis-server seccomp slapd subversion systemd'
 
 ensure_packages() {
   wanted=$base_packages
