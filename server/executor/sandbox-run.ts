@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { WardError, type ErrorCode } from '../../protocol/errors.ts';
 import { native, type ChildrenUsage } from '../native/load.ts';
@@ -133,6 +133,8 @@ export class Sandbox {
   #release(pid: number, block: number): void {
     try {
       for (const { name, soft, hard } of this.#run.limits) native().setLimit(pid, name, soft, hard);
+      // When the slot is out of memory the job dies, not the executor, which might be larger than each single process of it.
+      writeFileSync(`/proc/${pid}/oom_score_adj`, '1000');
     } catch {
       this.kill('sandbox-failed');
     }

@@ -110,6 +110,15 @@ for (const by of isRoot ? (['root', 'user'] as const) : (['user'] as const)) {
     t.true(answer.usage.maxRssKb < 400_000);
   });
 
+  serial(title('when many small processes use up the memory, they die and the executor lives'), async (t) => {
+    const executor = lab.room.child.pid;
+    const answer = await attack([['swarm', '60', String(20 << 20)]], { limits: { memoryBytes: 256 << 20, processes: 100 } });
+    if (lab.profile === 'strict') t.is(answer.verdict, 'memory-limit');
+    t.is(lab.room.child.pid, executor);
+    t.is(lab.room.child.exitCode, null);
+    t.deepEqual(lab.room.jobProcesses(), []);
+  });
+
   serial(title('processes are limited, in the sandbox and not among the user\'s other ones'), async (t) => {
     t.deepEqual(lines(await attack([['bomb', '100']], { limits: { processes: 20 } })), ['bomb 100: EAGAIN']);
     t.deepEqual(lines(await attack([['bomb', '15']], { limits: { processes: 20 } })), ['bomb 15: ok']);
