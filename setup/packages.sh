@@ -3,12 +3,19 @@
 # What building and running takes.
 base_packages='bubblewrap build-essential git libkrb5-dev make python3'
 # What the tests and the bench hold wardcc against: each oracle is the real thing.
-test_packages='ccache clang cmake distcc gitolite3 krb5-admin-server krb5-kdc krb5-user ninja-build openssh-client
-  openssh-server openssl procps redis-server seccomp slapd subversion systemd'
+test_packages='ccache clang cmake distcc gitolite3 ninja-build openssl procps redis-server seccomp slapd subversion systemd'
+# What a throwaway farm takes that people reach in another way than with certificates.
+krb5_packages='krb5-admin-server krb5-kdc krb5-user'
+ssh_packages='openssh-client openssh-server'
 
+# ensure_packages base|krb5|ssh|all
 ensure_packages() {
-  wanted=$base_packages
-  [ "$1" = base ] || wanted="$wanted $test_packages"
+  case $1 in
+    base) wanted=$base_packages ;;
+    krb5) wanted="$base_packages $krb5_packages" ;;
+    ssh) wanted="$base_packages $ssh_packages" ;;
+    *) wanted="$base_packages $test_packages $krb5_packages $ssh_packages" ;;
+  esac
   missing=
   for package in $wanted; do
     package_installed "$package" || missing="$missing $package"

@@ -21,7 +21,10 @@ check_node
 
 case $verb in
   demo)
-    locked prepare base
+    case ${1:-} in
+      --krb5 | --ssh) locked prepare "${1#--}" ;;
+      *) locked prepare base ;;
+    esac
     sh setup/demo.sh "$@" ;;
   test)
     locked prepare all
