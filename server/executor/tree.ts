@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { constants, copyFileSync, mkdirSync, readdirSync, rmdirSync, rmSync, symlinkSync, unlinkSync, utimesSync } from 'node:fs';
+import { constants, copyFileSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync, symlinkSync, unlinkSync, utimesSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { WardError } from '../../protocol/errors.ts';
 import type { TreeEntry } from '../../protocol/tree.ts';
@@ -24,7 +24,7 @@ const typeMask = 0o170000n;
 const directoryType = 0o040000n;
 
 const isSame = (a: TreeEntry, b: TreeEntry): boolean => {
-  if (a.kind === 'file') return b.kind === 'file' && a.group === b.group && a.digest.equals(b.digest);
+  if (a.kind === 'file') return b.kind === 'file' && a.group === b.group && a.size === b.size && a.digest.equals(b.digest);
   return a.kind === 'link' ? b.kind === 'link' && a.target === b.target : b.kind === 'directory';
 };
 
@@ -57,7 +57,8 @@ export class InputTree {
   /**
    * Makes the tree consist of these entries: checked ones, sorted by path.
    *
-   * @throws WardError `disk-full`, or `blob-corrupt` when the store lacks a file
+   * @throws WardError `disk-full`, `blob-corrupt` when the store lacks a file, `tree-invalid` when a size is not that of its content:
+   *   the job's limit of memory is reckoned with the sizes
    */
   lay(entries: readonly TreeEntry[], store: string): void {
     const next = new Map(entries.map((entry) => [entry.path, entry]));
@@ -66,6 +67,7 @@ export class InputTree {
       this.#add(next, store);
     } catch (cause) {
       this.#empty();
+      if (cause instanceof WardError) throw cause;
       const { code, message } = cause as NodeJS.ErrnoException;
       if (code === 'ENOSPC') throw new WardError('disk-full', 'The inputs do not fit into the slot of the job.', { cause });
       throw new WardError(code === 'ENOENT' ? 'blob-corrupt' : 'sandbox-failed', `The inputs could not be laid out (${message}).`, { cause });
@@ -157,6 +159,8 @@ export class InputTree {
         mkdirSync(place, 0o755);
       } else {
         copyFileSync(blobPath(store, entry.digest), place, constants.COPYFILE_EXCL);
+        const { size } = statSync(place);
+        if (size !== entry.size) throw new WardError('tree-invalid', `A tree says ${entry.size} bytes of a file that has ${size}.`);
         const seconds = baseSeconds + entry.group;
         utimesSync(place, seconds, seconds);
       }

@@ -239,3 +239,15 @@ test('any sequence of jobs leaves exactly the last one\'s tree', (t) => {
     { numRuns: 60 },
   );
 });
+
+test('a size that is not the content\'s is refused, also of a file that lies there already', (t) => {
+  const bench = new Bench(t);
+  const honest = bench.entries({ '/a/x.c': 'four' });
+  const lying = honest.map((entry): TreeEntry => (entry.kind === 'file' ? { ...entry, size: 2 ** 40 } : entry));
+  const lie = { instanceOf: WardError, code: 'tree-invalid', message: 'A tree says 1099511627776 bytes of a file that has 4.' };
+  t.throws(() => bench.tree.lay(lying, bench.store), lie);
+  bench.tree.lay(honest, bench.store);
+  t.throws(() => bench.tree.lay(lying, bench.store), lie);
+  bench.tree.lay(honest, bench.store);
+  t.deepEqual(bench.seen(), { '/a': 'directory/', '/a/x.c': 'four' });
+});
