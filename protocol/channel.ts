@@ -83,7 +83,11 @@ export class Channel {
       control: (frame) => this.#scheduler.control(frame),
       over: (stream) => this.#forget(stream),
     };
-    transport.onClose((reason) => this.#end(new WardError('session-lost', `The connection ended: ${reason}.`)));
+    // What came before the end still counts: it may say why.
+    transport.onClose((reason) => setImmediate(() => {
+      this.#receive();
+      this.#end(new WardError('session-lost', `The connection ended: ${reason}.`));
+    }));
     transport.onData((chunk) => {
       this.#decoder.push(chunk);
       this.#receive();

@@ -25,7 +25,7 @@ export interface AuthIo {
   /** Hash of every raw byte so far, both hellos included. */
   transcript(): Buffer;
   exporter: Exporter;
-  /** Aborted when the handshake ends otherwise (time, connection closed): stop what is under way. */
+  /** Aborted when the handshake ends otherwise (time, a violation): stop what is under way. */
   signal: AbortSignal;
 }
 
@@ -41,6 +41,7 @@ export class HandshakeWire {
   #received = 0;
   #bytes = 0;
   #failure: WardError | undefined;
+  #closed: WardError | undefined;
   #waiting: { resolve: (frame: Frame) => void; reject: (error: WardError) => void } | undefined;
 
   constructor(transport: Transport, role: Role, timeoutMs: number = limits.handshakeMs) {
@@ -49,7 +50,11 @@ export class HandshakeWire {
     this.#peer = role === 'client' ? 'server' : 'client';
     const late = (): void => this.#fail(new WardError('handshake-timeout', `The handshake did not end within ${timeoutMs} ms.`));
     this.#timer = setTimeout(late, timeoutMs);
-    transport.onClose((reason) => this.#fail(new WardError('session-lost', `The connection ended during the handshake: ${reason}.`)));
+    transport.onClose((reason) => {
+      this.#closed = new WardError('session-lost', `The connection ended during the handshake: ${reason}.`);
+      // Frames that came before the end are still read: the last of them may say why.
+      if (this.#waiting !== undefined) this.#fail(this.#closed);
+    });
     transport.onData((chunk) => this.#take(chunk));
   }
 
@@ -97,6 +102,10 @@ export class HandshakeWire {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const frame = this.decoder.next();
     if (frame !== undefined) return Promise.resolve(frame);
+    if (this.#closed !== undefined) {
+      this.#fail(this.#closed);
+      return Promise.reject(this.#closed);
+    }
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
     });

@@ -17,6 +17,10 @@ export interface RealmOptions {
   readonly port: number;
   /** Seconds by which clocks may differ. Default 300. */
   readonly clockSkew?: number;
+  /** Other realms that its programs can find. */
+  readonly neighbours?: readonly { readonly name: string; readonly port: number }[];
+  /** Kinds of keys; AES unless said otherwise. */
+  readonly keyTypes?: readonly string[];
 }
 
 export interface Realm {
@@ -27,7 +31,9 @@ export interface Realm {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-const configuration = (name: string, port: number, clockSkew: number): string => `[libdefaults]
+const aes = ['aes256-cts-hmac-sha1-96', 'aes128-cts-hmac-sha1-96', 'aes256-cts-hmac-sha384-192', 'aes128-cts-hmac-sha256-128'];
+
+const configuration = ({ name, port, clockSkew, neighbours, keyTypes }: Required<RealmOptions>): string => `[libdefaults]
   default_realm = ${name}
   dns_lookup_realm = false
   dns_lookup_kdc = false
@@ -35,16 +41,13 @@ const configuration = (name: string, port: number, clockSkew: number): string =>
   rdns = false
   udp_preference_limit = 1
   clockskew = ${clockSkew}
-  permitted_enctypes = aes256-cts-hmac-sha1-96 aes128-cts-hmac-sha1-96 aes256-cts-hmac-sha384-192 aes128-cts-hmac-sha256-128
+  permitted_enctypes = ${keyTypes.join(' ')}
 [realms]
-  ${name} = {
-    kdc = 127.0.0.1:${port}
-  }
-[domain_realm]
+${[{ name, port }, ...neighbours].map((realm) => `  ${realm.name} = {\n    kdc = 127.0.0.1:${realm.port}\n  }\n`).join('')}[domain_realm]
   localhost = ${name}
 `;
 
-const kdcConfiguration = (name: string, port: number, directory: string): string => `[kdcdefaults]
+const kdcConfiguration = ({ name, port, keyTypes }: Required<RealmOptions>, directory: string): string => `[kdcdefaults]
   kdc_listen = 127.0.0.1:${port}
   kdc_tcp_listen = 127.0.0.1:${port}
 [realms]
@@ -53,7 +56,7 @@ const kdcConfiguration = (name: string, port: number, directory: string): string
     key_stash_file = ${directory}/stash
     acl_file = ${directory}/kadm5.acl
     max_life = 10h
-    supported_enctypes = aes256-cts-hmac-sha1-96:normal aes128-cts-hmac-sha1-96:normal
+    supported_enctypes = ${keyTypes.filter((type) => !/sha384|sha256/.test(type)).map((type) => `${type}:normal`).join(' ')}
   }
 [logging]
   kdc = FILE:${directory}/kdc.txt
@@ -62,7 +65,8 @@ const kdcConfiguration = (name: string, port: number, directory: string): string
 
 /** Writes configuration and database. No KDC runs yet. */
 export const createRealm = async (directory: string, options: RealmOptions): Promise<Realm> => {
-  const { name = 'WARDCC.TEST', port, clockSkew = 300 } = options;
+  const settings = { name: 'WARDCC.TEST', clockSkew: 300, neighbours: [], keyTypes: aes, ...options };
+  const { name, port } = settings;
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const realm = {
     name,
@@ -74,8 +78,8 @@ export const createRealm = async (directory: string, options: RealmOptions): Pro
       KRB5RCACHENAME: `file2:${join(directory, 'replay')}`,
     },
   };
-  await writeFile(realm.environment.KRB5_CONFIG, configuration(name, port, clockSkew));
-  await writeFile(realm.environment.KRB5_KDC_PROFILE, kdcConfiguration(name, port, directory));
+  await writeFile(realm.environment.KRB5_CONFIG, configuration(settings));
+  await writeFile(realm.environment.KRB5_KDC_PROFILE, kdcConfiguration(settings, directory));
   await writeFile(join(directory, 'kadm5.acl'), '');
   await tool(realm, 'kdb5_util', ['create', '-s', '-r', name, '-P', 'a master key for tests']);
   return realm;
@@ -91,7 +95,8 @@ export const realmEnvironment = (realm: Realm, cache?: string): NodeJS.ProcessEn
 const tool = (realm: Realm, program: string, args: readonly string[], cache?: string, input?: string): Promise<string> =>
   run(program, args, { env: realmEnvironment(realm, cache), ...(input === undefined ? {} : { input }) });
 
-const quote = (text: string): string => `"${text.replace(/(["\\])/g, '\\$1')}"`;
+// kadmin's own rule: a quotation mark is doubled, a backslash is itself.
+const quote = (text: string): string => `"${text.replaceAll('"', '""')}"`;
 
 /** Adds a principal: with a password for people, with a random key for services. */
 export const addPrincipal = (realm: Realm, principal: string, password?: string): Promise<string> =>
@@ -101,9 +106,9 @@ export const addPrincipal = (realm: Realm, principal: string, password?: string)
 export const writeKeytab = (realm: Realm, principal: string, keytab: string, { keep = true } = {}): Promise<string> =>
   tool(realm, 'kadmin.local', ['-q', `ktadd -k ${quote(keytab)} ${keep ? '-norandkey ' : ''}${quote(principal)}`]);
 
-/** Gets a ticket into the cache file. `lifetime` as kinit writes it, such as `3s`. */
-export const getTicket = async (realm: Realm, principal: string, password: string, cache: string, lifetime?: string): Promise<void> => {
-  await tool(realm, 'kinit', ['-c', `FILE:${cache}`, ...(lifetime === undefined ? [] : ['-l', lifetime]), principal], cache, `${password}\n`);
+/** Gets a ticket into the cache file. `lifetime` as kinit writes it, such as `3s`; `options` are those of kinit. */
+export const getTicket = async (realm: Realm, principal: string, password: string, cache: string, lifetime?: string, options: readonly string[] = []): Promise<void> => {
+  await tool(realm, 'kinit', ['-c', `FILE:${cache}`, ...(lifetime === undefined ? [] : ['-l', lifetime]), ...options, principal], cache, `${password}\n`);
 };
 
 /** Starts the KDC, detached, and waits until it accepts. Returns its process id. */

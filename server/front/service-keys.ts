@@ -115,5 +115,5 @@ export const openServiceKeys = ({ krb5, state }: Pick<ServerConfig, 'krb5' | 'st
     throw new WardError('config-invalid', 'The environment switches the replay cache of Kerberos off (KRB5RCACHETYPE, KRB5RCACHENAME), and without one no ticket is accepted.');
   }
   if (krb5.config !== undefined) env['KRB5_CONFIG'] = krb5.config;
-  return new ServiceKeys(krb5, `${state}/replay-cache`);
+  return new ServiceKeys(krb5, `${state}/front/replay-cache`);
 };
