@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { existsSync, lstatSync, realpathSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, realpathSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 
 /** `path` as seen from `cwd`; `.` and `//` go, `..` stays, because behind a link it means something else. */
 export const absolutePath = (cwd: string, path: string): string => {
@@ -53,5 +54,18 @@ export const outputPlace = (spelled: string): { path: string } | { wrong: 'outpu
     return stat === undefined || stat.isFile() ? { path } : { wrong: 'output-special' };
   } catch {
     return { wrong: 'output-directory' };
+  }
+};
+
+/**
+ * May a file come into this place, or over the one that is there? Of a file that may not be written some compilers make a new one
+ * and some complain, each in words of its own.
+ */
+export const mayWrite = (path: string): boolean => {
+  try {
+    accessSync(existsSync(path) ? path : dirname(path), constants.W_OK);
+    return true;
+  } catch {
+    return false;
   }
 };

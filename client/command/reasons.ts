@@ -17,6 +17,7 @@ const ownSentences = {
   'non-utf8': 'The command contains bytes that are not UTF-8.',
   'output-clash': 'Two outputs of the command are the same file, or one of them is the source.',
   'output-directory': 'The directory of an output does not exist.',
+  'output-read-only': 'An output, or the directory it would come into, may not be written.',
   'output-special': 'An output is a device, a link, a directory or another special file.',
   'path-reserved': 'A file of the command lies in a directory that belongs to the system.',
   'source-missing': 'The source file does not exist or is no regular file.',

@@ -14,7 +14,7 @@ import { dependencyArguments } from './dependency-arguments.ts';
 import { diagnosticOptions } from './diagnostics.ts';
 import { localeOf } from './locale.ts';
 import { expandNative } from './native.ts';
-import { absolutePath, hasCompiledHeader, isDirectory, isRegularFile, outputPlace } from './paths.ts';
+import { absolutePath, hasCompiledHeader, isDirectory, isRegularFile, mayWrite, outputPlace } from './paths.ts';
 import { isProbe } from './probe.ts';
 import { expandResponseFiles } from './response-file.ts';
 import type { CompilerIdentity } from './compiler.ts';
@@ -152,6 +152,9 @@ const findOutputs = (reading: Reading, { family }: CompilerIdentity, cwd: string
     }
     if (checkClientPath(place.path, []) !== undefined) {
       return { reason: 'path-reserved', detail: named };
+    }
+    if (!mayWrite(place.path)) {
+      return { reason: 'output-read-only', detail: named };
     }
     if (place.path === source || files.some(file => file.path === place.path)) {
       return { reason: 'output-clash', detail: named };

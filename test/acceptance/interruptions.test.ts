@@ -77,8 +77,8 @@ test.serial('Ctrl-C in the middle of make -j4: all its jobs end, nothing is left
   const job = shared.start(['make', '-j4', 'CC=wardcc gcc', `${slow.name}.o`, `${other}.o`], { cwd: slow.directory });
   await Promise.all([compiling(slow.name), compiling(other)]);
   job.signal('SIGINT');
-  const { status } = await job.ended;
-  t.is(status, 130);
+  // make itself dies of the signal, or first hears of a job that did.
+  t.true([130, 2].includes((await job.ended).status));
   await nothingLeft(t, slow, [`${other}.c`]);
   await nothingLeft(t, { ...slow, name: other }, [`${other}.c`]);
 });

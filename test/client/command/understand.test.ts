@@ -104,6 +104,13 @@ test('an output that is a link is local', async t => {
   t.is(command.kind === 'local' && command.reason, 'output-special');
 });
 
+test('an output that may not be written is local', async t => {
+  const { type, directory } = place(t);
+  writeFileSync(join(directory, 'a.o'), 'old', { mode: 0o444 });
+  const command = await type('gcc -c a.c');
+  t.is(command.kind === 'local' ? command.reason : command.kind, process.getuid?.() === 0 ? 'compile' : 'output-read-only');
+});
+
 test('an output that is there already is fine', async t => {
   const { type, directory } = place(t);
   writeFileSync(join(directory, 'a.o'), 'old');
