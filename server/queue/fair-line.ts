@@ -1,7 +1,8 @@
 /**
  * A number of places, and a bounded line in front of them. A freed place goes to the waiter whose principal holds the
  * least for its weight, the longest waiting first among equals: under overload each principal gets a weighted fair share.
- * A principal that holds all its quota allows waits even while places are free.
+ * A principal that holds all its quota allows waits even while places are free. A full line has room for whoever stands in it
+ * less often than somebody else: nobody can fill it alone and keep the others out.
  *
  * @module
  */
@@ -21,6 +22,7 @@ export type Release = () => void;
 
 interface Waiter extends Customer {
   readonly grant: (release: Release) => void;
+  readonly refuse: (error: WardError) => void;
 }
 
 export class FairLine {
@@ -53,15 +55,13 @@ export class FairLine {
   async enter(customer: Customer, signal: AbortSignal, onWait?: (position: number) => void): Promise<Release> {
     if (signal.aborted) throw new WardError('cancelled');
     if (this.#taken < this.#places && this.#mayHold(customer)) return this.#take(customer);
-    if (this.#waiting.length >= this.#capacity) {
-      throw new WardError('busy', `All ${this.#places} places are taken and ${this.#waiting.length} jobs stand in line.`);
-    }
+    if (this.#waiting.length >= this.#capacity && !this.#makeRoom(customer)) throw this.#full();
     const { quota, principal } = customer;
     if (quota !== undefined && this.#waiting.filter((waiter) => waiter.principal === principal).length >= quota.queued) {
       throw new WardError('busy', `${principal} has ${quota.queued} jobs in line already, as many as the policy allows.`);
     }
     const { promise, resolve, reject } = Promise.withResolvers<Release>();
-    const waiter: Waiter = { ...customer, grant: resolve };
+    const waiter: Waiter = { ...customer, grant: resolve, refuse: reject };
     const leave = (): void => {
       const index = this.#waiting.indexOf(waiter);
       if (index >= 0) this.#waiting.splice(index, 1);
@@ -78,6 +78,29 @@ export class FairLine {
     } finally {
       signal.removeEventListener('abort', leave);
     }
+  }
+
+  #full(): WardError {
+    return new WardError('busy', `All ${this.#places} places are taken and ${this.#waiting.length} jobs stand in line.`);
+  }
+
+  /** Sends away the last of those who stand in line more often, for their weight, than the newcomer will. */
+  #makeRoom(newcomer: Customer): boolean {
+    const counts = new Map<string, number>();
+    for (const { principal } of this.#waiting) counts.set(principal, (counts.get(principal) ?? 0) + 1);
+    let greedy: Waiter | undefined;
+    let most = ((counts.get(newcomer.principal) ?? 0) + 1) / newcomer.weight;
+    for (const waiter of this.#waiting) {
+      const share = counts.get(waiter.principal)! / waiter.weight;
+      if (share > most || (share === most && greedy?.principal === waiter.principal)) {
+        most = share;
+        greedy = waiter;
+      }
+    }
+    if (greedy === undefined) return false;
+    this.#waiting.splice(this.#waiting.indexOf(greedy), 1);
+    greedy.refuse(this.#full());
+    return true;
   }
 
   #mayHold({ principal, quota }: Customer): boolean {

@@ -115,3 +115,38 @@ test('a principal cannot have more jobs in line than its quota allows', async (t
   void line.enter(bob, never);
   t.is(line.waiting, 2);
 });
+
+test('a full line has room for whoever stands in it less often: the last job of the one who fills it is sent away', async (t) => {
+  const line = new FairLine(1, 3);
+  const release = await line.enter(alice, never);
+  const order: string[] = [];
+  const stand = (who: typeof alice, name: string): Promise<unknown> => line.enter(who, never).then(
+    (leave) => {
+      order.push(name);
+      leave();
+    },
+    (error: WardError) => order.push(`${name} ${error.code}`),
+  );
+  const all = [stand(alice, 'a1'), stand(alice, 'a2'), stand(alice, 'a3'), stand(bob, 'b1')];
+  await new Promise(setImmediate);
+  t.deepEqual(order, ['a3 busy']);
+  t.is(line.waiting, 3);
+  // Two of alice's and one of bob's: another of bob's would stand there as often as hers.
+  await stand(bob, 'b2');
+  await stand(alice, 'a4');
+  t.deepEqual(order, ['a3 busy', 'b2 busy', 'a4 busy']);
+  release();
+  await Promise.all(all);
+  t.deepEqual(order.slice(3).sort(), ['a1', 'a2', 'b1']);
+});
+
+test('how often somebody may stand in a full line grows with the weight', async (t) => {
+  const line = new FairLine(1, 3);
+  await line.enter(alice, never);
+  const heavy = { principal: 'cert:release', weight: 3 };
+  const outcomes = [heavy, heavy, heavy].map((who) => line.enter(who, never));
+  for (const outcome of outcomes) outcome.catch(() => {});
+  const error = await t.throwsAsync(line.enter(bob, never), { instanceOf: WardError });
+  t.is((error as WardError).code, 'busy');
+  t.is(line.waiting, 3);
+});
