@@ -67,7 +67,12 @@ export class Room {
   /** Starts the executor and waits until it is connected. @throws WardError `sandbox-failed` with what it said */
   static async open(options: RoomOptions): Promise<Room> {
     const room = new Room(options);
-    await room.#connect(options);
+    try {
+      await room.#connect(options);
+    } catch (error) {
+      await room.close();
+      throw error;
+    }
     return room;
   }
 

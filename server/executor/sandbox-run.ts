@@ -12,6 +12,7 @@
  */
 import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { WardError, type ErrorCode } from '../../protocol/errors.ts';
 import { native, type ChildrenUsage } from '../native/load.ts';
 import type { ResourceLimit } from '../sandbox/limits.ts';
@@ -99,7 +100,7 @@ export class Sandbox {
       // The command has ended; what it left running ends now.
       this.#strike();
       const usage = await this.#waitGone();
-      if ((await Promise.race([silent, later(deathMs)])) === undefined) this.#giveUp('A sandbox that never began has left a process.');
+      if ((await within(deathMs, silent)) === undefined) this.#giveUp('A sandbox that never began has left a process.');
       return { exit: this.#exit, killed: this.#killed, usage: { ...sum(usage, before, native().childrenUsage()), wallMs: performance.now() - this.#started } };
     } finally {
       clearTimeout(deadline);
@@ -148,7 +149,8 @@ export class Sandbox {
     let wasSilent: true | undefined;
     while (!native().collect(outer)) {
       // It falls silent by ending: then a moment is enough.
-      wasSilent = await Promise.race([wasSilent === undefined ? silent : later(1), later(watchMs)]);
+      if (wasSilent === undefined) wasSilent = await within(watchMs, silent);
+      else await pause(1);
       if (this.#killed === undefined && wasSilent === undefined) continue;
       patience -= wasSilent === undefined ? watchMs : 1;
       if (patience < 0) this.#giveUp('The sandbox does not end.');
@@ -161,7 +163,7 @@ export class Sandbox {
     const patience = performance.now() + deathMs;
     for (;;) {
       const isLeft = isThere(this.#pid);
-      const usage = await Promise.race([this.#reported, later(isLeft ? 1 : reportGraceMs)]);
+      const usage = await within(isLeft ? 1 : reportGraceMs, this.#reported);
       this.#gone = usage !== undefined || !isLeft;
       // Without a report it was the outer bubblewrap that collected it; then its usage is in ours.
       if (this.#gone) return usage ?? nothing;
@@ -197,7 +199,12 @@ const start = (run: SandboxRun): Started => {
   }
 };
 
-const later = (milliseconds: number): Promise<undefined> => new Promise((resolve) => setTimeout(resolve, milliseconds, undefined));
+/** What a promise gives, or undefined when that takes longer. */
+const within = <T>(milliseconds: number, promise: Promise<T>): Promise<T | undefined> =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, milliseconds, undefined);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 
 const isThere = (pid: number): boolean => {
   try {

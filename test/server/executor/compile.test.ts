@@ -172,6 +172,21 @@ test.serial('gcc cannot be made to run another program or load a plug-in that wa
   t.true(redirected.contents[0]!.equals(plain.contents[0]!));
 });
 
+test.serial('variables that steer a loader or a driver lead to nothing that can be executed', async (t) => {
+  const cwd = project(t, {});
+  const library = join(cwd, 'evil.so');
+  const built = spawnSync('gcc', ['-shared', '-fPIC', '-x', 'c', '-', '-o', library], { input: '#include <unistd.h>\n__attribute__((constructor)) void f(void) { write(2, "PWNED", 5); }\n' });
+  t.is(built.status, 0, String(built.stderr));
+  const script = { content: '#!/bin/sh\necho PWNED >&2\n' };
+  const evil = { content: readFileSync(library) };
+  const inputs: Record<string, Input> = { [join(cwd, 'a.c')]: { content: 'int x;\n' }, [library]: evil, [join(cwd, 'libc.so.6')]: evil, [join(cwd, 'cc1')]: script, [join(cwd, 'as')]: script, [join(cwd, 'specs')]: { content: '*cc1:\n%(x)\n' } };
+  const settings: Record<string, string>[] = [{ LD_PRELOAD: library }, { LD_LIBRARY_PATH: cwd }, { LD_AUDIT: library }, { GCC_EXEC_PREFIX: `${cwd}/` }, { COMPILER_PATH: cwd }, { PATH: cwd }];
+  for (const setting of settings) {
+    const answer = await lab.run({ argv: ['/usr/bin/gcc', '-c', 'a.c'], cwd, env: { ...env, ...setting }, inputs, outputs: [join(cwd, 'a.o')] });
+    t.false(answer.stderrText.includes('PWNED'), JSON.stringify(setting));
+  }
+});
+
 test.serial('files of the host are not there to be included', async (t) => {
   const cwd = project(t, {});
   for (const source of ['#include "/etc/passwd"\n', '#include "/etc/shadow"\n', 'asm(".incbin \\"/proc/self/environ\\"");\n', 'asm(".incbin \\"/etc/hostname\\"");\n']) {
