@@ -65,6 +65,8 @@ export interface ServerConfig {
   readonly store: { readonly maxBytes: number };
   readonly slotBytes: number;
   readonly connections: { readonly total: number; readonly perAddress: number };
+  /** Jobs that one session may begin: on average, and at once. */
+  readonly jobRate: { readonly perSecond: number; readonly burst: number };
   /** SSH connections; absent: none are taken. */
   readonly ssh: SshConfig | undefined;
   /** Accounts of the children when the supervisor starts as root. */
@@ -138,6 +140,12 @@ export const serverConfigSchema = {
       required: [],
       properties: { total: count(65536), perAddress: count(65536) },
     },
+    jobRate: {
+      type: 'object',
+      additionalProperties: false,
+      required: [],
+      properties: { perSecond: count(1_000_000), burst: count(1_000_000) },
+    },
     ssh: {
       type: 'object',
       additionalProperties: false,
@@ -169,11 +177,12 @@ const gibibyte = 2 ** 30;
  * @throws WardError `config-invalid` with the position.
  */
 export async function loadServerConfig(file: string): Promise<ServerConfig> {
-  const raw = await readJsonc<Partial<Omit<ServerConfig, 'tls' | 'clients' | 'krb5' | 'store' | 'connections'>> & {
+  const raw = await readJsonc<Partial<Omit<ServerConfig, 'tls' | 'clients' | 'krb5' | 'store' | 'connections' | 'jobRate'>> & {
     tls: ServerConfig['tls'] & Partial<ClientTrust>;
     krb5?: Pick<Krb5Config, 'keytab'> & Partial<Krb5Config>;
     store?: Partial<ServerConfig['store']>;
     connections?: Partial<ServerConfig['connections']>;
+    jobRate?: Partial<ServerConfig['jobRate']>;
   }>(file, serverConfigSchema);
   const base = dirname(resolve(file));
   const at = (name: string | undefined): string => resolve(base, name ?? '');
@@ -203,6 +212,7 @@ export async function loadServerConfig(file: string): Promise<ServerConfig> {
     store: { maxBytes: raw.store?.maxBytes ?? 8 * gibibyte },
     slotBytes: raw.slotBytes ?? gibibyte,
     connections: { total: raw.connections?.total ?? 1024, perAddress: raw.connections?.perAddress ?? 128 },
+    jobRate: { perSecond: raw.jobRate?.perSecond ?? 1000, burst: raw.jobRate?.burst ?? 8192 },
     ssh: raw.ssh === undefined ? undefined : { user: raw.ssh.user, krl: raw.ssh.krl === undefined ? undefined : at(raw.ssh.krl) },
     users: raw.users,
   };

@@ -28,6 +28,7 @@ import { ClientAuthorities } from './authenticate-cert.ts';
 import { sshAuthenticator } from './authenticate-ssh.ts';
 import { receiveBlob } from './blobs.ts';
 import { ExecutorPool } from './executor-pool.ts';
+import { JobRate } from './job-rate.ts';
 import { KeeperLog } from './keeper-log.ts';
 import { Listener } from './listener.ts';
 import { openSession, type Opening } from './open-session.ts';
@@ -39,6 +40,9 @@ import { Sessions, type Judge } from './sessions.ts';
 import { SshListener } from './ssh-listener.ts';
 import { SshRevocations } from './ssh-revocations.ts';
 import { Watcher } from './watcher.ts';
+
+/** A client that says nothing for so long is asked; one that goes on saying nothing for as long again is gone. */
+const silenceMs = 60_000;
 
 interface Configuration {
   readonly config: ServerConfig;
@@ -115,10 +119,15 @@ async function main(): Promise<void> {
         log.note({ event, principal: session.principal, address, reason: reason.code, message: cleanText(reason.message) });
       });
       session.channel.onBlob((blob) => receiveBlob(blob, session, store, uploads));
+      const rate = new JobRate(config.jobRate);
       session.channel.onStream((stream, first) => {
-        if (first.type === 'probe') void runJob(stream, first as Probe, session, services);
+        const refusal = rate.refusal();
+        if (refusal?.code === 'limit-exceeded') session.end(refusal);
+        else if (refusal !== undefined) stream.reset(refusal);
+        else if (first.type === 'probe') void runJob(stream, first as Probe, session, services);
         else stream.reset(new WardError('protocol-violation', `A stream cannot begin with ${first.type}.`));
       });
+      session.channel.keepAlive(silenceMs);
     } catch (thrown) {
       log.refusedEarly(address, toWardError(thrown).code);
     }
