@@ -93,7 +93,8 @@ export const canaryJobs = (toolchain: Pick<Toolchain, 'name' | 'languages'>, cwd
     const source = language === 'c' ? 'canary.c' : 'canary.cc';
     const object = `${source}.o`;
     const standard = language === 'c' ? '-std=gnu11' : '-std=gnu++17';
-    const argv = [toolchain.name, '-c', '-x', language, standard, '-O3', '-g', '-fPIC', '-nostdinc', `-ffile-prefix-map=${cwd}=/canary`, '-o', object, source];
+    const options = [standard, '-O3', '-g', '-fPIC', '-nostdinc', `-ffile-prefix-map=${cwd}=/canary`];
+    const argv = [toolchain.name, '-c', '-x', language, ...options, '-o', object, source];
     return { language, source, content: language === 'c' ? c : cxx, object, argv, env: askEnvironment };
   });
 

@@ -38,6 +38,9 @@ const LOCALES = ['/usr/lib/locale/C.utf8', '/usr/lib/locale/C.UTF-8'];
 /** Helpers of gcc that it finds below its own directory or on PATH. */
 const GCC_PROGRAMS = ['cc1', 'cc1plus', 'cc1obj', 'cc1objplus', 'as', 'objcopy'];
 const CLANG_PROGRAMS = ['as'];
+/** Where a change may lead a driver or the loader to other files. */
+const steeringDirectories = ['/etc', '/etc/alternatives', '/etc/ld.so.conf', '/etc/ld.so.conf.d', '/usr/bin'];
+
 /** gcc's files that steer clang: which installation it takes, and which variants of it exist. */
 const STEERING = ['crtbegin.o', '32/crtbegin.o', 'x32/crtbegin.o', '64/crtbegin.o'];
 
@@ -71,7 +74,10 @@ const printed = async (compiler: string, file: string): Promise<string | undefin
 
 /** Asks for the search paths in every language, and with them for the compiler's identity. */
 const introductions = async (compiler: string): Promise<Verbose[]> => {
-  const question = (...more: string[]): Promise<Verbose> => ask(compiler, ['-E', '-v', ...more, '/dev/null']).then((answer) => parseVerbose(answer.stderr));
+  const question = async (...more: string[]): Promise<Verbose> => {
+    const { stderr } = await ask(compiler, ['-E', '-v', ...more, '/dev/null']);
+    return parseVerbose(stderr);
+  };
   const [c, cxx] = await Promise.all([question('-x', 'c'), question('-x', 'c++')]);
   return c.family === 'clang' ? [c, cxx, await question('-stdlib=libc++', '-x', 'c++')] : [c, cxx];
 };
@@ -91,7 +97,9 @@ export const findClosure = async (compiler: string): Promise<Closure> => {
   }
   const verbose = await introductions(compiler);
   const { family, target } = verbose[0] as Verbose;
-  if (family === undefined || target === undefined) throw new WardError('toolchain-unknown', `${compiler} does not present itself as gcc or clang.`);
+  if (family === undefined || target === undefined) {
+    throw new WardError('toolchain-unknown', `${compiler} does not present itself as gcc or clang.`);
+  }
   const [version, programs, specs] = await Promise.all([
     ask(compiler, family === 'gcc' ? ['-dumpfullversion'] : ['-dumpversion']).then(({ stdout }) => stdout.trim()),
     Promise.all((family === 'gcc' ? GCC_PROGRAMS : CLANG_PROGRAMS).map(async (name) => ({ name, ...(await program(compiler, name)) }))),
@@ -101,19 +109,22 @@ export const findClosure = async (compiler: string): Promise<Closure> => {
     const real = files.add(path);
     return real === undefined ? [] : [{ name, real, onPath }];
   });
-  if (family === 'gcc' && !found.some(({ name }) => name === 'as')) throw new WardError('toolchain-unknown', `${compiler} has no assembler: install binutils.`);
+  if (family === 'gcc' && !found.some(({ name }) => name === 'as')) {
+    throw new WardError('toolchain-unknown', `${compiler} has no assembler: install binutils.`);
+  }
   if (specs !== undefined) files.add(specs);
-  const watched = new Set([dirname(compiler), dirname(driver), '/etc', '/etc/alternatives', '/etc/ld.so.conf.d', '/usr/bin', ...found.map(({ real }) => dirname(real))]);
+  const watched = new Set([...steeringDirectories, dirname(compiler), dirname(driver), ...found.map(({ real }) => dirname(real))]);
   if (family === 'clang') for (const folder of await addClangFiles(compiler, driver, verbose, files)) watched.add(folder);
   addLibraries(files, [driver, ...found.map(({ real }) => real)]);
   for (const locale of LOCALES) addFolder(files, locale);
+  const holdsPart = (folder: string): boolean => [...files.files, ...files.links.keys()].some((path) => path.startsWith(`${folder}/`));
   const has = (name: string): boolean => family === 'clang' || found.some((item) => item.name === name);
   return {
     family,
     version,
     target,
     files,
-    includeDirs: coverIncludeDirs(verbose).filter((folder) => ![...files.files, ...files.links.keys()].some((path) => path.startsWith(`${folder}/`))),
+    includeDirs: coverIncludeDirs(verbose).filter((folder) => !holdsPart(folder)),
     languages: [...(has('cc1') ? ['c' as const] : []), ...(has('cc1plus') ? ['c++' as const] : [])],
     pathPrograms: found.filter(({ onPath }) => onPath).map(({ name }) => name),
     watched: [...watched].sort(),
@@ -135,5 +146,5 @@ const addClangFiles = async (compiler: string, driver: string, verbose: readonly
   if (resources !== '') addFolder(files, resources, (name) => name === 'include' || name === 'lib');
   const installation = verbose[0]?.gccInstallation;
   if (installation !== undefined) for (const name of STEERING) files.add(`${installation}/${name}`);
-  return [...(resources === '' ? [] : [merged(posix.normalize(resources))]), ...(installation === undefined ? [] : [merged(posix.normalize(installation))])];
+  return [resources, installation ?? ''].filter((folder) => folder !== '').map((folder) => merged(posix.normalize(folder)));
 };

@@ -53,9 +53,12 @@ export const toolchainDigest = (name: string, entries: readonly ToolchainEntry[]
 const byPath = (a: ToolchainEntry, b: ToolchainEntry): number => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path));
 
 /** Hashes the files of a closure; digests of files that have not changed since `known` was written are taken from there. */
-const listEntries = async (closure: Closure, known: ToolchainRecord | undefined): Promise<{ entries: ToolchainEntry[]; stamps: Record<string, Stamp> }> => {
+const listEntries = async (
+  closure: Closure, known: ToolchainRecord | undefined,
+): Promise<{ entries: ToolchainEntry[]; stamps: Record<string, Stamp> }> => {
   const stamps: Record<string, Stamp> = {};
-  const digests = new Map(known?.toolchain.entries.flatMap((entry) => (entry.kind === 'file' ? [[entry.path, entry.digest] as const] : [])));
+  const before = known?.toolchain.entries ?? [];
+  const digests = new Map(before.flatMap((entry) => (entry.kind === 'file' ? [[entry.path, entry.digest] as const] : [])));
   const files = await inParallel([...closure.files.files], 4, async (path): Promise<ToolchainEntry> => {
     const stat = lstatSync(path);
     const stamp = (stamps[path] = stampOf(path));

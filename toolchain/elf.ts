@@ -77,7 +77,8 @@ const programHeaders = (source: ByteSource, header: Buffer, bits: 32 | 64): Segm
       bits === 64 ? bytes.readBigUInt64LE(at + wide) : BigInt(bytes.readUInt32LE(at + narrow));
     const address = word(16, 8);
     if (address > BigInt(Number.MAX_SAFE_INTEGER)) throw bad('an address is out of range');
-    segments.push({ type, offset: toIndex(word(8, 4), source.size), address: Number(address), fileSize: toIndex(word(32, 16), source.size) });
+    const [offset, fileSize] = [toIndex(word(8, 4), source.size), toIndex(word(32, 16), source.size)];
+    segments.push({ type, offset, address: Number(address), fileSize });
   }
   return segments;
 };
@@ -109,7 +110,8 @@ const stringTable = (source: ByteSource, segments: Segment[], entries: [bigint, 
   const address = entries.find(([tag]) => tag === DT_STRTAB)?.[1];
   const size = entries.find(([tag]) => tag === DT_STRSZ)?.[1];
   if (address === undefined || size === undefined) throw bad('there is no string table');
-  const holder = segments.find((s) => s.type === PT_LOAD && address >= BigInt(s.address) && address < BigInt(s.address) + BigInt(s.fileSize));
+  const holder = segments.find(({ type, address: start, fileSize }) =>
+    type === PT_LOAD && address >= BigInt(start) && address < BigInt(start) + BigInt(fileSize));
   if (holder === undefined) throw bad('the string table is not loaded');
   return source.read(toIndex(BigInt(holder.offset) + address - BigInt(holder.address), source.size), toIndex(size, source.size));
 };
@@ -133,7 +135,8 @@ export const parseElf = (source: ByteSource): ElfFile => {
   const interpreterSegment = segments.find((s) => s.type === PT_INTERP);
   if (interpreterSegment !== undefined && interpreterSegment.fileSize > MAX_STRING) throw bad('the name of the interpreter is too long');
   const interpreter = interpreterSegment && stringAt(source.read(interpreterSegment.offset, interpreterSegment.fileSize), 0n);
-  const base = { bits, type: header.readUInt16LE(16), machine: header.readUInt16LE(18), ...(interpreter === undefined ? {} : { interpreter }) } as const;
+  const [type, machine] = [header.readUInt16LE(16), header.readUInt16LE(18)];
+  const base = { bits, type, machine, ...(interpreter === undefined ? {} : { interpreter }) } as const;
   const dynamic = segments.find((s) => s.type === PT_DYNAMIC);
   const entries = dynamic === undefined ? [] : dynamicEntries(source, dynamic, bits);
   const wanted = entries.filter(([tag]) => tag === DT_NEEDED || tag === DT_RPATH || tag === DT_RUNPATH);

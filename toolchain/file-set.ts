@@ -70,7 +70,9 @@ export class FileSet {
       if (normal.startsWith('/')) at = '';
       rest = [...normal.split('/').filter(Boolean), ...rest];
     }
-    if (!underUsr(at)) throw new WardError('toolchain-unknown', `${start} leads to ${at || '/'}, which is not below /usr: such a compiler cannot travel.`);
+    if (!underUsr(at)) {
+      throw new WardError('toolchain-unknown', `${start} leads to ${at || '/'}, which is not below /usr: such a compiler cannot travel.`);
+    }
     return { path: at, links };
   }
 }

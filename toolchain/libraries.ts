@@ -43,7 +43,8 @@ const configuredDirectories = (file = '/etc/ld.so.conf', depth = 0): string[] =>
     const words = line.replace(/#.*/, '').trim().split(/[\s:,]+/).filter(Boolean);
     if (words[0] !== 'include') return words.map((word) => merged(posix.normalize(word)));
     if (depth > 4) return [];
-    return words.slice(1).flatMap((pattern) => expand(posix.resolve(dirname(file), pattern))).flatMap((name) => configuredDirectories(name, depth + 1));
+    const included = words.slice(1).flatMap((pattern) => expand(posix.resolve(dirname(file), pattern)));
+    return included.flatMap((name) => configuredDirectories(name, depth + 1));
   });
 };
 
@@ -56,7 +57,8 @@ const expand = (pattern: string): string[] => {
 };
 
 const searchPath = (text: string | undefined, origin: string): string[] =>
-  (text ?? '').split(':').filter(Boolean).map((part) => posix.normalize(part.replace(/\$(ORIGIN|\{ORIGIN\})/g, origin).replace(/\$(LIB|\{LIB\})/g, 'lib')));
+  (text ?? '').split(':').filter(Boolean).map((part) =>
+    posix.normalize(part.replace(/\$(ORIGIN|\{ORIGIN\})/g, origin).replace(/\$(LIB|\{LIB\})/g, 'lib')));
 
 interface Task {
   /** Path as the loader opens it. */

@@ -65,7 +65,8 @@ export const parseVerbose = (text: string): Verbose => {
     }
     return found;
   };
-  const family: Family | undefined = lines.some((l) => /\bclang version \d/.test(l)) ? 'clang' : lines.some((l) => /^gcc version \d/.test(l)) ? 'gcc' : undefined;
+  const presents = (pattern: RegExp): boolean => lines.some((line) => pattern.test(line));
+  const family: Family | undefined = presents(/\bclang version \d/) ? 'clang' : presents(/^gcc version \d/) ? 'gcc' : undefined;
   const target = first(/^Target: (\S+)/);
   const gccInstallation = first(/^Selected GCC installation: (.+)/);
   return {
@@ -94,7 +95,8 @@ const plainName = (directory: string): string => {
  * here or not: a client's copies of system headers may be laid out there and nowhere else below `/usr`.
  */
 export const coverIncludeDirs = (answers: readonly Verbose[]): string[] => {
-  const names = new Set(answers.flatMap((answer) => [...answer.angle, ...answer.absent]).map(plainName).filter((name) => /^\/usr\/[^/]/.test(name)));
+  const folders = answers.flatMap((answer) => [...answer.angle, ...answer.absent]);
+  const names = new Set(folders.map(plainName).filter((name) => /^\/usr\/[^/]/.test(name)));
   const all = [...names].sort();
   return all.filter((name) => !all.some((other) => other !== name && name.startsWith(`${other}/`)));
 };

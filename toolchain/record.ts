@@ -31,8 +31,8 @@ const recordPath = (directory: string, compiler: string): string =>
 export const loadRecord = (directory: string, compiler: string): ToolchainRecord | undefined => {
   try {
     const { format, toolchain, stamps } = JSON.parse(readFileSync(recordPath(directory, compiler), 'utf8'));
-    if (format !== FORMAT || toolchain.name !== compiler || toolchainDigest(compiler, toolchain.entries) !== toolchain.digest) return undefined;
-    return { toolchain, stamps };
+    const intact = format === FORMAT && toolchain.name === compiler && toolchainDigest(compiler, toolchain.entries) === toolchain.digest;
+    return intact ? { toolchain, stamps } : undefined;
   } catch {
     return undefined;
   }

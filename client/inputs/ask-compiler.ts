@@ -24,9 +24,12 @@ export interface CompilerAnswer {
 }
 
 /** @throws StaysLocal when the compiler can't be started, prints too much, or what it prints is not UTF-8. */
-export const runCompiler = (command: InputsCommand, args: readonly string[], env: Readonly<Record<string, string>> = {}, signal?: AbortSignal): Promise<CompilerAnswer> =>
+export const runCompiler = (
+  command: InputsCommand, args: readonly string[], env: Readonly<Record<string, string>> = {}, signal?: AbortSignal,
+): Promise<CompilerAnswer> =>
   new Promise((resolve, reject) => {
-    const environment = Object.fromEntries(Object.entries({ PATH: '/usr/bin:/bin', ...command.env, ...env }).filter(([name]) => !dropped.has(name)));
+    const variables = Object.entries({ PATH: '/usr/bin:/bin', ...command.env, ...env });
+    const environment = Object.fromEntries(variables.filter(([name]) => !dropped.has(name)));
     if (command.pwd !== undefined) environment['PWD'] = command.pwd;
     const child = spawn(command.compiler, args, {
       cwd: command.cwd, env: environment, stdio: ['ignore', 'pipe', 'pipe'],
@@ -53,7 +56,8 @@ export const runCompiler = (command: InputsCommand, args: readonly string[], env
 export const prerequisiteArguments = (command: InputsCommand): string[] =>
   [...command.dependencyArguments, ...(command.family === 'gcc' ? ['-fno-canonical-system-headers'] : []), '-w', '-M', '-MT', 'x'];
 
-const steersSearch = /^-(m|std|stdlib|-stdlib|nostd|nobuiltininc|nostdlibinc|-no-standard|ibuiltininc|no-canonical|canonical|ansi|pthread|-embed-dir)/;
+const steersSearch =
+  /^-(m|std|stdlib|-stdlib|nostd|nobuiltininc|nostdlibinc|-no-standard|ibuiltininc|no-canonical|canonical|ansi|pthread|-embed-dir)/;
 
 /** The language that has a search path: preprocessed text has the one of its source. */
 const withPreprocessor = (language: string): string => (language === 'cpp-output' ? 'c' : language.replace(/-cpp-output$/, ''));
@@ -61,6 +65,8 @@ const withPreprocessor = (language: string): string => (language === 'cpp-output
 /** Arguments of a run that prints the command's search path: what it depends on, and nothing else. */
 export const searchArguments = (command: InputsCommand): string[] => {
   const reading = readArguments(command.argv, command.family);
-  const kept = reading.options.filter(({ entry }) => entry.effect.kind === 'search' || (entry.effect.kind === 'plain' && steersSearch.test(entry.spelling)));
-  return [...kept.flatMap((option) => command.argv.slice(option.index, option.index + option.consumed)), '-E', '-v', '-x', withPreprocessor(command.language), '/dev/null'];
+  const options = reading.options.filter(({ entry: { effect, spelling } }) =>
+    effect.kind === 'search' || (effect.kind === 'plain' && steersSearch.test(spelling)));
+  const kept = options.flatMap(({ index, consumed }) => command.argv.slice(index, index + consumed));
+  return [...kept, '-E', '-v', '-x', withPreprocessor(command.language), '/dev/null'];
 };

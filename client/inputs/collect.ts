@@ -43,7 +43,8 @@ export const collectInputs = async (command: InputsCommand, toolchain: Toolchain
     const known = memory.manifests.find(command, toolchain, search, memory.nextJob());
     if (known !== undefined) return known;
     if (isPreprocessed(command)) return takeSource(command, toolchain, search, memory);
-    return (method === 'scanner' ? scan(command, toolchain, search, memory) : undefined) ?? (await ask(command, toolchain, search, options));
+    const scanned = method === 'scanner' ? scan(command, toolchain, search, memory) : undefined;
+    return scanned ?? (await ask(command, toolchain, search, options));
   } catch (error) {
     if (!(error instanceof StaysLocal)) throw error;
     return staysLocal(error);
@@ -76,7 +77,8 @@ const takeSource = (command: InputsCommand, toolchain: Toolchain, search: Search
 };
 
 /** The tree as the compiler tells it with `-M`, and what only texts tell. */
-const ask = async (command: InputsCommand, toolchain: Toolchain, search: SearchPath, { memory, signal }: CollectOptions): Promise<Inputs> => {
+const ask = async (command: InputsCommand, toolchain: Toolchain, search: SearchPath, options: CollectOptions): Promise<Inputs> => {
+  const { memory, signal } = options;
   const listed = memory.listings.find(command, toolchain, new Collection(command, toolchain, search, memory).tree, memory.nextJob());
   if (listed === undefined) memory.asked += 1;
   const prerequisites = listed ?? (await prerequisitesOf(command, signal));
@@ -118,6 +120,6 @@ const isPreprocessed = (command: InputsCommand): boolean => command.language.end
 const prerequisitesOf = async (command: InputsCommand, signal?: AbortSignal): Promise<string[]> => {
   const { ok, stdout, stderr } = await runCompiler(command, prerequisiteArguments(command), {}, signal);
   const names = ok ? parseDepfile(stdout) : undefined;
-  if (names === undefined) throw new StaysLocal('preprocessing-failed', stderr.split('\n').find((line) => /error/.test(line)) ?? command.source);
-  return names;
+  if (names !== undefined) return names;
+  throw new StaysLocal('preprocessing-failed', stderr.split('\n').find((line) => /error/.test(line)) ?? command.source);
 };

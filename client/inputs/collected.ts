@@ -38,7 +38,9 @@ export class CollectedInputs implements Inputs {
   get blobs(): ReadonlyMap<string, { readonly path: string; readonly size: number }> {
     if (this.#blobs === undefined) {
       this.#blobs = new Map();
-      for (const entry of this.entries) if (entry.kind === 'file') this.#blobs.set(entry.digest.toString('hex'), { path: entry.path, size: entry.size });
+      for (const entry of this.entries) {
+        if (entry.kind === 'file') this.#blobs.set(entry.digest.toString('hex'), { path: entry.path, size: entry.size });
+      }
     }
     return this.#blobs;
   }

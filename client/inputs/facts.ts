@@ -28,7 +28,8 @@ export interface Facts {
 }
 
 /** What keeps the text local, or at least may do so. */
-export type Obstacle = 'computed-has-include' | 'computed-embed' | 'assembler-file' | 'file-dependency' | 'include-alias' | 'date-or-time' | 'timestamp';
+export type Obstacle =
+  'computed-has-include' | 'computed-embed' | 'assembler-file' | 'file-dependency' | 'include-alias' | 'date-or-time' | 'timestamp';
 
 /** Text without obstacles and references. */
 export const noFacts: Facts = Object.freeze({});
@@ -36,7 +37,8 @@ export const noFacts: Facts = Object.freeze({});
 /** Blanks and comments; the bound on a comment inside a directive keeps the time linear. */
 const BLANK = String.raw`(?:[ \t\f\v\r]|/\*[^]{0,1000}?\*/)*`;
 const LITERAL = String.raw`(?:"([^"\n]*)"|<([^>\n]*)>)`;
-const directive = new RegExp(String.raw`(?:#|%:|\?\?=)${BLANK}(include_next|include|import|embed)\b${BLANK}(?:${LITERAL}|([A-Za-z_$][\w$]*)|([\x80-\xff\\]))?`, 'g');
+const KEYWORD = String.raw`(?:#|%:|\?\?=)${BLANK}(include_next|include|import|embed)\b`;
+const directive = new RegExp(String.raw`${KEYWORD}${BLANK}(?:${LITERAL}|([A-Za-z_$][\w$]*)|([\x80-\xff\\]))?`, 'g');
 const question = new RegExp(String.raw`\b__has_(?:include_next|include|embed)(?:__)?${BLANK}\(${BLANK}(?:${LITERAL})?`, 'g');
 const definesQuestion = /define[ \t]+$/;
 const assembler = /\.(incbin|include)\b[ \t]*(?:(\\?)"([^"\\\n]*)(\\?)")?/g;

@@ -12,7 +12,7 @@ import { StaysLocal } from './reasons.ts';
 
 /** Words of one state: device, inode, size, mtime, ctime in ns, mode; two each, the low one first. */
 export const stateWords = 12;
-const modeWord = 10;
+export const modeWord = 10;
 const deviceAndInode = 4;
 
 const typeMask = 0o170000;
@@ -57,8 +57,8 @@ const oneByOne: StatList = (paths, follow) => {
 const load = (): StatList => {
   for (const place of ['../../native/wardcc.node', '../../dist/native/wardcc.node']) {
     try {
-      const { statList } = createRequire(import.meta.url)(place) as { statList: (paths: readonly string[], follow: boolean) => BigInt64Array };
-      return (paths, follow) => new Int32Array(statList(paths, follow).buffer);
+      const addon = createRequire(import.meta.url)(place) as { statList: (paths: readonly string[], follow: boolean) => BigInt64Array };
+      return (paths, follow) => new Int32Array(addon.statList(paths, follow).buffer);
     } catch { /* not built, or built for another Node: the other way is slower, not worse */ }
   }
   return oneByOne;

@@ -34,7 +34,8 @@ const costOf = ({ paths, folders, inputs }: Manifest): number => 800 + paths.len
 /** Everything of a command that its inputs depend on, apart from the file system. */
 export const keyOf = (command: InputsCommand, toolchain: Toolchain): string => {
   const { argv, cwd, pwd, env, outputs } = command;
-  return createHash('sha256').update(JSON.stringify([toolchain.digest, argv, cwd, pwd, env, outputs.map(({ spelled }) => spelled)])).digest('latin1');
+  const parts = [toolchain.digest, argv, cwd, pwd, env, outputs.map(({ spelled }) => spelled)];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('latin1');
 };
 
 export class Manifests {
@@ -67,10 +68,13 @@ export class Manifests {
     return folders.every((folder, index) => folder.version === versions[index]);
   }
 
-  keep(command: InputsCommand, toolchain: Toolchain, search: SearchPath, sighting: Sighting, consulted: Consulted, inputs: CollectedInputs): void {
+  keep(
+    command: InputsCommand, toolchain: Toolchain, search: SearchPath, sighting: Sighting, consulted: Consulted, inputs: CollectedInputs,
+  ): void {
     const paths = sighting.paths.map((path) => this.#shared(path));
-    const manifest = { search, paths, states: nameOfStates(sighting.words), folders: [...consulted.keys()], versions: [...consulted.values()], inputs: inputs.again() };
-    this.#remember(keyOf(command, toolchain), manifest);
+    const states = nameOfStates(sighting.words);
+    const [folders, versions] = [[...consulted.keys()], [...consulted.values()]];
+    this.#remember(keyOf(command, toolchain), { search, paths, states, folders, versions, inputs: inputs.again() });
   }
 
   /** The same path of many manifests is one string. */

@@ -49,8 +49,8 @@ export const checkObstacles = (command: InputsCommand, toolchain: Toolchain, fac
   for (const obstacle of facts.obstacles ?? []) {
     if (obstacle === 'timestamp') throw new StaysLocal('time-macro', path);
     if (obstacle === 'date-or-time') {
-      const fixed = command.env['SOURCE_DATE_EPOCH'] !== undefined && (command.family === 'gcc' || Number.parseInt(toolchain.version, 10) >= 16);
-      if (!fixed) throw new StaysLocal('time-macro', path);
+      const understood = command.family === 'gcc' || Number.parseInt(toolchain.version, 10) >= 16;
+      if (!understood || command.env['SOURCE_DATE_EPOCH'] === undefined) throw new StaysLocal('time-macro', path);
     } else throw new StaysLocal(obstacle === 'computed-embed' ? 'computed-has-include' : obstacle, path);
   }
 };

@@ -8,7 +8,7 @@
 
 import { parseVerbose } from '../../toolchain/query.ts';
 import { runCompiler, searchArguments } from './ask-compiler.ts';
-import { sameStates, stateWords, statList } from './file-state.ts';
+import { modeWord, sameStates, stateWords, statList } from './file-state.ts';
 import { StaysLocal } from './reasons.ts';
 import type { InputsCommand } from './types.ts';
 
@@ -22,11 +22,14 @@ export interface SearchPath {
   readonly frameworks: boolean;
 }
 
-interface Known {
-  readonly path: Promise<SearchPath>;
-  /** Directories of the answer, and in which state they were when it was asked for. */
+/** Directories of the answer, and in which state they were when it was asked for. */
+interface Seen {
   directories: readonly string[];
   states: Int32Array;
+}
+
+interface Known extends Seen {
+  readonly path: Promise<SearchPath>;
 }
 
 const mostKnown = 512;
@@ -49,7 +52,8 @@ export class SearchPaths {
       if (this.#known.get(key) === known) this.#known.delete(key);
       return this.get(command, signal);
     }
-    const asked: Known = { path: this.#ask(command, args, (seen) => Object.assign(asked, seen), signal), directories: [], states: new Int32Array(0) };
+    const path = this.#ask(command, args, (seen) => Object.assign(asked, seen), signal);
+    const asked: Known = { path, directories: [], states: new Int32Array(0) };
     this.#known.set(key, asked);
     for (const oldest of this.#known.keys()) {
       if (this.#known.size <= mostKnown) break;
@@ -61,17 +65,21 @@ export class SearchPaths {
     });
   }
 
-  async #ask(command: InputsCommand, args: string[], identified: (seen: Pick<Known, 'directories' | 'states'>) => void, signal?: AbortSignal): Promise<SearchPath> {
+  async #ask(command: InputsCommand, args: string[], identified: (seen: Seen) => void, signal?: AbortSignal): Promise<SearchPath> {
     const { ok, stderr } = await runCompiler(command, args, { LC_ALL: 'C' }, signal);
     const answer = parseVerbose(stderr);
-    if (!ok || answer.angle.length + answer.quote.length + answer.absent.length === 0) throw new StaysLocal('preprocessing-failed', stderr.split('\n')[0] ?? '');
+    if (!ok || answer.angle.length + answer.quote.length + answer.absent.length === 0) {
+      throw new StaysLocal('preprocessing-failed', stderr.split('\n')[0] ?? '');
+    }
     const from = (list: readonly string[]): string[] => list.map((directory) => absolute(directory, command.cwd));
-    const path = { quote: from(answer.quote), angle: from(answer.angle), unused: from([...answer.absent, ...answer.duplicates]), frameworks: stderr.includes('(framework directory)') };
+    const [quote, angle, unused] = [from(answer.quote), from(answer.angle), from([...answer.absent, ...answer.duplicates])];
+    const path = { quote, angle, unused, frameworks: stderr.includes('(framework directory)') };
     const directories = [...path.quote, ...path.angle, ...path.unused];
     const spelled = [...answer.quote, ...answer.angle, ...answer.absent, ...answer.duplicates];
     const states = statList(directories, true);
     // One that appeared or vanished meanwhile makes the answer good for this once only.
-    const consistent = directories.every((_, index) => (states[index * stateWords + 10] === 0) === answer.absent.includes(spelled[index] as string));
+    const isAbsent = (index: number): boolean => states[index * stateWords + modeWord] === 0;
+    const consistent = spelled.every((directory, index) => isAbsent(index) === answer.absent.includes(directory));
     identified({ directories, states: consistent ? states : new Int32Array(0) });
     return path;
   }

@@ -10,7 +10,8 @@ import type { InputReason } from './reasons.ts';
 
 /** As much of an understood command as its inputs depend on. */
 export type InputsCommand = Pick<
-  CompileCommand, 'argv' | 'compiler' | 'cwd' | 'pwd' | 'source' | 'family' | 'language' | 'env' | 'inputs' | 'search' | 'dependencyArguments' | 'outputs'
+  CompileCommand,
+  'argv' | 'compiler' | 'cwd' | 'pwd' | 'source' | 'family' | 'language' | 'env' | 'inputs' | 'search' | 'dependencyArguments' | 'outputs'
 >;
 
 /** Everything the compile can read, or the reason why it is compiled locally. */

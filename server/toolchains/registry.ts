@@ -29,7 +29,9 @@ export interface StageOptions {
  * Describes and stages every configured compiler and removes stages of compilers that are gone. Names that do not exist are
  * passed over in silence: a configuration may name more compilers than a machine has.
  */
-export const stageCompilers = async (compilers: readonly string[], options: StageOptions): Promise<{ staged: StageIndex; excluded: ExcludedCompiler[] }> => {
+export const stageCompilers = async (
+  compilers: readonly string[], options: StageOptions,
+): Promise<{ staged: StageIndex; excluded: ExcludedCompiler[] }> => {
   const staged: StagedCompiler[] = [];
   const excluded: ExcludedCompiler[] = [];
   const verified = new Set<string>();

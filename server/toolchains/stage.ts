@@ -27,6 +27,8 @@ const temporaryPrefix = '.tmp-';
 const poolPath = (stages: string, entry: FileEntry): string =>
   join(poolDirectory(stages), entry.digest.slice(0, 2), `${entry.digest}${entry.executable ? '-x' : ''}`);
 
+const modeOf = (entry: FileEntry): number => (entry.executable ? 0o555 : 0o444);
+
 /** mkdir whatever the umask says: other accounts must be able to look into a stage. */
 const makeDirectory = (path: string): void => {
   if (existsSync(path)) return;
@@ -44,7 +46,7 @@ const copyIntoPool = async (stages: string, entry: FileEntry): Promise<void> => 
   try {
     const digest = await hashFile(entry.path, async (piece) => void (await file.writeFile(piece)));
     if (digest !== entry.digest) throw new WardError('toolchain-unknown', `${entry.path} changed while it was staged.`);
-    await file.chmod(entry.executable ? 0o555 : 0o444);
+    await file.chmod(modeOf(entry));
     await file.sync();
     await file.close();
     await rename(temporary, path);
@@ -60,7 +62,8 @@ const ensureInPool = async (stages: string, entry: FileEntry, verified: Set<stri
   const path = poolPath(stages, entry);
   if (verified.has(path)) return;
   const stat = lstatSync(path, { throwIfNoEntry: false });
-  const intact = stat?.isFile() === true && stat.size === entry.size && (stat.mode & 0o777) === (entry.executable ? 0o555 : 0o444) && (await hashFile(path)) === entry.digest;
+  const looksRight = stat?.isFile() === true && stat.size === entry.size && (stat.mode & 0o777) === modeOf(entry);
+  const intact = looksRight && (await hashFile(path)) === entry.digest;
   if (!intact) {
     rmSync(path, { force: true, recursive: true });
     await copyIntoPool(stages, entry);
@@ -107,7 +110,8 @@ const matches = (root: string, expected: Map<string, string>): boolean => {
 };
 
 const build = (toolchain: Toolchain, stages: string, root: string, expected: Map<string, string>): void => {
-  const pool = new Map(toolchain.entries.flatMap((entry) => (entry.kind === 'file' ? [[entry.path.slice(1), poolPath(stages, entry)] as const] : [])));
+  const files = toolchain.entries.filter((entry) => entry.kind === 'file');
+  const pool = new Map(files.map((entry) => [entry.path.slice(1), poolPath(stages, entry)]));
   makeDirectory(root);
   const paths = [...expected.keys()].sort();
   for (const path of paths) {

@@ -65,7 +65,8 @@ test('a record that is damaged, or whose stamps do not hold, is not believed', a
   t.not((await describeToolchain('/usr/bin/gcc', { cacheDir })).version, '0');
 });
 
-const refuses = async (t: { throwsAsync: (run: () => Promise<unknown>, expected: object) => Promise<unknown> }, path: string, message: RegExp): Promise<string> => {
+const refuses = async (t: { throwsAsync: (run: () => Promise<unknown>, expected: object) => Promise<unknown> }, path: string,
+  message: RegExp): Promise<string> => {
   const error = (await t.throwsAsync(() => describeToolchain(path), { instanceOf: WardError, message })) as WardError;
   return error.code;
 };
@@ -86,7 +87,8 @@ test('a compiler that does not exist, a script, a wrapper and a compiler outside
 
 test('the canary of a compiler is always the same and includes nothing', async (t) => {
   const [gcc, again, clang] = await Promise.all([
-    describeToolchain('/usr/bin/gcc').then(localCanary), describeToolchain('/usr/bin/g++').then(localCanary), describeToolchain('/usr/bin/clang').then(localCanary),
+    describeToolchain('/usr/bin/gcc').then(localCanary), describeToolchain('/usr/bin/g++').then(localCanary),
+      describeToolchain('/usr/bin/clang').then(localCanary),
   ]);
   t.is(gcc, again);
   t.not(gcc, clang);

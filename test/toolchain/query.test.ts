@@ -23,11 +23,13 @@ test('what -v prints is taken apart', (t) => {
 });
 
 test('text that is nothing of the kind says nothing', (t) => {
-  t.deepEqual(parseVerbose('hello\n#include <...> search starts here:'), { quote: [], angle: [], absent: [], duplicates: [], configurations: [] });
+  t.deepEqual(parseVerbose('hello\n#include <...> search starts here:'), { quote: [], angle: [], absent: [], duplicates: [],
+    configurations: [] });
 });
 
 test('include directories are covered by the smallest set below /usr, absent ones included', (t) => {
-  const verbose = { ...parseVerbose(''), angle: ['/usr/include/c++/12', '/usr/include', '/opt/x'], absent: ['/usr/lib/gcc/../gcc/none/include', '/include', '/usr/local/include/'] };
+  const verbose = { ...parseVerbose(''), angle: ['/usr/include/c++/12', '/usr/include', '/opt/x'],
+    absent: ['/usr/lib/gcc/../gcc/none/include', '/include', '/usr/local/include/'] };
   t.deepEqual(coverIncludeDirs([verbose]), ['/usr/include', '/usr/lib/gcc/none/include', '/usr/local/include']);
 });
 

@@ -39,7 +39,8 @@ const definitionsIn = ({ file, real }: BuiltFile, macro: string): Definition[] =
   const text = readFileSync(real, 'latin1').replace(/\\[ \t\f\v]*\r?\n/g, '');
   const blank = String.raw`(?:[ \t\f\v\r]|/\*[^]*?\*/)`;
   const pattern = new RegExp(String.raw`(?:#|%:|\?\?=)${blank}*define${blank}+${macro.replaceAll('$', '\\$')}(?![\w$])([^\n]*)`, 'g');
-  const definitions = [...text.matchAll(pattern)].flatMap(([, rest = '']) => (rest.startsWith('(') ? ['other' as const] : meaningOf(rest) ?? []));
+  const definitions = [...text.matchAll(pattern)].flatMap(([, rest = '']): Definition | Definition[] =>
+    rest.startsWith('(') ? 'other' : meaningOf(rest) ?? []);
   known.set(macro, definitions);
   return definitions;
 };

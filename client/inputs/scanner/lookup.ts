@@ -47,7 +47,8 @@ export class Lookup {
       at = `${at}/${component}`;
     }
     const folder = this.#folder(at);
-    for (const ending of compiledHeader) if (folder.has(base + ending)) throw new StaysLocal('precompiled-header', `${at}/${base}${ending}`);
+    const compiled = compiledHeader.find((ending) => folder.has(base + ending));
+    if (compiled !== undefined) throw new StaysLocal('precompiled-header', `${at}/${base}${compiled}`);
     if (folder.has(base)) yield `${at}/${base}`;
   }
 

@@ -156,8 +156,11 @@ export class Scanner {
   /** Asks every directory for headers that only the compiler found, so that it is noticed when one is shadowed. */
   #shadow(run: Run, files: readonly BuiltFile[]): void {
     const lookup = this.#lookup(run);
-    const places = [...new Set([...[...run.visited.keys()].map((path) => path.slice(0, path.lastIndexOf('/'))), ...this.#search.quote, ...this.#search.angle])];
-    const names = new Set(files.flatMap(({ place: path }) => places.filter((place) => path.startsWith(`${place}/`)).map((place) => path.slice(place.length + 1))));
+    const folders = run.visited.keys().map((path) => path.slice(0, path.lastIndexOf('/')));
+    const places = [...new Set([...folders, ...this.#search.quote, ...this.#search.angle])];
+    const namesOf = (path: string): string[] =>
+      places.filter((place) => path.startsWith(`${place}/`)).map((place) => path.slice(place.length + 1));
+    const names = new Set(files.flatMap(({ place }) => namesOf(place)));
     for (const name of names) Array.from(lookup.candidates(name, places));
     run.consult(lookup.folders);
   }
@@ -173,8 +176,9 @@ export class Scanner {
 
   #node(run: Run, opened: BuiltFile): Node {
     const { facts } = opened.file;
+    const holds = ({ folders }: Node): boolean => folders.every(([folder, version]) => folder.refresh(run.job).version === version);
     let node = this.#nodes.get(opened.place);
-    if (node === undefined || node.facts !== facts || node.unsure || !node.folders.every(([folder, version]) => folder.refresh(run.job).version === version)) {
+    if (node === undefined || node.facts !== facts || node.unsure || !holds(node)) {
       node = this.#examine(run, opened);
       if (this.#nodes.size >= mostNodes) this.#nodes.clear();
       this.#nodes.set(opened.place, node);

@@ -12,7 +12,8 @@ import { commandOf, compileHere, compileInCopy } from './copy.ts';
 type Files = Readonly<Record<string, string>>;
 type Method = 'scanner' | 'compiler';
 const methods: Method[] = ['scanner', 'compiler'];
-const toolchains = new Map(['/usr/bin/gcc', '/usr/bin/g++', '/usr/bin/clang', '/usr/bin/clang++'].map((name) => [name, describeToolchain(name)]));
+const toolchains = new Map(['/usr/bin/gcc', '/usr/bin/g++', '/usr/bin/clang', '/usr/bin/clang++'].map((name) => [name,
+  describeToolchain(name)]));
 
 const lay = (root: string, files: Files): void => {
   for (const [path, text] of Object.entries(files)) {
@@ -28,12 +29,14 @@ interface Options {
   readonly memory?: InputsMemory;
 }
 
-const collect = async (root: string, args: string[], { compiler = '/usr/bin/gcc', method = 'scanner', env = {}, memory = new InputsMemory() }: Options = {}): Promise<Inputs> => {
+const collect = async (root: string, args: string[], { compiler = '/usr/bin/gcc', method = 'scanner', env = {},
+  memory = new InputsMemory() }: Options = {}): Promise<Inputs> => {
   const command = await commandOf([compiler, ...args], root, env);
   return collectInputs(command, await (toolchains.get(compiler) as ReturnType<typeof describeToolchain>), { memory, method });
 };
 
-const own = (inputs: Inputs, root: string): string[] => inputs.entries.filter(({ path, kind }) => kind !== 'directory' && path.startsWith(`${root}/`)).map(({ path }) => path.slice(root.length + 1));
+const own = (inputs: Inputs, root: string): string[] => inputs.entries.filter(({ path, kind }) => kind !== 'directory' &&
+  path.startsWith(`${root}/`)).map(({ path }) => path.slice(root.length + 1));
 
 /** Compiles here and in the copy; everything must be the same. */
 const sameInCopy = async (t: ExecutionContext, root: string, args: string[], options: Options = {}): Promise<Inputs> => {
@@ -41,7 +44,8 @@ const sameInCopy = async (t: ExecutionContext, root: string, args: string[], opt
   const inputs = await collect(root, args, options);
   t.is(inputs.reason, undefined, JSON.stringify(inputs.reason));
   const command = await commandOf([compiler, ...args], root, env);
-  const there = await compileInCopy(command, inputs, await (toolchains.get(compiler) as ReturnType<typeof describeToolchain>), await temporaryDirectory(t));
+  const there = await compileInCopy(command, inputs, await (toolchains.get(compiler) as ReturnType<typeof describeToolchain>),
+    await temporaryDirectory(t));
   const here = await compileHere(command);
   t.is(there.stderr, here.stderr);
   t.is(there.code, here.code);
@@ -60,14 +64,16 @@ for (const method of methods) {
         'A/next.h': '#include_next <next.h>\n#define A 1\n', 'B/next.h': '#define B 2\n',
       });
       symlinkSync('inc', join(root, 'link to inc'));
-      const inputs = await sameInCopy(t, root, ['-Ilink to inc', '-I', 'A', '-isystem', 'B', '-include', 'forced.h', '-g', '-Wall', '-c', 'main.c', '-o', 'main.o'], { compiler, method });
+      const inputs = await sameInCopy(t, root, ['-Ilink to inc', '-I', 'A', '-isystem', 'B', '-include', 'forced.h', '-g', '-Wall', '-c',
+        'main.c', '-o', 'main.o'], { compiler, method });
       t.deepEqual(own(inputs, root), ['A/next.h', 'B/next.h', 'forced.h', 'inc/a#b $c.h', 'link to inc', 'main.c']);
     });
 
     test(`${method}, ${compiler}: a header that is only asked for, and one that the assembler reads`, async (t) => {
       const root = await temporaryDirectory(t);
       lay(root, {
-        'main.c': '#if __has_include("there.h") && !__has_include("absent.h")\nint there;\n#endif\nasm(".incbin \\"data/x.bin\\"");\n', 'there.h': '#error never\n', 'data/x.bin': 'bytes',
+        'main.c': '#if __has_include("there.h") && !__has_include("absent.h")\nint there;\n#endif\nasm(".incbin \\"data/x.bin\\"");\n',
+          'there.h': '#error never\n', 'data/x.bin': 'bytes',
       });
       const inputs = await sameInCopy(t, root, ['-c', 'main.c'], { compiler, method });
       t.deepEqual(own(inputs, root), ['data/x.bin', 'main.c', 'there.h']);
@@ -76,14 +82,16 @@ for (const method of methods) {
 
   test(`${method}: assembler sources with a preprocessor, and what they include`, async (t) => {
     const root = await temporaryDirectory(t);
-    lay(root, { 'm.S': '#include "n.h"\n.include "o.inc"\nmov $N, %eax\n', 'n.h': '#define N 3\n', 'o.inc': '.include "p.inc"\n', 'p.inc': '.byte 7\n' });
+    lay(root, { 'm.S': '#include "n.h"\n.include "o.inc"\nmov $N, %eax\n', 'n.h': '#define N 3\n', 'o.inc': '.include "p.inc"\n',
+      'p.inc': '.byte 7\n' });
     t.deepEqual(own(await sameInCopy(t, root, ['-c', 'm.S', '-o', 'm.o'], { method }), root), ['m.S', 'n.h', 'o.inc', 'p.inc']);
   });
 
   test(`${method}: what -MD, -Wp,-MD and the environment would write is left alone while inputs are collected`, async (t) => {
     const root = await temporaryDirectory(t);
     lay(root, { 'main.c': '#include "a.h"\n', 'a.h': '' });
-    for (const args of [['-MD', '-MF', 'x.d', '-MT', 'a b'], ['-MMD'], ['-Wp,-MD,y.d'], ['-fstack-usage'], ['-g', '-gsplit-dwarf'], ['--coverage']]) {
+    for (const args of [['-MD', '-MF', 'x.d', '-MT', 'a b'], ['-MMD'], ['-Wp,-MD,y.d'], ['-fstack-usage'], ['-g', '-gsplit-dwarf'],
+      ['--coverage']]) {
       t.deepEqual(own(await collect(root, [...args, '-c', 'main.c', '-o', 'main.o'], { method }), root), ['a.h', 'main.c']);
     }
     t.deepEqual(readdirSync(root).sort(), ['a.h', 'main.c']);
@@ -117,7 +125,8 @@ for (const method of methods) {
     const root = await temporaryDirectory(t);
     lay(root, { 'main.c': 'const char *t = __DATE__ __TIME__;\n' });
     await sameInCopy(t, root, ['-c', 'main.c'], { method, env: { SOURCE_DATE_EPOCH: '1600000000' } });
-    t.is((await collect(root, ['-c', 'main.c'], { method, compiler: '/usr/bin/clang', env: { SOURCE_DATE_EPOCH: '1600000000' } })).reason?.code, 'time-macro');
+    t.is((await collect(root, ['-c', 'main.c'], { method, compiler: '/usr/bin/clang',
+      env: { SOURCE_DATE_EPOCH: '1600000000' } })).reason?.code, 'time-macro');
   });
 
   test(`${method}: directories that the environment adds to the search path`, async (t) => {
@@ -129,7 +138,8 @@ for (const method of methods) {
 
   test(`${method}: identical headers with #pragma once are as different as they are here`, async (t) => {
     const root = await temporaryDirectory(t);
-    lay(root, { 'main.c': '#include "a/x.h"\n#include "b/x.h"\n#include "c/x.h"\n', 'a/x.h': '#pragma once\nasm("nop");\n', 'b/x.h': '#pragma once\nasm("nop");\n', 'c/x.h': '#pragma once\nasm("nop");\n' });
+    lay(root, { 'main.c': '#include "a/x.h"\n#include "b/x.h"\n#include "c/x.h"\n', 'a/x.h': '#pragma once\nasm("nop");\n',
+      'b/x.h': '#pragma once\nasm("nop");\n', 'c/x.h': '#pragma once\nasm("nop");\n' });
     utimesSync(join(root, 'a/x.h'), 1000, 1000);
     utimesSync(join(root, 'b/x.h'), 1000, 1000);
     utimesSync(join(root, 'c/x.h'), 2000, 2000);
@@ -139,14 +149,16 @@ for (const method of methods) {
   test(`${method}: C++ with the standard library`, async (t) => {
     const root = await temporaryDirectory(t);
     lay(root, { 'main.cc': '#include <vector>\n#include <string>\nint f() { std::vector<std::string> v{"a"}; return v.size(); }\n' });
-    for (const compiler of ['/usr/bin/g++', '/usr/bin/clang++']) await sameInCopy(t, root, ['-std=c++17', '-c', 'main.cc'], { method, compiler });
+    for (const compiler of ['/usr/bin/g++', '/usr/bin/clang++']) await sameInCopy(t, root, ['-std=c++17', '-c', 'main.cc'], { method,
+      compiler });
   });
 
   test(`${method}: a source behind a link, and a directory known by another name`, async (t) => {
     const root = await temporaryDirectory(t);
     lay(root, { 'real/src/main.c': '#include "../inc/a.h"\n', 'real/inc/a.h': 'int a;\n', 'other/inc/a.h': 'int wrong;\n', 'other/x': '' });
     symlinkSync('../real/src', join(root, 'other/src'));
-    t.deepEqual(own(await sameInCopy(t, root, ['-g', '-c', 'other/src/main.c', '-o', 'other/main.o'], { method }), root), ['other/src', 'real/inc/a.h', 'real/src/main.c']);
+    t.deepEqual(own(await sameInCopy(t, root, ['-g', '-c', 'other/src/main.c', '-o', 'other/main.o'], { method }), root), ['other/src',
+      'real/inc/a.h', 'real/src/main.c']);
   });
 }
 
@@ -174,7 +186,8 @@ test('a computed include is followed through every plain definition; any other n
   const root = await temporaryDirectory(t);
   lay(root, {
     'main.c': '#include "config.h"\n#include HEADER\n#include OTHER\n#include GIVEN\n/* #include directives are words here */\n',
-    'config.h': '#ifdef X\n#define HEADER "x.h"\n#else\n#define HEADER "y.h"\n#endif\n#define OTHER HEADER\n', 'x.h': 'int x;\n', 'y.h': 'int y;\n', 'g.h': 'int g;\n',
+    'config.h': '#ifdef X\n#define HEADER "x.h"\n#else\n#define HEADER "y.h"\n#endif\n#define OTHER HEADER\n', 'x.h': 'int x;\n',
+      'y.h': 'int y;\n', 'g.h': 'int g;\n',
     'hard.c': '#define CAT(a) <a.h>\n#define H CAT(sub/z)\n#include H\n', 'sub/z.h': 'int z;\n',
   });
   const plain = await sameInCopy(t, root, ['-DGIVEN="g.h"', '-c', 'main.c']);
@@ -187,7 +200,8 @@ test('a computed include is followed through every plain definition; any other n
 
 test('what the compiler listed is good again until a line changes that can steer inclusion', async (t) => {
   const root = await temporaryDirectory(t);
-  const source = (value: number, header: string): string => `#define CAT(a) <a.h>\n#define H CAT(sub/${header})\n#include H\nint value = ${value};\n`;
+  const source = (value: number, header: string): string =>
+    `#define CAT(a) <a.h>\n#define H CAT(sub/${header})\n#include H\nint value = ${value};\n`;
   lay(root, { 'main.c': source(1, 'x'), 'sub/x.h': 'int x;\n', 'sub/y.h': 'int y;\n', 'A/keep': '' });
   const memory = new InputsMemory();
   const args = ['-IA', '-I.', '-c', 'main.c', '-o', 'main.o'];
@@ -206,7 +220,8 @@ test('what the compiler listed is good again until a line changes that can steer
 
 test('a header that appears, vanishes, changes or begins to shadow another one is noticed', async (t) => {
   const root = await temporaryDirectory(t);
-  lay(root, { 'main.c': '#if __has_include("late.h")\n#include "late.h"\n#endif\n#include <deep/x.h>\n', 'B/deep/x.h': 'int x;\n', 'A/keep': '' });
+  lay(root, { 'main.c': '#if __has_include("late.h")\n#include "late.h"\n#endif\n#include <deep/x.h>\n', 'B/deep/x.h': 'int x;\n',
+    'A/keep': '' });
   const memory = new InputsMemory();
   const args = ['-IA', '-IB', '-Iabsent', '-c', 'main.c', '-o', 'main.o'];
   const now = async (): Promise<string[]> => own(await sameInCopy(t, root, args, { memory }), root);
@@ -244,7 +259,8 @@ test('the scanner takes every file that the compiler lists', async (t) => {
   lay(root, { 'main.c': '#include <stdlib.h>\n#include <pthread.h>\n#include <sys/socket.h>\n#include <math.h>\n#include <signal.h>\n' });
   copyFileSync(join(root, 'main.c'), join(root, 'main.cc'));
   for (const [compiler, source] of [['/usr/bin/gcc', 'main.c'], ['/usr/bin/clang++', 'main.cc']] as const) {
-    const listed = execFileSync(compiler, ['-M', '-MT', 'x', source], { cwd: root, encoding: 'utf8' }).replaceAll('\\\n', ' ').split(/\s+/).slice(1).filter(Boolean);
+    const listed = execFileSync(compiler, ['-M', '-MT', 'x', source], { cwd: root, encoding: 'utf8' }).replaceAll('\\\n',
+      ' ').split(/\s+/).slice(1).filter(Boolean);
     const scanned = new Set((await collect(root, ['-c', source], { compiler })).entries.map(({ path }) => path));
     t.deepEqual(listed.map((path) => (path.startsWith('/') ? join(path) : join(root, path))).filter((path) => !scanned.has(path)), []);
   }

@@ -67,7 +67,8 @@ export const compileInCopy = async (command: InputsCommand, inputs: Inputs, tool
     existsSync(join(root, folder)) ? ['--ro-bind', join(root, folder), folder] : ['--tmpfs', folder]);
   const own = '/wardcc-temporary';
   const ended = await run('bwrap', [
-    '--unshare-user', '--unshare-pid', '--unshare-net', '--unshare-ipc', '--clearenv', '--setenv', 'PATH', '/usr/bin', '--setenv', 'TMPDIR', own,
+    '--unshare-user', '--unshare-pid', '--unshare-net', '--unshare-ipc', '--clearenv', '--setenv', 'PATH', '/usr/bin', '--setenv',
+      'TMPDIR', own,
     ...Object.entries(command.env).flatMap(([name, value]) => ['--setenv', name, value]),
     '--ro-bind', '/usr', '/usr', '--symlink', 'usr/lib', '/lib', '--symlink', 'usr/lib64', '/lib64', '--dev', '/dev', '--tmpfs', own,
     ...binds, ...includes, '--chdir', command.cwd, ...command.argv,

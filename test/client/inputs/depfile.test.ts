@@ -14,7 +14,8 @@ test('the prerequisites of a rule are its words', (t) => {
 });
 
 test('a quoted blank, number sign or dollar belongs to the name', (t) => {
-  t.deepEqual(parseDepfile(String.raw`x: a\ b.h c\#d.h e$$f.h g\h.h i\\\ j.h`), ['a b.h', 'c#d.h', 'e$f.h', String.raw`g\h.h`, String.raw`i\ j.h`]);
+  t.deepEqual(parseDepfile(String.raw`x: a\ b.h c\#d.h e$$f.h g\h.h i\\\ j.h`), ['a b.h', 'c#d.h', 'e$f.h', String.raw`g\h.h`,
+    String.raw`i\ j.h`]);
 });
 
 test('text without a rule, and a rule that is too long, are refused', (t) => {
@@ -35,7 +36,8 @@ for (const compiler of ['gcc', 'clang']) {
   test(`reads back every name that ${compiler} quotes`, async (t) => {
     const root = await temporaryDirectory(t);
     // clang writes a backslash as a slash; such a file then stays local.
-    const character = fc.constantFrom('a', 'b', ' ', '#', '$', compiler === 'gcc' ? '\\' : '+', ':', '%', '=', '\'', 'é', '-', '*', '(', '~', '&');
+    const character = fc.constantFrom('a', 'b', ' ', '#', '$', compiler === 'gcc' ? '\\' : '+', ':', '%', '=', '\'', 'é', '-', '*', '(',
+      '~', '&');
     const component = fc.string({ unit: character, minLength: 1, maxLength: 6 }).map((name) => `n${name}.h`);
     fc.assert(fc.property(fc.uniqueArray(component, { minLength: 1, maxLength: 5 }), (names) => {
       const directory = mkdtempSync(join(root, 'd'));
@@ -44,7 +46,8 @@ for (const compiler of ['gcc', 'clang']) {
         writeFileSync(join(directory, name), '');
       }
       writeFileSync(join(directory, 'a.c'), names.map((name) => `#include "${name}"\n`).join(''));
-      const rule = execFileSync(compiler, ['-M', '-MT', 'x', '-nostdinc', 'a.c'], { cwd: directory, encoding: 'utf8', env: { PATH: '/usr/bin' } });
+      const rule = execFileSync(compiler, ['-M', '-MT', 'x', '-nostdinc', 'a.c'], { cwd: directory, encoding: 'utf8',
+        env: { PATH: '/usr/bin' } });
       t.deepEqual(parseDepfile(rule), ['a.c', ...names]);
     }), { numRuns: 40 });
     t.pass();

@@ -8,7 +8,8 @@ const names = (text: string): string[] => (facts(text).includes ?? []).map(({ na
 test('every spelling of #include is one', (t) => {
   const spellings = [
     '#include "x.h"', '  #  include   "x.h"', '#\tinclude\t"x.h" // why', '#include/**/"x.h"', '/* */ # /* a\nb */ include /* */ "x.h"',
-    '#inc\\\nlude "x.h"', '#include \\\r\n"x.h"', '#include \\ \n"x.h"', '%:include "x.h"', '??=include "x.h"', '#import "x.h"', '/*\n*/#include "x.h"',
+    '#inc\\\nlude "x.h"', '#include \\\r\n"x.h"', '#include \\ \n"x.h"', '%:include "x.h"', '??=include "x.h"', '#import "x.h"',
+      '/*\n*/#include "x.h"',
     '#include"x.h"', 'int a; // "\n#include "x.h"', 'R"(/*)" \n#include "x.h"\n/* */',
   ];
   for (const spelling of spellings) t.deepEqual(names(spelling), ['"x.h"'], spelling);
@@ -70,7 +71,8 @@ test('any bytes have facts, in a time that grows with their length', (t) => {
     factsOf(Buffer.from(bytes));
   }));
   const started = performance.now();
-  const hostile = ['#', '#/*', '/*', '#include', '#include/*', '__has_include(', '__has_include(/*', '"', '\\\n', '.incbin ', '#include "', '__DATE__ "', '#line 1 "', '# ', '*/ # /* '];
+  const hostile = ['#', '#/*', '/*', '#include', '#include/*', '__has_include(', '__has_include(/*', '"', '\\\n', '.incbin ', '#include "',
+    '__DATE__ "', '#line 1 "', '# ', '*/ # /* '];
   for (const piece of hostile) factsOf(Buffer.from(`${piece.repeat(20_000)} include __has_ __DATE__`));
   t.true(performance.now() - started < 20_000);
 });

@@ -72,6 +72,7 @@ test('what is no regular file, or cannot be read, is an odd input', async (t) =>
   if (process.geteuid?.() !== 0) {
     writeFileSync(join(directory, 'secret'), '');
     chmodSync(join(directory, 'secret'), 0);
-    t.is(t.throws(() => cache.get(join(directory, 'secret'), stateOf(join(directory, 'secret'))), { instanceOf: StaysLocal })?.code, 'odd-input');
+    t.is(t.throws(() => cache.get(join(directory, 'secret'), stateOf(join(directory, 'secret'))), { instanceOf: StaysLocal })?.code,
+      'odd-input');
   }
 });

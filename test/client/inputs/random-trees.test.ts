@@ -27,9 +27,11 @@ const item = fc.oneof(
   { weight: 1, arbitrary: mention.map((text) => `#include ${text}`) },
   { weight: 1, arbitrary: mention.map((text) => `#if 0\n# include ${text}\n#endif`) },
   { weight: 2, arbitrary: fc.constantFrom(...headers).map((text) => `#if __has_include_next(<${text}>)\n#include_next <${text}>\n#endif`) },
-  { weight: 1, arbitrary: fc.tuple(mention, number).map(([text, n]) => `#undef M${n}\n#define M${n} ${text}\n#if __has_include(${text})\n#include M${n}\n#endif`) },
+  { weight: 1, arbitrary: fc.tuple(mention, number).map(([text, n]) =>
+    `#undef M${n}\n#define M${n} ${text}\n#if __has_include(${text})\n#include M${n}\n#endif`) },
   { weight: 1, arbitrary: mention.map((text) => `/* */ %: /* don't */ inc\\\nlude ${text} // "`) },
-  { weight: 1, arbitrary: mention.map((text) => `const char *s${text.length} = __has_include(${text}) ? 0 : "/*";`).map((text) => `#if 0\n${text}\n#endif`) },
+  { weight: 1, arbitrary: mention.map((text) => `const char *s${text.length} = __has_include(${text}) ? 0 : "/*";`).map((text) =>
+    `#if 0\n${text}\n#endif`) },
   { weight: 2, arbitrary: number.map((n) => `asm(".ascii \\"item ${n}\\"");`) },
 );
 const guard = fc.constantFrom('once', 'macro', 'none');
@@ -41,15 +43,19 @@ const text = fc.tuple(fc.array(item, { maxLength: 4 }), guard, number).map(([ite
 });
 
 const file = fc.record({ folder: fc.constantFrom(...folders), header: fc.constantFrom(...headers), text, second: fc.nat(1) });
-const link = fc.constantFrom(['a/link', '../b'], ['link', 'a'], ['b/link', '.'], ['b/h3.h', '../a/h2.h'], ['b/sub/h0.h', 'nowhere'], ['a/h1.h', 'sub'], ['c d/h2.h', '../a/sub/h1.h']);
-const option = fc.tuple(fc.constantFrom('-I', '-iquote', '-isystem', '-idirafter'), fc.constantFrom('a', 'b', 'a/sub', './b/../a', 'link', 'c d', 'absent', 'a/link'));
+const link = fc.constantFrom(['a/link', '../b'], ['link', 'a'], ['b/link', '.'], ['b/h3.h', '../a/h2.h'], ['b/sub/h0.h', 'nowhere'],
+  ['a/h1.h', 'sub'], ['c d/h2.h', '../a/sub/h1.h']);
+const option = fc.tuple(fc.constantFrom('-I', '-iquote', '-isystem', '-idirafter'), fc.constantFrom('a', 'b', 'a/sub', './b/../a', 'link',
+  'c d', 'absent', 'a/link'));
 const change = fc.oneof(
   fc.record({ kind: fc.constant('write' as const), file }),
   fc.record({ kind: fc.constant('remove' as const), which: fc.nat(20) }),
 );
 const scenario = fc.record({
-  files: fc.array(file, { minLength: 3, maxLength: 12 }), links: fc.uniqueArray(link, { maxLength: 4 }), options: fc.array(option, { maxLength: 5 }),
-  source: text, forced: fc.constantFrom(null, null, null, null, null, 'h0.h', 'a/h1.h'), changes: fc.array(change, { minLength: 1, maxLength: 3 }),
+  files: fc.array(file, { minLength: 3, maxLength: 12 }), links: fc.uniqueArray(link, { maxLength: 4 }), options: fc.array(option,
+    { maxLength: 5 }),
+  source: text, forced: fc.constantFrom(null, null, null, null, null, 'h0.h', 'a/h1.h'), changes: fc.array(change, { minLength: 1,
+    maxLength: 3 }),
 });
 
 type Scenario = typeof scenario extends fc.Arbitrary<infer T> ? T : never;
@@ -79,7 +85,8 @@ const build = (root: string, { files, links, source }: Scenario): void => {
 const soak = Number(process.env['WARDCC_SOAK'] ?? 1);
 const tally = { same: 0, failed: 0, local: 0 };
 
-const check = async (t: ExecutionContext, compiler: string, method: 'scanner' | 'compiler', { options, forced }: Scenario, root: string, memory: InputsMemory): Promise<boolean> => {
+const check = async (t: ExecutionContext, compiler: string, method: 'scanner' | 'compiler', { options, forced }: Scenario, root: string,
+  memory: InputsMemory): Promise<boolean> => {
   const toolchain = await describeToolchain(compiler, { cacheDir: join(dirname(root), 'cache') });
   const flags = [...options.flat(), ...(forced === null ? [] : ['-include', forced]), '-c', 'main.c', '-o', 'main.o'];
   const command = await commandOf([compiler, ...flags], root, { LC_ALL: 'C' });
@@ -94,8 +101,10 @@ const check = async (t: ExecutionContext, compiler: string, method: 'scanner' | 
     const here = await compileHere(command);
     rmSync(join(root, 'main.o'), { force: true });
     tally[here.code === 0 ? 'same' : 'failed'] += 1;
-    const same = here.code === there.code && here.stderr === there.stderr && (here.object === undefined ? there.object === undefined : there.object?.equals(here.object) === true);
-    if (!same) t.log({ here: here.stderr, there: there.stderr, how: inputs.how, paths: inputs.entries.map(({ path }) => path).filter((path) => path.startsWith(root)) });
+    const same = here.code === there.code && here.stderr === there.stderr &&
+      (here.object === undefined ? there.object === undefined : there.object?.equals(here.object) === true);
+    if (!same) t.log({ here: here.stderr, there: there.stderr, how: inputs.how, paths: inputs.entries.map(({ path }) =>
+      path).filter((path) => path.startsWith(root)) });
     return same;
   } finally {
     rmSync(copy, { recursive: true, force: true });

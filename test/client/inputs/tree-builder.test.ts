@@ -11,7 +11,8 @@ import { decodeTree, encodeTree } from '../../../protocol/tree.ts';
 import { temporaryDirectory } from '../../fixtures/temporary.ts';
 
 const stage = new StageView({
-  entries: [{ path: '/usr/bin/gcc', kind: 'link', target: 'gcc-12' }, { path: '/usr/lib/gcc/x/12/cc1', kind: 'file', digest: '', size: 0, executable: true }],
+  entries: [{ path: '/usr/bin/gcc', kind: 'link', target: 'gcc-12' }, { path: '/usr/lib/gcc/x/12/cc1', kind: 'file', digest: '', size: 0,
+    executable: true }],
   includeDirs: ['/usr/include', '/usr/lib/gcc/x/12/include'],
 });
 
@@ -47,7 +48,8 @@ test('links are entries, and so is everything they lead through', async (t) => {
   const opened = tree.file(`${root}/one/link.h`);
   t.is(opened?.real, `${root}/real/deep/x.h`);
   t.is(opened?.place, `${root}/real/link.h`);
-  t.deepEqual(shape(tree, root), ['one -> real', 'real/', 'real/deep/', 'real/deep/x.h', 'real/link.h -> ../two/x.h', `two -> ${root}/one/deep`]);
+  t.deepEqual(shape(tree, root), ['one -> real', 'real/', 'real/deep/', 'real/deep/x.h', 'real/link.h -> ../two/x.h',
+    `two -> ${root}/one/deep`]);
 });
 
 test('`..` behind a link means the parent of where the link leads', async (t) => {
@@ -65,7 +67,8 @@ test('nothing, a directory, a dangling link and a loop of links are no files', a
   writeFileSync(join(root, 'f'), '');
   symlinkSync('nowhere', join(root, 'dangling'));
   symlinkSync('loop', join(root, 'loop'));
-  for (const path of ['absent', 'absent/x', 'd', 'd/', 'd/.', 'f/x', 'dangling', 'loop', 'loop/x']) t.is(builder().file(`${root}/${path}`), undefined, path);
+  for (const path of ['absent', 'absent/x', 'd', 'd/', 'd/.', 'f/x', 'dangling', 'loop', 'loop/x']) t.is(builder().file(`${root}/${path}`),
+    undefined, path);
   t.is(builder().directory(`${root}/f`), undefined);
   t.is(builder().directory(`${root}/d/../d//`), `${root}/d`);
   t.is(builder().directory('/'), '/');

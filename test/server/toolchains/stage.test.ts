@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync, symlinkSync,
+  writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { stageCompilers } from '../../../server/toolchains/registry.ts';
@@ -60,7 +61,8 @@ test.serial('a stage in which something was changed, added or removed is made an
   t.is(statSync(await stageToolchain(toolchain, stages)).ino, inode);
 
   const driver = join(root, 'usr/bin/x86_64-linux-gnu-gcc-12');
-  const program = existsSync(driver) ? driver : join(root, toolchain.entries.find((entry) => entry.kind === 'file' && entry.executable)?.path as string);
+  const program = existsSync(driver) ? driver : join(root, toolchain.entries.find((entry) => entry.kind === 'file' &&
+    entry.executable)?.path as string);
   const bytes = readFileSync(program);
   chmodSync(program, 0o755);
   writeFileSync(program, Buffer.concat([bytes.subarray(0, -1), Buffer.from([(bytes.at(-1) as number) ^ 1])]));
@@ -113,7 +115,8 @@ test.serial('a compiler makes the same canary from its stage alone as from the w
     const objects = canaryJobs(toolchain, '/w').map((job) => {
       writeFileSync(join(place, job.source), job.content);
       execFileSync('bwrap', [
-        '--unshare-user', '--unshare-pid', '--unshare-net', '--clearenv', ...Object.entries(job.env).flatMap(([name, value]) => ['--setenv', name, value]),
+        '--unshare-user', '--unshare-pid', '--unshare-net', '--clearenv', ...Object.entries(job.env).flatMap(([name, value]) =>
+          ['--setenv', name, value]),
         '--ro-bind', join(root, 'usr'), '/usr', '--symlink', 'usr/lib', '/lib', '--symlink', 'usr/lib64', '/lib64', '--tmpfs', '/tmp',
         '--bind', place, '/w', '--chdir', '/w', ...job.argv,
       ], { stdio: ['ignore', 'ignore', 'pipe'] });
