@@ -134,7 +134,7 @@ export async function* examineServer(config: ServerConfig): AsyncGenerator<Findi
     yield await attempt('revocation list', 'wardctl certs crl, then install the list.', () => probeRevocationList(clients));
   }
   if (krb5 !== undefined) yield await attempt('keytab', 'Check the paths under "krb5".', () => probeKeytab(krb5));
-  if (ssh !== undefined) yield probeSshd(ssh.user);
+  if (ssh !== undefined) yield* probeSshd(ssh.user);
   for (const [name, directory] of Object.entries({ state: config.state, run: config.run, log: config.log })) {
     yield await attempt(`disk: ${name}`, `The server's user must be able to write in ${directory}.`, () => probeDirectory(`disk: ${name}`, directory));
   }
