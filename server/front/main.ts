@@ -18,6 +18,7 @@ import { Flights } from '../jobs/flights.ts';
 import { runJob } from '../jobs/job.ts';
 import { ResultKeeping } from '../jobs/keep-result.ts';
 import type { JobServices } from '../jobs/services.ts';
+import { Unread } from '../jobs/unread.ts';
 import { Deadlines } from '../queue/deadlines.ts';
 import { FairLine } from '../queue/fair-line.ts';
 import { ResultCache } from '../store/result-cache.ts';
@@ -86,9 +87,11 @@ async function main(): Promise<void> {
 
   const trouble = (error: WardError): void => void process.stderr.write(`wardccd: ${error.message}\n`);
   const results = new ResultCache(`${config.state}/results`, config.store.maxBytes, { damaged: trouble, signed: (record) => log.isSigned(record) });
+  const deadlines = new Deadlines();
   const services: JobServices = {
     serverName: config.name,
-    deadlines: new Deadlines(),
+    deadlines,
+    unread: new Unread(deadlines),
     admission: new FairLine(config.jobs, config.queue),
     store,
     uploads,

@@ -22,7 +22,7 @@ import { authorizeJob, type Authorized } from './authorize.ts';
 import { bringBlobs } from './bring-blobs.ts';
 import type { Boarding } from './flights.ts';
 import { receiveTree } from './receive-tree.ts';
-import { sendKept, sendResult } from './send-result.ts';
+import { bytesOf, sendKept, sendResult } from './send-result.ts';
 import type { JobEnd, JobServices, JobSession, Outcome } from './services.ts';
 
 /** A job that has not ended by then is dead at once, whatever it waits for. */
@@ -64,41 +64,56 @@ interface Job {
   readonly release: (() => void)[];
 }
 
+interface Aboard {
+  readonly boarding: Boarding<Outcome>;
+  /** Gives the place among the jobs of this server back, if the job has one. */
+  readonly leavePlace?: () => void;
+}
+
 /** Steps 3 to 7. Returns what the log is to say. */
 async function answerJob(job: Job, { decision, toolchain, seq }: Authorized): Promise<Omit<JobEnd, 'principal'>> {
   const { stream, probe, session, services, signal, release } = job;
   const domain = cacheDomain(decision, session.committer);
   const action = actionDigest(probe, domain ?? decision.domain);
-  const kept = domain === undefined ? undefined : await services.results.find(domain, action);
+  const room = (bytes: number): boolean => {
+    const leave = services.unread.hold(session.principal, bytes);
+    if (leave !== undefined) release.push(leave);
+    return leave !== undefined;
+  };
+  const kept = domain === undefined ? undefined : await services.results.find(domain, action, room);
   if (kept !== undefined) {
-    await abortable(sendKept(stream, kept), signal);
+    await abortable(sendKept(stream, kept, services.unread), signal);
     return { action, status: { code: 0, signal: 0 }, outputs: kept.record.outputs.map(({ digest }) => digest) };
   }
 
   // Nobody shares what may not be shared: then the decision's own number keeps the compile apart.
   const flight = domain === undefined ? `job ${seq}` : action;
-  const boarding = services.flights.has(flight) ? join(job, flight) : await begin(job, { decision, toolchain, seq }, flight);
+  const { boarding, leavePlace } = services.flights.has(flight) ? join(job, flight) : await begin(job, { decision, toolchain, seq }, flight);
   release.push(boarding.leave);
   const outcome = await abortable(boarding.result, signal);
-  await abortable(sendResult(stream, outcome, services.serverName, domain !== undefined), signal);
+  const send = (): Promise<void> => sendResult(stream, outcome, services.serverName, domain !== undefined, services.unread);
+  await abortable(services.unread.send({ principal: session.principal, bytes: bytesOf(outcome), leavePlace }, send), signal);
   if (domain !== undefined) await services.keeping.keep(domain, action, seq, outcome);
   return { action, status: outcome.status, usage: outcome.usage, outputs: outcome.outputs.map(({ digest }) => digest) };
 }
 
 /** The same compile is under way: nothing has to be sent, only waited for. */
-function join({ stream, services }: Job, flight: string): Boarding<Outcome> {
+function join({ stream, services }: Job, flight: string): Aboard {
   stream.send({ type: 'running' });
-  return services.flights.board(flight, () => Promise.reject(new WardError('internal', 'A compile under way was not there.')));
+  return { boarding: services.flights.board(flight, () => Promise.reject(new WardError('internal', 'A compile under way was not there.'))) };
 }
 
 /** Steps 4 to 6. */
-async function begin({ stream, probe, session, services, signal, release }: Job, { decision, toolchain }: Authorized, flight: string): Promise<Boarding<Outcome>> {
+async function begin({ stream, probe, session, services, signal, release }: Job, { decision, toolchain }: Authorized, flight: string): Promise<Aboard> {
   const { weight, quota } = decision;
   const customer = { principal: session.principal, weight, quota };
-  release.push(await services.admission.enter(customer, signal, (position) => stream.send({ type: 'busy', position })));
+  const leavePlace = await services.admission.enter(customer, signal, (position) => stream.send({ type: 'busy', position }));
+  release.push(leavePlace);
   const tree = receiveTree(stream, probe, toolchain.includeDirs, services, signal);
   stream.send({ type: 'offer', leaseMs: tree.leaseMs, speed: services.speed() });
   const inputs = await tree.received;
   await bringBlobs(stream, inputs.entries, decision.domain, session, services, signal);
-  return services.flights.board(flight, (ended) => services.executors.run({ probe, decision, toolchain, tree: inputs.encoded }, { principal: session.principal, weight }, ended));
+  const run = (ended: AbortSignal): Promise<Outcome> =>
+    services.executors.run({ probe, decision, toolchain, tree: inputs.encoded }, { principal: session.principal, weight }, ended);
+  return { boarding: services.flights.board(flight, run), leavePlace };
 }

@@ -8,12 +8,16 @@ import { readFile } from 'node:fs';
 import type { Stream } from '../../protocol/channel.ts';
 import type { KeptResult } from '../store/result-cache.ts';
 import type { Outcome, StoredFile } from './services.ts';
+import type { Unread } from './unread.ts';
 
-/** Up to this size a file is read whole; larger ones go piece by piece, so that memory stays bounded. */
-const wholeBytes = 256 * 1024;
+/** Results go in pieces of this size, so that memory stays bounded and a client that takes nothing is noticed. */
+const pieceBytes = 256 * 1024;
+
+/** Bytes of a result, diagnostics included. */
+export const bytesOf = ({ stdout, stderr, outputs }: Outcome): number => [stdout, stderr, ...outputs].reduce((sum, { size }) => sum + size, 0);
 
 /** Resolves when the last byte was taken by the stream. `keep`: may the client give this result again? */
-export async function sendResult(stream: Stream, outcome: Outcome, server: string, keep: boolean): Promise<void> {
+export async function sendResult(stream: Stream, outcome: Outcome, server: string, keep: boolean, unread: Unread): Promise<void> {
   const bodies = [outcome.stdout, outcome.stderr, ...outcome.outputs].filter(({ size }) => size > 0);
   stream.send(
     {
@@ -29,11 +33,11 @@ export async function sendResult(stream: Stream, outcome: Outcome, server: strin
     },
     { end: bodies.length === 0 },
   );
-  for (const [index, body] of bodies.entries()) await sendFile(stream, body, index === bodies.length - 1);
+  for (const [index, body] of bodies.entries()) await sendFile(stream, body, index === bodies.length - 1, unread);
 }
 
 /** Sends a result that was kept: its bytes were checked already. Resolves when the last of them was taken by the stream. */
-export async function sendKept(stream: Stream, { record, stdout, stderr, outputs }: KeptResult): Promise<void> {
+export async function sendKept(stream: Stream, { record, stdout, stderr, outputs }: KeptResult, unread: Unread): Promise<void> {
   const bodies = [stdout, stderr, ...outputs].filter(({ length }) => length > 0);
   stream.send(
     {
@@ -49,18 +53,23 @@ export async function sendKept(stream: Stream, { record, stdout, stderr, outputs
     },
     { end: bodies.length === 0 },
   );
-  for (const [index, body] of bodies.entries()) await stream.write(body, { end: index === bodies.length - 1 });
+  for (const [index, body] of bodies.entries()) {
+    for (let from = 0; from < body.length; from += pieceBytes) {
+      const last = index === bodies.length - 1 && from + pieceBytes >= body.length;
+      await unread.write(stream, body.subarray(from, from + pieceBytes), last);
+    }
+  }
 }
 
-async function sendFile(stream: Stream, file: StoredFile, last: boolean): Promise<void> {
-  if (file.size <= wholeBytes) return stream.write(await readWhole(file.path), { end: last });
+async function sendFile(stream: Stream, file: StoredFile, last: boolean, unread: Unread): Promise<void> {
+  if (file.size <= pieceBytes) return unread.write(stream, await readWhole(file.path), last);
   const handle = await open(file.path, 'r');
   try {
     for (let sent = 0; sent < file.size; ) {
-      const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(Math.min(wholeBytes, file.size - sent)));
+      const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(Math.min(pieceBytes, file.size - sent)));
       if (bytesRead === 0) throw new Error(`${file.path} became shorter`);
       sent += bytesRead;
-      await stream.write(buffer.subarray(0, bytesRead), { end: last && sent === file.size });
+      await unread.write(stream, buffer.subarray(0, bytesRead), last && sent === file.size);
     }
   } finally {
     await handle.close();

@@ -13,6 +13,7 @@ import type { Store } from '../store/store.ts';
 import type { Uploads } from '../store/uploads.ts';
 import type { Flights } from './flights.ts';
 import type { ResultKeeping } from './keep-result.ts';
+import type { Unread } from './unread.ts';
 
 /** The authenticated person behind a job. */
 export interface JobSession {
@@ -114,6 +115,8 @@ export interface JobServices {
   /** Results of earlier jobs. */
   readonly results: ResultCache;
   readonly keeping: ResultKeeping;
+  /** Results that clients have not taken yet. */
+  readonly unread: Unread;
   readonly log: DecisionLog;
   /** Completes a request with who asks, and decides. Pure but for the state of the committer sources. */
   decide(session: JobSession, what: Omit<DecisionRequest, 'principal' | 'committer' | 'isCommitter' | 'sources'>): { request: DecisionRequest; decision: Decision };

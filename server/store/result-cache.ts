@@ -43,8 +43,12 @@ export class ResultCache {
     this.#parts = new Store({ directory: join(directory, 'parts'), maxBytes, pinMs: 0 });
   }
 
-  /** The kept result of an action; undefined is a miss, for whatever reason. */
-  async find(domain: string, action: string): Promise<KeptResult | undefined> {
+  /**
+   * The kept result of an action; undefined is a miss, for whatever reason.
+   *
+   * @param room is there room in memory for so many bytes?
+   */
+  async find(domain: string, action: string, room: (bytes: number) => boolean = () => true): Promise<KeptResult | undefined> {
     let text: string;
     try {
       text = await readFile(this.#recordPath(action), 'utf8');
@@ -56,6 +60,7 @@ export class ResultCache {
       if (!this.#events.signed(record)) throw new WardError('blob-corrupt', `The kept result of ${action} is not signed by a key of today.`);
       const { stdout, stderr, outputs } = record;
       if (![stdout, stderr, ...outputs].every(({ digest, size }) => size === 0 || this.#parts.has(domain, digest))) return undefined;
+      if (!room([stdout, stderr, ...outputs].reduce((sum, { size }) => sum + size, 0))) return undefined;
       const [out, err, ...rest] = await Promise.all([stdout, stderr, ...outputs].map((part) => this.#read(domain, part)));
       return { record, stdout: out as Buffer, stderr: err as Buffer, outputs: rest };
     } catch (error) {
