@@ -32,15 +32,20 @@ export interface DoctorOptions {
   readonly config?: string | undefined;
   readonly json: boolean;
   readonly write: (text: string) => void;
+  /** Ends the examination after the probe that runs; what it made is removed. */
+  readonly signal?: AbortSignal;
 }
 
+/** 128 + SIGINT. */
+const interrupted = 130;
 const defaultConfig = '/etc/wardcc/server.jsonc';
 
 /** Returns the exit status. */
-export const doctor = async ({ config: file, json, write }: DoctorOptions): Promise<number> => {
+export const doctor = async ({ config: file, json, write, signal }: DoctorOptions): Promise<number> => {
   const findings: Finding[] = [];
   for await (const finding of examine(file ?? (existsSync(defaultConfig) ? defaultConfig : undefined))) {
     findings.push(finding);
+    if (signal?.aborted === true) return interrupted;
     if (!json) write(formatFinding(finding));
   }
   const failed = findings.some(({ grade }) => grade === 'FAIL');

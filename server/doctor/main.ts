@@ -12,7 +12,9 @@ export const runDoctor = (args: readonly string[]): Promise<number> => {
   const { config, json } = parse(args);
   // Nobody reads any more (`| head`): the examination still ends in order, and leaves nothing behind.
   process.stdout.on('error', () => {});
-  return doctor({ config, json: json ?? false, write: (text) => void process.stdout.write(text) });
+  const stopping = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stopping.abort());
+  return doctor({ config, json: json ?? false, write: (text) => void process.stdout.write(text), signal: stopping.signal });
 };
 
 const parse = (args: readonly string[]): { config?: string | undefined; json?: boolean | undefined } => {

@@ -1,5 +1,6 @@
 /** `wardccd doctor` as it is called: on this machine, with a whole configuration and with broken ones. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -83,6 +84,18 @@ test.serial('for a person it prints a line a finding and a summary', async (t) =
   const { stdout } = wardccd(['--config', config]);
   t.regex(stdout, /^PASS {5}platform {13}Linux \S+ on (x64|arm64), Node /);
   t.regex(stdout, /\n\d+ passed, \d+ to think about, 0 failed\n$/);
+});
+
+test.serial('interrupted, it removes what it made', async (t) => {
+  const place = await temporaryDirectory(t);
+  chmodSync(place, 0o755);
+  const child = spawn(process.execPath, [main, 'doctor'], { env: { ...process.env, TMPDIR: place }, stdio: ['ignore', 'pipe', 'inherit'] });
+  // The room stands once the sandbox has passed.
+  for await (const text of child.stdout) if (String(text).includes('sandbox')) break;
+  child.kill('SIGINT');
+  child.stdout.resume();
+  t.deepEqual(await once(child, 'exit'), [130, null]);
+  t.deepEqual(readdirSync(place), []);
 });
 
 /** Only the part that looks at the server's own files. */
