@@ -20,13 +20,13 @@ const usage = `usage: wardccd --config FILE
 async function main(args: readonly string[]): Promise<number> {
   // First, and with nothing else loaded: there is one bridge for each connection.
   if (args[0] === 'ssh-subsystem') return (await import('./ssh-bridge/main.ts')).runBridge(args.slice(1));
-  if (args[0] === 'accept-revision') return (await import('./accept-revision.ts')).runAcceptRevision(args.slice(1));
-  if (args[0] === 'doctor') return (await import('./doctor/main.ts')).runDoctor(args.slice(1));
-  const { values } = parseArgs({ args: [...args], options: { config: { type: 'string', short: 'c' }, help: { type: 'boolean', short: 'h' } }, strict: true });
-  if (values.help) {
+  if (args.includes('--help') || args.includes('-h')) {
     process.stdout.write(usage);
     return 0;
   }
+  if (args[0] === 'accept-revision') return (await import('./accept-revision.ts')).runAcceptRevision(args.slice(1));
+  if (args[0] === 'doctor') return (await import('./doctor/main.ts')).runDoctor(args.slice(1));
+  const { values } = parseArgs({ args: [...args], options: { config: { type: 'string', short: 'c' } }, strict: true });
   if (values.config === undefined) {
     process.stderr.write(usage);
     return 1;
