@@ -1,6 +1,6 @@
 /**
  * Step 4b: the contents that this server does not have yet. Each is asked for once, however many jobs wait for it; what
- * another session already sends is waited for.
+ * another session already sends is waited for, but not for long: nobody's job depends on a stranger who promised and sends nothing.
  *
  * @module
  */
@@ -14,6 +14,10 @@ import type { JobServices, JobSession } from './services.ts';
 const digestsPerMessage = 4096;
 /** A client that sends nothing of what was asked for this long is not going to. */
 const patienceMs = 120_000;
+/** What another session promised and has not brought after this long, ours is asked for too. */
+const trustMs = 10_000;
+/** A content that came wrong so often will not come right. */
+const timesAsked = 3;
 
 /** Resolves when every file of the tree lies in the store. */
 export async function bringBlobs(
@@ -27,22 +31,39 @@ export async function bringBlobs(
   const wanted = new Set<string>();
   for (const entry of entries) if (entry.kind === 'file') wanted.add(entry.digest.toString('hex'));
 
+  const asked = new Map<string, number>();
   for (;;) {
     const absent = [...wanted].filter((digest) => !services.store.has(domain, digest));
     if (absent.length === 0) return;
     const ours = absent.filter((digest) => services.uploads.claim(domain, digest, session));
-    for (let from = 0; from < ours.length; from += digestsPerMessage) {
-      stream.send({ type: 'missing', digests: ours.slice(from, from + digestsPerMessage), more: from + digestsPerMessage < ours.length });
-    }
     const flights = absent.map((digest) => services.uploads.settled(domain, digest));
+    const mine = new Set(ours);
+    const others = absent.filter((digest) => !mine.has(digest));
+    // Whoever takes over settles the flight: everybody who waited for it looks again.
+    const takeOver = (): void => others.forEach((digest) => services.uploads.settle(domain, digest));
+    const distrust = others.length === 0 ? () => {} : services.deadlines.after(trustMs, takeOver);
     try {
+      ask(stream, ours, asked);
       await patient(Promise.all(flights), services, signal);
     } catch (error) {
       for (const digest of ours) services.uploads.settle(domain, digest);
       throw error;
+    } finally {
+      distrust();
     }
     wanted.clear();
     for (const digest of absent) wanted.add(digest);
+  }
+}
+
+function ask(stream: Stream, digests: readonly string[], asked: Map<string, number>): void {
+  for (const digest of digests) {
+    const times = (asked.get(digest) ?? 0) + 1;
+    asked.set(digest, times);
+    if (times > timesAsked) throw new WardError('blob-corrupt', `The content ${digest} was asked for ${timesAsked} times and never came right.`);
+  }
+  for (let from = 0; from < digests.length; from += digestsPerMessage) {
+    stream.send({ type: 'missing', digests: digests.slice(from, from + digestsPerMessage), more: from + digestsPerMessage < digests.length });
   }
 }
 

@@ -47,6 +47,8 @@ export class Store {
   readonly #directories = new Map<string, Promise<void>>();
   readonly #options: Required<StoreOptions>;
   #bytes = 0;
+  /** Bytes that have come of blobs on their way in: they take space too. */
+  #arriving = 0;
   #serial = 0;
 
   constructor(options: StoreOptions) {
@@ -87,14 +89,21 @@ export class Store {
     return true;
   }
 
-  /** Begins to receive a blob of a stated size. @throws WardError `disk-full` when everything kept is still in use. */
+  /** Begins to receive a blob of a stated size. @throws WardError `disk-full`, as `write` does when everything kept is still in use. */
   receive(domain: string, digest: string, size: number): Receiver {
-    this.#makeRoom(size);
+    // Only what has come pushes anything out: sizes are easily said.
+    if (size > this.#options.maxBytes) throw new WardError('disk-full', `A content of ${size} bytes is larger than this server's store.`);
+    this.#makeRoom();
     const temporary = join(this.#incoming, String(++this.#serial));
     const folder = this.#folder(domain);
     const hash = createHash('sha256');
     let received = 0;
     let file: Promise<number> | undefined;
+    const arrived = (bytes: number): void => {
+      this.#arriving += bytes;
+      counted += bytes;
+    };
+    let counted = 0;
     const opened = (): Promise<number> =>
       (file ??= new Promise((resolve, reject) => open(temporary, 'wx', 0o444, (error, fd) => (error ? reject(toWardError(error)) : resolve(fd)))));
     const closed = async (): Promise<void> => {
@@ -105,11 +114,14 @@ export class Store {
       write: async (chunk) => {
         received += chunk.length;
         if (received > size) throw new WardError('blob-corrupt', `The blob ${digest} is longer than announced.`);
+        arrived(chunk.length);
+        this.#makeRoom();
         hash.update(chunk);
         await writeFully(await opened(), chunk);
       },
       finish: async () => {
         await closed();
+        arrived(-counted);
         if (received !== size || hash.digest('hex') !== digest) {
           unlink(temporary, () => {});
           throw new WardError('blob-corrupt', `The content that came for ${digest} has another digest.`);
@@ -120,6 +132,7 @@ export class Store {
         this.#add(`${folder}/${digest}`, size);
       },
       abort: () => {
+        arrived(-counted);
         if (file !== undefined) void closed().catch(() => {}).then(() => unlink(temporary, () => {}));
       },
     };
@@ -150,16 +163,16 @@ export class Store {
     this.#bytes += size;
   }
 
-  #makeRoom(size: number): void {
+  #makeRoom(): void {
     const safeSince = this.#options.now() - this.#options.pinMs;
     for (const [key, entry] of this.#entries) {
-      if (this.#bytes + size <= this.#options.maxBytes) return;
+      if (this.#bytes + this.#arriving <= this.#options.maxBytes) return;
       if (entry.usedAt > safeSince) break;
       this.#entries.delete(key);
       this.#bytes -= entry.size;
       unlink(this.#pathOfKey(key), () => {});
     }
-    if (this.#bytes + size > this.#options.maxBytes) {
+    if (this.#bytes + this.#arriving > this.#options.maxBytes) {
       throw new WardError('disk-full', 'The content store of this server is full, and everything in it is in use.');
     }
   }

@@ -61,8 +61,22 @@ test('the least recently used goes first, and nothing that may be in use', async
   t.false(store.has('d', old));
   t.true(store.has('d', used));
   t.true(store.has('d', fresh));
-  const error = t.throws(() => store.receive('d', sha256(Buffer.from('dddd')), 4), { instanceOf: WardError });
+  const error = await t.throwsAsync(put(store, 'd', Buffer.from('dddd')), { instanceOf: WardError });
   t.is((error as WardError).code, 'disk-full');
+});
+
+test('what is on its way takes space as it comes, and gives it back when it is given up; what is only announced takes none', async (t) => {
+  const store = new Store({ directory: join(await temporaryDirectory(t), 'store'), maxBytes: 10, pinMs: 100, now: () => 0 });
+  const announced = store.receive('d', sha256(Buffer.from('announced!')), 10);
+  const half = store.receive('d', sha256(Buffer.from('123456789')), 9);
+  await half.write(Buffer.from('12345678'));
+  const other = store.receive('d', sha256(Buffer.from('abcd')), 4);
+  const error = await t.throwsAsync(other.write(Buffer.from('abcd')), { instanceOf: WardError });
+  t.is((error as WardError).code, 'disk-full');
+  for (const receiver of [announced, half, other]) receiver.abort();
+  t.true(store.has('d', await put(store, 'd', Buffer.from('abcd'))));
+  const large = t.throws(() => store.receive('d', sha256(Buffer.from('x')), 11), { instanceOf: WardError });
+  t.is(large.message, 'A content of 11 bytes is larger than this server\'s store.');
 });
 
 test('a store that is opened again knows what it kept, and forgets what was on its way', async (t) => {
