@@ -52,7 +52,7 @@ for (const { what, language, file, options, fails } of cases) {
     test.serial(`${compiler} says the same of ${what}, on a terminal`, async (t) => {
       const status = await expectedStatus(compiler, options, file, fails);
       const { stdout } = await compare(t, shared, `${compiler} ${file} tty`, {
-        command: (launcher) => terminal(`stty cols ${/^g/.test(compiler) ? 160 : 63}; exec ${launcher} ${[compiler, ...options].join(' ')} -c ${file} -o out.o`),
+        command: (launcher) => terminal(`stty cols ${compiler.startsWith('g') ? 160 : 63}; exec ${launcher} ${[compiler, ...options].join(' ')} -c ${file} -o out.o`),
         prepare,
         settings: { TERM: 'xterm-256color', COLORTERM: 'truecolor' },
         how: 'remote',
