@@ -7,6 +7,7 @@
 import { cpus } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { readJsonc } from '../policy/jsonc.ts';
+import { sharedCacheSchema, type SharedCacheConfig } from './store/shared-config.ts';
 
 export interface ListenAddress {
   readonly host: string;
@@ -67,6 +68,10 @@ export interface ServerConfig {
   readonly connections: { readonly total: number; readonly perAddress: number };
   /** Jobs that one session may begin: on average, and at once. */
   readonly jobRate: { readonly perSecond: number; readonly burst: number };
+  /** The farm file: whose results count here, and since when. */
+  readonly farm: string | undefined;
+  /** A cache that the servers of the farm share; absent: each keeps its own results. */
+  readonly shared: SharedCacheConfig | undefined;
   /** SSH connections; absent: none are taken. */
   readonly ssh: SshConfig | undefined;
   /** Accounts of the children when the supervisor starts as root. */
@@ -117,6 +122,8 @@ export const serverConfigSchema = {
       },
     },
     policy: path,
+    farm: path,
+    shared: sharedCacheSchema,
     state: path,
     run: path,
     log: path,
@@ -171,6 +178,9 @@ export const sshSocket = (config: Pick<ServerConfig, 'run'>): string => join(con
 const defaultToolchains = ['gcc', 'g++', 'cc', 'c++', 'clang', 'clang++'].map((name) => `/usr/bin/${name}`);
 const gibibyte = 2 ** 30;
 
+const absoluteShared = (shared: SharedCacheConfig, at: (name: string) => string): SharedCacheConfig =>
+  Object.fromEntries(Object.entries(shared).map(([key, value]) => [key, ['socket', 'ca', 'passwordFile', 'farmKeyFile'].includes(key) ? at(value as string) : value])) as unknown as SharedCacheConfig;
+
 /**
  * Reads and completes a server configuration.
  *
@@ -199,6 +209,8 @@ export async function loadServerConfig(file: string): Promise<ServerConfig> {
       config: raw.krb5.config === undefined ? undefined : at(raw.krb5.config),
     },
     policy: at(raw.policy),
+    farm: raw.farm === undefined ? undefined : at(raw.farm),
+    shared: raw.shared === undefined ? undefined : absoluteShared(raw.shared, at),
     state: at(raw.state),
     run: at(raw.run),
     log: at(raw.log),

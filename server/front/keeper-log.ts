@@ -5,7 +5,7 @@
  * @module
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { verifyResult } from '../../policy/log/checkpoint.ts';
+import type { Farm } from '../../policy/farm.ts';
 import type { LogEvent } from '../../policy/log/events.ts';
 import type { Decision, DecisionRequest } from '../../policy/types.ts';
 import { WardError } from '../../protocol/errors.ts';
@@ -14,7 +14,8 @@ import { connectEvent, decisionEvent, endEvent, type EventContext } from './even
 import type { IpcPeer } from '../ipc/peer.ts';
 import type { Signer } from '../jobs/keep-result.ts';
 import type { DecisionLog, JobEnd, JobSession } from '../jobs/services.ts';
-import { resultDigest, type ResultRecord } from '../store/result-record.ts';
+import type { ResultRecord } from '../store/result-record.ts';
+import { isSignedByFarm } from '../store/result-trust.ts';
 import type { Identity } from './session.ts';
 
 const noKeeper = (): WardError => new WardError('log-unavailable', 'The keeper of the decision log is not there, so nothing can be decided.');
@@ -74,12 +75,9 @@ export class KeeperLog implements DecisionLog, Signer {
     return (await this.#peer.request({ type: 'sign', job, action, result })).json;
   }
 
-  /** Did this server's keeper sign this result, in the epoch of today? */
-  isSigned(record: ResultRecord): boolean {
-    if (this.#resultKey === undefined) return false;
-    const { epoch, publicKey } = this.#resultKey;
-    const { server, action, signature } = record;
-    return verifyResult({ server, epoch, action, result: resultDigest(record) }, signature, publicKey);
+  /** Did a keeper of this farm sign this result, in the epoch of today? */
+  isSigned(record: ResultRecord, farm?: Farm): boolean {
+    return this.#resultKey !== undefined && isSignedByFarm(record, { server: this.#context().server, ...this.#resultKey }, farm);
   }
 
   /** A peer that never got as far as a name: counted per address, apart from the log, so that it cannot stop the log. */

@@ -21,7 +21,10 @@ import type { JobServices } from '../jobs/services.ts';
 import { Unread } from '../jobs/unread.ts';
 import { Deadlines } from '../queue/deadlines.ts';
 import { FairLine } from '../queue/fair-line.ts';
+import { loadFarm } from '../../policy/farm.ts';
 import { ResultCache } from '../store/result-cache.ts';
+import type { ResultRecord } from '../store/result-record.ts';
+import { shareResults } from '../store/shared-results.ts';
 import { Store } from '../store/store.ts';
 import { Uploads } from '../store/uploads.ts';
 import type { StageIndex } from '../toolchains/index-file.ts';
@@ -86,7 +89,10 @@ async function main(): Promise<void> {
   const toolchains = await proveToolchains(staged, pool, store);
 
   const trouble = (error: WardError): void => void process.stderr.write(`wardccd: ${error.message}\n`);
-  const results = new ResultCache(`${config.state}/results`, config.store.maxBytes, { damaged: trouble, signed: (record) => log.isSigned(record) });
+  const farm = config.farm === undefined ? undefined : await loadFarm(config.farm);
+  const shared = config.shared === undefined ? undefined : shareResults(config.shared, trouble);
+  const signed = (record: ResultRecord): boolean => log.isSigned(record, farm);
+  const results = new ResultCache(`${config.state}/results`, config.store.maxBytes, { damaged: trouble, signed }, shared);
   const deadlines = new Deadlines();
   const services: JobServices = {
     serverName: config.name,

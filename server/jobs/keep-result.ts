@@ -40,25 +40,22 @@ export class ResultKeeping {
     if (outcome.status.code !== 0 || outcome.status.signal !== 0 || bytes > largestResult || this.#keeping.has(action)) return;
     this.#keeping.add(action);
     try {
-      const [stdout, stderr, ...outputs] = await Promise.all(files.map((file) => this.#keepPart(domain, file)));
+      const [stdout, stderr, ...outputs] = (await Promise.all(files.map(read))) as [Buffer, Buffer, ...Buffer[]];
       const parts = {
-        stdout: stdout as Part,
-        stderr: stderr as Part,
-        outputs: outcome.outputs.map(({ index, mode }, at) => ({ index, mode, ...(outputs[at] as Part) })),
+        stdout: partOf(stdout),
+        stderr: partOf(stderr),
+        outputs: outcome.outputs.map(({ index, mode }, at) => ({ index, mode, ...partOf(outputs[at] as Buffer) })),
       };
       const signed = await this.#options.signer.sign(job, action, resultDigest(parts));
-      await this.#options.cache.keepRecord({ action, server: this.#options.server, job, ...parts, ...signed });
+      await this.#options.cache.keep(domain, { record: { action, server: this.#options.server, job, ...parts, ...signed }, stdout, stderr, outputs });
     } catch (thrown) {
       this.#options.trouble(toWardError(thrown));
     } finally {
       this.#keeping.delete(action);
     }
   }
-
-  async #keepPart(domain: string, { path, size }: StoredFile): Promise<Part> {
-    const content = size === 0 ? Buffer.alloc(0) : await readFile(path);
-    const digest = hash('sha256', content, 'hex');
-    await this.#options.cache.keepPart(domain, digest, content);
-    return { digest, size: content.length };
-  }
 }
+
+const read = ({ path, size }: StoredFile): Promise<Buffer> => (size === 0 ? Promise.resolve(Buffer.alloc(0)) : readFile(path));
+
+const partOf = (content: Buffer): Part => ({ digest: hash('sha256', content, 'hex'), size: content.length });

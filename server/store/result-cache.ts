@@ -10,6 +10,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { WardError } from '../../protocol/errors.ts';
 import { parseRecord, type Part, type ResultRecord } from './result-record.ts';
+import type { SharedResults } from './shared-results.ts';
 import { Store } from './store.ts';
 
 /** Results with more bytes than this are not kept: they would push out a hundred others. */
@@ -35,11 +36,14 @@ export class ResultCache {
   readonly #directory: string;
   readonly #parts: Store;
   readonly #events: ResultCacheEvents;
+  readonly #shared: SharedResults | undefined;
   #serial = 0;
 
-  constructor(directory: string, maxBytes: number, events: ResultCacheEvents) {
+  /** @param shared results of all servers of the farm, behind those on this disk */
+  constructor(directory: string, maxBytes: number, events: ResultCacheEvents, shared?: SharedResults) {
     this.#directory = directory;
     this.#events = events;
+    this.#shared = shared;
     this.#parts = new Store({ directory: join(directory, 'parts'), maxBytes, pinMs: 0 });
   }
 
@@ -49,6 +53,35 @@ export class ResultCache {
    * @param room is there room in memory for so many bytes?
    */
   async find(domain: string, action: string, room: (bytes: number) => boolean = () => true): Promise<KeptResult | undefined> {
+    return (await this.#findHere(domain, action, room)) ?? (await this.#findShared(domain, action));
+  }
+
+  /** Keeps a result here, and for the other servers. */
+  async keep(domain: string, result: KeptResult): Promise<void> {
+    await this.#keepHere(domain, result);
+    this.#shared?.keep(domain, result.record.action, result);
+  }
+
+  async #findShared(domain: string, action: string): Promise<KeptResult | undefined> {
+    const result = await this.#shared?.find(domain, action);
+    if (result === undefined) return undefined;
+    if (!this.#events.signed(result.record)) {
+      this.#events.damaged(new WardError('blob-corrupt', `The shared result of ${action} is not signed by a key of today.`));
+      return undefined;
+    }
+    // The next one who asks finds it here. That it could not be kept is no reason not to use it.
+    await this.#keepHere(domain, result).catch(() => {});
+    return result;
+  }
+
+  async #keepHere(domain: string, { record, stdout, stderr, outputs }: KeptResult): Promise<void> {
+    const contents = [stdout, stderr, ...outputs];
+    const parts = [record.stdout, record.stderr, ...record.outputs];
+    await Promise.all(parts.map(({ digest }, at) => this.#keepPart(domain, digest, contents[at] as Buffer)));
+    await this.#keepRecord(record);
+  }
+
+  async #findHere(domain: string, action: string, room: (bytes: number) => boolean): Promise<KeptResult | undefined> {
     let text: string;
     try {
       text = await readFile(this.#recordPath(action), 'utf8');
@@ -70,8 +103,7 @@ export class ResultCache {
     }
   }
 
-  /** Keeps a part. */
-  async keepPart(domain: string, digest: string, content: Buffer): Promise<void> {
+  async #keepPart(domain: string, digest: string, content: Buffer): Promise<void> {
     if (content.length === 0 || this.#parts.has(domain, digest)) return;
     const receiver = this.#parts.receive(domain, digest, content.length);
     try {
@@ -83,8 +115,8 @@ export class ResultCache {
     }
   }
 
-  /** Keeps a record, once all its parts are kept. */
-  async keepRecord(record: ResultRecord): Promise<void> {
+  /** Once all its parts are kept. */
+  async #keepRecord(record: ResultRecord): Promise<void> {
     const path = this.#recordPath(record.action);
     const temporary = join(this.#directory, `new-${process.pid}-${++this.#serial}`);
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });

@@ -17,13 +17,13 @@ const record: ResultRecord = {
   action, server: 'localhost', job: 1, stdout: part(Buffer.alloc(0)), stderr: part(warning), outputs: [{ index: 0, mode: 0o644, ...part(object) }], key: 'k', signature: 'good',
 };
 
+const kept = (of: ResultRecord) => ({ record: of, stdout: Buffer.alloc(0), stderr: warning, outputs: [object] });
+
 async function filled(t: ExecutionContext<unknown>): Promise<{ cache: ResultCache; directory: string; alarms: string[] }> {
   const directory = join(await temporaryDirectory(t), 'results');
   const alarms: string[] = [];
   const cache = new ResultCache(directory, 1e6, { damaged: (error) => alarms.push(error.code), signed: ({ signature }) => signature === 'good' });
-  await cache.keepPart('lua', sha256(object), object);
-  await cache.keepPart('lua', sha256(warning), warning);
-  await cache.keepRecord(record);
+  await cache.keep('lua', kept(record));
   return { cache, directory, alarms };
 }
 
@@ -32,10 +32,10 @@ const filesBelow = (directory: string): string[] =>
 
 test('a kept result comes back with its warnings', async (t) => {
   const { cache } = await filled(t);
-  const kept = await cache.find('lua', action);
-  t.deepEqual(kept?.outputs, [object]);
-  t.deepEqual(kept?.stderr, warning);
-  t.is(kept?.stdout.length, 0);
+  const found = await cache.find('lua', action);
+  t.deepEqual(found?.outputs, [object]);
+  t.deepEqual(found?.stderr, warning);
+  t.is(found?.stdout.length, 0);
 });
 
 test('a result of one domain is a miss in another', async (t) => {
@@ -48,18 +48,18 @@ test('a flipped bit in any kept file is a miss and an alarm, never a wrong objec
   for (const file of filesBelow(directory)) {
     const original = readFileSync(file);
     const alarms: string[] = [];
-    const cache = new ResultCache(directory, 1e6, { damaged: (error) => alarms.push(error.code), signed: (kept) => resultDigest(kept) === resultDigest(record) });
+    const cache = new ResultCache(directory, 1e6, { damaged: (error) => alarms.push(error.code), signed: (each) => resultDigest(each) === resultDigest(record) });
     const flipped = Buffer.from(original);
     const at = Math.floor(flipped.length / 2);
     flipped[at] = flipped[at]! ^ 1;
     chmodSync(file, 0o644);
     writeFileSync(file, flipped);
-    const kept = await cache.find('lua', action);
+    const found = await cache.find('lua', action);
     // A bit of the record that means nothing to its reader may flip: then what comes back is still exactly what was kept.
-    if (kept === undefined) t.deepEqual(alarms, ['blob-corrupt'], file);
-    else t.deepEqual(kept.outputs, [object], file);
+    if (found === undefined) t.deepEqual(alarms, ['blob-corrupt'], file);
+    else t.deepEqual(found.outputs, [object], file);
     writeFileSync(file, original);
-    await cache.keepRecord(record);
+    await cache.keep('lua', kept(record));
   }
 });
 
@@ -74,7 +74,7 @@ test('a truncated or lengthened part is a miss and an alarm', async (t) => {
 
 test('a record under another action’s name, or with a signature that does not count, is a miss and an alarm', async (t) => {
   const { cache, alarms } = await filled(t);
-  await cache.keepRecord({ ...record, signature: 'forged' });
+  await cache.keep('lua', kept({ ...record, signature: 'forged' }));
   t.is(await cache.find('lua', action), undefined);
   t.deepEqual(alarms, ['blob-corrupt']);
   t.is(await cache.find('lua', action), undefined);

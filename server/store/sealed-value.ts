@@ -1,0 +1,69 @@
+/**
+ * A result as it lies in a cache that servers share: record and parts as one value, sealed with the farm's key. Whoever runs
+ * that cache learns sizes and times, not sources, and cannot change a bit or put one result in another's place.
+ *
+ * Layout: version 1, nonce 12 bytes, ciphertext, tag 16 bytes (AES-256-GCM, the name is authenticated too). Inside: one line of
+ * JSON, then the bytes of stdout, stderr and outputs.
+ *
+ * @module
+ */
+import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync, randomBytes } from 'node:crypto';
+import { WardError } from '../../protocol/errors.ts';
+import type { KeptResult } from './result-cache.ts';
+import { parseRecord, type Part } from './result-record.ts';
+
+const version = 1;
+const nonceBytes = 12;
+const tagBytes = 16;
+const newline = 0x0a;
+
+const derive = (farmKey: Buffer, label: string): Buffer => Buffer.from(hkdfSync('sha256', farmKey, Buffer.alloc(0), label, 32));
+
+export class Sealing {
+  readonly #encryption: Buffer;
+  readonly #naming: Buffer;
+
+  /** @param farmKey 32 random bytes that all servers of the farm share */
+  constructor(farmKey: Buffer) {
+    if (farmKey.length !== 32) throw new WardError('config-invalid', 'The farm key must be 32 bytes.');
+    this.#encryption = derive(farmKey, 'wardcc shared result');
+    this.#naming = derive(farmKey, 'wardcc shared result name');
+  }
+
+  /** Under which name a result lies there: tells nothing about what it is. */
+  name(domain: string, action: string): string {
+    return `wardcc:${createHmac('sha256', this.#naming).update(JSON.stringify([domain, action])).digest('hex')}`;
+  }
+
+  seal(name: string, { record, stdout, stderr, outputs }: KeptResult): Buffer {
+    const nonce = randomBytes(nonceBytes);
+    const cipher = createCipheriv('aes-256-gcm', this.#encryption, nonce, { authTagLength: tagBytes });
+    cipher.setAAD(Buffer.from(name));
+    const pieces = [Buffer.from(`${JSON.stringify(record)}\n`), stdout, stderr, ...outputs].map((piece) => cipher.update(piece));
+    return Buffer.concat([Buffer.of(version), nonce, ...pieces, cipher.final(), cipher.getAuthTag()]);
+  }
+
+  /** Attacker-controlled. @throws WardError `blob-corrupt` when anything of it is not as it was sealed */
+  open(name: string, action: string, value: Buffer): KeptResult {
+    const damaged = (cause?: unknown): WardError => new WardError('blob-corrupt', `The shared result of ${action} is damaged or forged.`, { cause });
+    if (value.length < 1 + nonceBytes + tagBytes || value[0] !== version) throw damaged();
+    const cipher = createDecipheriv('aes-256-gcm', this.#encryption, value.subarray(1, 1 + nonceBytes), { authTagLength: tagBytes });
+    cipher.setAAD(Buffer.from(name));
+    cipher.setAuthTag(value.subarray(-tagBytes));
+    let plain: Buffer;
+    try {
+      plain = Buffer.concat([cipher.update(value.subarray(1 + nonceBytes, -tagBytes)), cipher.final()]);
+    } catch (cause) {
+      throw damaged(cause);
+    }
+    const lineEnd = plain.indexOf(newline);
+    const record = parseRecord(plain.toString('utf8', 0, lineEnd), action);
+    let at = lineEnd + 1;
+    const take = ({ digest, size }: Part): Buffer => {
+      const content = plain.subarray(at, (at += size));
+      if (content.length !== size || (size > 0 && hash('sha256', content, 'hex') !== digest)) throw damaged();
+      return content;
+    };
+    return { record, stdout: take(record.stdout), stderr: take(record.stderr), outputs: record.outputs.map(take) };
+  }
+}

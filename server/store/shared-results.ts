@@ -1,0 +1,111 @@
+/**
+ * Results that the servers of a farm share through Redis. A convenience, never a dependency: what does not answer within a
+ * tight deadline is a miss, what cannot be opened is a miss and an alarm, and keeping happens behind everybody's back.
+ *
+ * @module
+ */
+import { Redis, type RedisOptions } from 'ioredis';
+import { toWardError, WardError } from '../../protocol/errors.ts';
+import type { KeptResult } from './result-cache.ts';
+import { Sealing } from './sealed-value.ts';
+import { openSharedConfig, type SharedCacheConfig } from './shared-config.ts';
+
+/** How long a look-up may hold up a job. */
+const deadlineMs = 20;
+/** Larger results stay with the server that made them. */
+const largestValue = 4 * 2 ** 20;
+/** Results that wait to be kept; more are dropped: keeping is a favour. */
+const mostWaiting = 64;
+const longestRestMs = 5_000;
+/** Nobody asked for it for so long: it may go. */
+const lifetimeSeconds = 14 * 24 * 3600;
+
+export interface SharedResultsEvents {
+  /** A value is damaged or forged. */
+  damaged(error: WardError): void;
+  /** The connection was lost, or is there again. Told once for each change. */
+  connected(is: boolean): void;
+}
+
+export class SharedResults {
+  readonly #redis: Redis;
+  readonly #sealing: Sealing;
+  readonly #events: SharedResultsEvents;
+  #waiting = 0;
+  #up = false;
+
+  /** @param connection where and as whom; each server has an account of its own there */
+  constructor(connection: RedisOptions, sealing: Sealing, events: SharedResultsEvents) {
+    this.#sealing = sealing;
+    this.#events = events;
+    this.#redis = new Redis({
+      ...connection,
+      replyMapping: 'legacy',
+      // Without a connection a question has its answer at once: a miss.
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      enableAutoPipelining: true,
+      // Its account may get and set, and nothing else.
+      enableReadyCheck: false,
+      disableClientInfo: true,
+      connectTimeout: 2_000,
+      retryStrategy: (times: number) => Math.min(50 * 2 ** Math.min(times, 10), longestRestMs),
+      reconnectOnError: () => false,
+    });
+    this.#redis.on('error', () => {});
+    this.#redis.on('ready', () => this.#became(true));
+    this.#redis.on('close', () => this.#became(false));
+  }
+
+  get connected(): boolean {
+    return this.#up;
+  }
+
+  /** A result that some server kept, checked bit by bit; whether its signature counts is for the caller. */
+  async find(domain: string, action: string): Promise<KeptResult | undefined> {
+    if (!this.#up) return undefined;
+    const name = this.#sealing.name(domain, action);
+    const { promise: late, resolve } = Promise.withResolvers<null>();
+    const timer = setTimeout(() => resolve(null), deadlineMs);
+    try {
+      const value = await Promise.race([this.#redis.getBuffer(name).catch(() => null), late]);
+      return value === null ? undefined : this.#sealing.open(name, action, value);
+    } catch (thrown) {
+      this.#events.damaged(toWardError(thrown));
+      return undefined;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Keeps a result. Returns at once; nobody learns whether it worked. */
+  keep(domain: string, action: string, result: KeptResult): void {
+    const bytes = [result.stdout, result.stderr, ...result.outputs].reduce((sum, { length }) => sum + length, 0);
+    if (!this.#up || this.#waiting >= mostWaiting || bytes > largestValue) return;
+    this.#waiting++;
+    const name = this.#sealing.name(domain, action);
+    const done = (): void => {
+      this.#waiting--;
+    };
+    this.#redis.set(name, this.#sealing.seal(name, result), 'EX', lifetimeSeconds).then(done, done);
+  }
+
+  close(): void {
+    this.#redis.disconnect();
+  }
+
+  #became(up: boolean): void {
+    if (this.#up === up) return;
+    this.#up = up;
+    this.#events.connected(up);
+  }
+}
+
+/** Connects to the cache that the configuration names. `trouble` hears of forgeries, and of the cache coming and going. @throws WardError `config-invalid` */
+export function shareResults(config: SharedCacheConfig, trouble: (error: WardError) => void): SharedResults {
+  const { connection, farmKey } = openSharedConfig(config);
+  const connected = (is: boolean): void => {
+    if (!is) trouble(new WardError('session-lost', 'The shared cache is gone: until it is back, results are found on this server only.'));
+  };
+  return new SharedResults(connection, new Sealing(farmKey), { damaged: trouble, connected });
+}

@@ -1,0 +1,179 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import { Redis } from 'ioredis';
+import { initAuthority } from '../../../certs/authority.ts';
+import { WardError } from '../../../protocol/errors.ts';
+import { ResultCache } from '../../../server/store/result-cache.ts';
+import type { ResultRecord } from '../../../server/store/result-record.ts';
+import { Sealing } from '../../../server/store/sealed-value.ts';
+import { openSharedConfig } from '../../../server/store/shared-config.ts';
+import { SharedResults } from '../../../server/store/shared-results.ts';
+import { startRedis } from '../../fixtures/redis.ts';
+import { temporaryDirectory } from '../../fixtures/temporary.ts';
+import { freePort } from '../../../ctl/dev/ports.ts';
+
+const sha256 = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
+const part = (content: Buffer) => ({ digest: sha256(content), size: content.length });
+const action = sha256(Buffer.from('action'));
+const object = Buffer.from('an object file');
+const record: ResultRecord = {
+  action, server: 'build1', job: 1, stdout: part(Buffer.alloc(0)), stderr: part(Buffer.alloc(0)), outputs: [{ index: 0, mode: 0o644, ...part(object) }], key: 'k', signature: 'good',
+};
+const result = { record, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), outputs: [object] };
+const farmKey = randomBytes(32);
+
+const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
+  for (let waited = 0; !(await condition()); waited += 10) {
+    if (waited > 10_000) throw new Error('it did not happen');
+    await pause(10);
+  }
+};
+
+async function connect(t: ExecutionContext<unknown>, connection: object, key = farmKey): Promise<{ shared: SharedResults; alarms: WardError[] }> {
+  const alarms: WardError[] = [];
+  const shared = new SharedResults(connection, new Sealing(key), { damaged: (error) => alarms.push(error), connected: () => {} });
+  t.teardown(() => shared.close());
+  await until(() => shared.connected);
+  return { shared, alarms };
+}
+
+test('what one server keeps, another finds', async (t) => {
+  const { socket } = await startRedis(t);
+  const one = await connect(t, { path: socket });
+  const two = await connect(t, { path: socket });
+  one.shared.keep('lua', action, result);
+  await until(async () => (await two.shared.find('lua', action)) !== undefined);
+  t.deepEqual((await two.shared.find('lua', action))?.outputs, [object]);
+  t.is(await two.shared.find('redis', action), undefined);
+});
+
+test('whoever runs the cache sees neither names nor contents', async (t) => {
+  const { socket } = await startRedis(t);
+  const { shared } = await connect(t, { path: socket });
+  shared.keep('lua', action, result);
+  const spy = new Redis({ path: socket });
+  t.teardown(() => spy.disconnect());
+  await until(async () => (await spy.dbsize()) === 1);
+  const [name] = await spy.keys('*') as [string];
+  t.false(name.includes(action));
+  const value = (await spy.getBuffer(name))!;
+  t.false(value.includes(object));
+  t.false(value.includes(Buffer.from(action)));
+});
+
+test('a flipped bit anywhere is a miss and an alarm', async (t) => {
+  const { socket } = await startRedis(t);
+  const { shared, alarms } = await connect(t, { path: socket });
+  shared.keep('lua', action, result);
+  const spy = new Redis({ path: socket });
+  t.teardown(() => spy.disconnect());
+  await until(async () => (await spy.dbsize()) === 1);
+  const [name] = await spy.keys('*') as [string];
+  const value = (await spy.getBuffer(name))!;
+  for (let at = 0; at < value.length; at++) {
+    const flipped = Buffer.from(value);
+    flipped[at] = flipped[at]! ^ (1 << (at % 8));
+    await spy.set(name, flipped);
+    // A look-up may also be late on a busy machine: a miss without an alarm. Then it is made again.
+    const before = alarms.length;
+    await until(async () => {
+      t.is(await shared.find('lua', action), undefined);
+      return alarms.length > before;
+    });
+  }
+  t.true(alarms.every(({ code }) => code === 'blob-corrupt'));
+});
+
+test('a result that was put in another’s place, or sealed with another key, is a miss and an alarm', async (t) => {
+  const { socket } = await startRedis(t);
+  const { shared, alarms } = await connect(t, { path: socket });
+  const sealing = new Sealing(farmKey);
+  const spy = new Redis({ path: socket });
+  t.teardown(() => spy.disconnect());
+  const other = 'f'.repeat(64);
+  await spy.set(sealing.name('lua', other), sealing.seal(sealing.name('lua', action), result));
+  await until(async () => (await shared.find('lua', other), alarms.length === 1));
+  const strange = new Sealing(randomBytes(32));
+  await spy.set(sealing.name('lua', action), strange.seal(sealing.name('lua', action), result));
+  await until(async () => (await shared.find('lua', action), alarms.length === 2));
+  t.deepEqual(alarms.map(({ code }) => code), ['blob-corrupt', 'blob-corrupt']);
+});
+
+test('a cache that does not answer holds nobody up, and one that is gone is a miss', async (t) => {
+  const { socket, pid } = await startRedis(t);
+  const { shared } = await connect(t, { path: socket });
+  process.kill(pid, 'SIGSTOP');
+  const begun = performance.now();
+  t.is(await shared.find('lua', action), undefined);
+  t.true(performance.now() - begun < 1000, 'ten times the deadline and more');
+  process.kill(pid, 'SIGKILL');
+  await until(() => !shared.connected);
+  t.is(await shared.find('lua', action), undefined);
+  t.notThrows(() => shared.keep('lua', action, result));
+});
+
+test('a result larger than 4 MiB stays where it is', async (t) => {
+  const { socket } = await startRedis(t);
+  const { shared } = await connect(t, { path: socket });
+  shared.keep('lua', action, { ...result, outputs: [Buffer.alloc(4 * 2 ** 20 + 1)] });
+  const spy = new Redis({ path: socket });
+  t.teardown(() => spy.disconnect());
+  await pause(100);
+  t.is(await spy.dbsize(), 0);
+});
+
+test('a shared result counts only with the signature of a key of today; then the server has it too', async (t) => {
+  const { socket } = await startRedis(t);
+  const { shared } = await connect(t, { path: socket });
+  const damaged: string[] = [];
+  const open = async (signature: string): Promise<ResultCache> =>
+    new ResultCache(join(await temporaryDirectory(t), 'results'), 1e6, { damaged: ({ code }) => damaged.push(code), signed: (each) => each.signature === signature }, shared);
+  await (await open('good')).keep('lua', result);
+  const second = await open('good');
+  await until(async () => (await second.find('lua', action)) !== undefined);
+  shared.close();
+  t.deepEqual((await second.find('lua', action))?.outputs, [object]);
+  t.deepEqual(damaged, []);
+});
+
+test('over TLS, as an account that may get and set and nothing else', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const authority = await initAuthority(join(directory, 'ca'), { dev: true });
+  const server = await authority.issueServer(['localhost', '127.0.0.1']);
+  const files = { ca: join(directory, 'ca.pem'), cert: join(directory, 'redis.pem'), key: join(directory, 'redis.key'), password: join(directory, 'password'), farmKey: join(directory, 'farm.key') };
+  for (const [file, text] of [[files.ca, authority.caPem], [files.cert, server.chainPem], [files.key, server.keyPem], [files.password, 'secret\n'], [files.farmKey, farmKey.toString('hex')]] as const) {
+    writeFileSync(file, text, { mode: 0o600 });
+  }
+  const port = await freePort();
+  await startRedis(t, [
+    '--tls-port', String(port), '--tls-cert-file', files.cert, '--tls-key-file', files.key, '--tls-ca-cert-file', files.ca, '--tls-auth-clients', 'no',
+    '--user', 'default', 'off', '--user', 'build1', 'on', '>secret', '~wardcc:*', '+get', '+set',
+  ]);
+  const written = { host: 'localhost', port, ca: files.ca, username: 'build1', passwordFile: files.password, farmKeyFile: files.farmKey };
+  const { connection } = openSharedConfig(written);
+  const { shared } = await connect(t, connection);
+  shared.keep('lua', action, result);
+  await until(async () => (await shared.find('lua', action)) !== undefined);
+  t.pass();
+});
+
+test('secrets that others can read, and connections in the clear, are refused', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const farmKeyFile = join(directory, 'farm.key');
+  writeFileSync(farmKeyFile, farmKey.toString('hex'), { mode: 0o600 });
+  const refused = (config: object, message: RegExp): void => {
+    t.throws(() => openSharedConfig({ farmKeyFile, ...config }), { instanceOf: WardError, code: 'config-invalid', message });
+  };
+  t.notThrows(() => openSharedConfig({ farmKeyFile }));
+  refused({ host: 'cache.corp.example' }, /without TLS/);
+  refused({ farmKeyFile: join(directory, 'absent') }, /does not exist/);
+  chmodSync(farmKeyFile, 0o640);
+  refused({}, /nobody else can read/);
+  chmodSync(farmKeyFile, 0o600);
+  writeFileSync(farmKeyFile, 'short');
+  refused({}, /64 hexadecimal digits/);
+});
