@@ -42,7 +42,7 @@ const configuration = ({ name, port, clockSkew, neighbours, keyTypes }: Required
   udp_preference_limit = 1
   clockskew = ${clockSkew}
   permitted_enctypes = ${keyTypes.join(' ')}
-[realms]
+${keyTypes.includes('arcfour-hmac') ? '  allow_rc4 = true\n' : ''}[realms]
 ${[{ name, port }, ...neighbours].map((realm) => `  ${realm.name} = {\n    kdc = 127.0.0.1:${realm.port}\n  }\n`).join('')}[domain_realm]
   localhost = ${name}
 `;

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { statSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { cleanText } from '../../protocol/alert.ts';
 import { WardError } from '../../protocol/errors.ts';
 import type { Krb5Config, ServerConfig } from '../config.ts';
@@ -104,6 +104,12 @@ export class ServiceKeys {
 const withoutReplayCache = ({ KRB5RCACHETYPE, KRB5RCACHENAME }: NodeJS.ProcessEnv): boolean =>
   KRB5RCACHETYPE === 'none' || KRB5RCACHENAME?.startsWith('none:') === true;
 
+/** What holds whatever the machine's krb5.conf says. A ticket whose session key is weaker is refused before anything is decrypted with it. */
+const pinned = `[libdefaults]
+  allow_weak_crypto = false
+  permitted_enctypes = aes256-cts-hmac-sha1-96 aes128-cts-hmac-sha1-96 aes256-cts-hmac-sha384-192 aes128-cts-hmac-sha256-128
+`;
+
 /**
  * The keys of the configured service, or undefined where Kerberos is not configured. Sets KRB5_CONFIG of this process.
  *
@@ -114,6 +120,8 @@ export const openServiceKeys = ({ krb5, state }: Pick<ServerConfig, 'krb5' | 'st
   if (withoutReplayCache(env)) {
     throw new WardError('config-invalid', 'The environment switches the replay cache of Kerberos off (KRB5RCACHETYPE, KRB5RCACHENAME), and without one no ticket is accepted.');
   }
-  if (krb5.config !== undefined) env['KRB5_CONFIG'] = krb5.config;
+  const own = `${state}/front/krb5.conf`;
+  writeFileSync(own, pinned, { mode: 0o600 });
+  env['KRB5_CONFIG'] = `${own}:${krb5.config ?? '/etc/krb5.conf'}`;
   return new ServiceKeys(krb5, `${state}/front/replay-cache`);
 };

@@ -15,7 +15,7 @@ import { openServiceKeys } from '../../server/front/service-keys.ts';
 import { answerUpgrades } from '../../server/front/upgrade.ts';
 import { native } from '../../server/native/load.ts';
 import { startRealm, type TestRealm } from '../fixtures/realm.ts';
-import { flags, initiate, knock, target, usual, wellBehaved } from './raw-client.ts';
+import { flags, initiate, knock, say, target, usual, wellBehaved } from './raw-client.ts';
 import { clientOf, makeKeytab, makePerson, read, refusalOf, selfSigned, startService, type TestService } from './service.ts';
 
 interface Scene {
@@ -33,12 +33,6 @@ const open = async (t: ExecutionContext<unknown>, ticket: readonly string[] = []
 
 const refused = (t: ExecutionContext<unknown>, answer: string | WardError, code: string, message: string): void => {
   t.deepEqual(answer instanceof WardError ? [answer.code, answer.message] : answer, [code, message]);
-};
-
-/** Sends bytes in place of a token. */
-const say = (token: Buffer) => async (io: AuthIo): Promise<void> => {
-  io.send(token);
-  await io.receive();
 };
 
 test.serial('a client that does everything right by itself is let in', async (t) => {

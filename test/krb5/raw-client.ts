@@ -46,6 +46,12 @@ export const wellBehaved = (initiator: Initiator) => async (io: AuthIo): Promise
   if (!isProof(await initiator.open(await io.receive()), expected)) throw new Error('the server did not prove itself');
 };
 
+/** Sends bytes in place of a token. */
+export const say = (token: Buffer) => async (io: AuthIo): Promise<void> => {
+  io.send(token);
+  await io.receive();
+};
+
 export const target = (realm: Pick<TestRealm, 'name'>): string => `wardcc/localhost@${realm.name}`;
 
 /** Connects and speaks as it is told. Resolves with the principal, or with the error that ended it. */

@@ -20,7 +20,7 @@ import { Listener } from '../../server/front/listener.ts';
 import { openSession } from '../../server/front/open-session.ts';
 import { PolicyHolder } from '../../server/front/policy-holder.ts';
 import { Revisions } from '../../server/front/revision-memory.ts';
-import { ServiceKeys } from '../../server/front/service-keys.ts';
+import { openServiceKeys, type ServiceKeys } from '../../server/front/service-keys.ts';
 import type { Session } from '../../server/front/session.ts';
 import { Sessions } from '../../server/front/sessions.ts';
 import { addPrincipal, getTicket, writeKeytab, type TestRealm } from '../fixtures/realm.ts';
@@ -91,7 +91,7 @@ export const startService = async (t: ExecutionContext<unknown>, options: Servic
   mkdirSync(join(directory, 'front'));
   const policy = await PolicyHolder.load(join(directory, 'policy.jsonc'), new Revisions(directory, () => {}));
   const authorities = options.people === undefined ? undefined : new ClientAuthorities(options.people);
-  const keys = new ServiceKeys({ keytab: options.keytab, service: options.service ?? serviceName, config: undefined }, join(directory, 'replay'));
+  const keys = openServiceKeys({ krb5: { keytab: options.keytab, service: options.service ?? serviceName, config: process.env['KRB5_CONFIG'] }, state: directory })!;
   const sessions = new Sessions();
   const opened: Session[] = [];
   const refused: WardError[] = [];
