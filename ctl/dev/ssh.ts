@@ -58,5 +58,5 @@ export const sshHosts = (daemons: readonly Sshd[]): string[] => daemons.map(({ u
 export const runSshd = async (layout: FarmLayout, plan: ServerPlan, sshd: Sshd, owner: Account | undefined): Promise<ProcessRecord> => {
   const seenAt = owner === undefined ? sshd.directory : stagedPath(layout, sshd.directory);
   const command = sshdCommand(seenAt);
-  return recordProcess(`sshd ${plan.number}`, await startSshd(sshd, owner === undefined ? command : stagedCommand(layout, command, plan.cgroup?.joins ?? [])));
+  return recordProcess(`sshd ${plan.number}`, await startSshd(sshd, { command: owner === undefined ? command : stagedCommand(layout, command, plan.cgroup?.joins ?? []) }));
 };

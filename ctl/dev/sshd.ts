@@ -15,7 +15,7 @@ import { accepting } from './realm.ts';
 
 export interface SshdOptions {
   readonly port: number;
-  /** Lines for sshd_config beyond those that make it safe and self-contained. */
+  /** Lines for sshd_config before those that make it safe and self-contained, and stronger than them. */
   readonly lines?: readonly string[];
   /** Where sshd will see the directory, if it runs in another mount namespace. */
   readonly seenAt?: string;
@@ -36,6 +36,8 @@ export interface Sshd {
 export const quoted = (path: string): string => `"${path.replaceAll('%', '%%')}"`;
 
 const configuration = (directory: string, port: number, lines: readonly string[]): string => [
+  // Of two lines for one setting the first counts.
+  ...lines,
   `Port ${port}`,
   'ListenAddress 127.0.0.1',
   `HostKey ${quoted(join(directory, 'host_key'))}`,
@@ -50,7 +52,6 @@ const configuration = (directory: string, port: number, lines: readonly string[]
   'PermitUserRC no',
   'PermitUserEnvironment no',
   'ExposeAuthInfo yes',
-  ...lines,
   '',
 ].join('\n');
 
@@ -76,11 +77,17 @@ export const createSshd = async (directory: string, { port, lines = [], seenAt =
 /** The command that runs it in the foreground. */
 export const sshdCommand = (directory: string): string[] => ['/usr/sbin/sshd', '-D', '-f', join(directory, 'sshd_config'), '-E', join(directory, 'sshd.txt')];
 
+export interface SshdStart {
+  /** Default: `sshdCommand` as this user. */
+  readonly command?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 /** Starts it, detached, and waits until it accepts. Returns its process id. */
-export const startSshd = async (sshd: Sshd, command: readonly string[] = sshdCommand(sshd.directory)): Promise<number> => {
+export const startSshd = async (sshd: Sshd, { command = sshdCommand(sshd.directory), env = process.env }: SshdStart = {}): Promise<number> => {
   // Where Debian's unit would have made it; only a root's sshd looks for it.
   if (process.getuid?.() === 0) await mkdir('/run/sshd', { recursive: true, mode: 0o755 });
-  const daemon = spawn(command[0]!, command.slice(1), { stdio: 'ignore', detached: true });
+  const daemon = spawn(command[0]!, command.slice(1), { env, stdio: 'ignore', detached: true });
   const died = new Promise<never>((_, reject) => {
     daemon.once('error', (error) => reject(new WardError('dev-failed', `sshd could not be started: ${error.message}`, { cause: error })));
     daemon.once('exit', (code) => reject(new WardError('dev-failed', `sshd ended at once (${code}): see ${sshd.directory}/sshd.txt`)));
