@@ -96,7 +96,7 @@ test('a changed file is read again; a broken one is reported until it is correct
   t.teardown(() => source.close());
   t.is(source.current().project, 'one');
   const until = async (holds: () => boolean): Promise<void> => {
-    for (let tries = 0; !holds() && tries < 200; tries++) await delay(10);
+    for (let tries = 0; !holds() && tries < 3000; tries++) await delay(10);
     t.true(holds());
   };
   writeFileSync(user, '{ "project": "two" }');

@@ -93,7 +93,7 @@ test('can-i: 0 yes, 2 no, 1 when it cannot be said', async (t) => {
   });
   t.regex(
     (await ask('--as', 'krb5:alice@OTHER')).out,
-    /^no: policy\.jsonc:\d+:\d+ identities: No identity rule maps krb5:alice@OTHER to a committer\.\n$/,
+    /^no: policy\.jsonc:\d+:\d+ identities: No identity rule maps krb5:alice@OTHER to a committer: it is of a realm that no identity rule lists\.\n$/,
   );
   t.is((await ask('--as', 'krb5:alice@OTHER')).code, 2);
   t.is((await ask('--as', 'cert:mallory')).code, 2);

@@ -110,7 +110,7 @@ const watch = (t: ExecutionContext, paths: CertPaths): Seen => {
 };
 
 const until = async (condition: () => boolean): Promise<void> => {
-  for (let attempt = 0; attempt < 250 && !condition(); attempt += 1) await delay(20);
+  for (let attempt = 0; attempt < 1500 && !condition(); attempt += 1) await delay(20);
 };
 
 test('a removed certificate is reported once, and so is one that ends', async (t) => {

@@ -16,7 +16,7 @@ const result = (outputs: Result['outputs'], sizes: { stdout?: number; stderr?: n
 
 const until = async (condition: () => boolean): Promise<void> => {
   for (let waited = 0; !condition(); waited += 5) {
-    if (waited > 5000) throw new Error('the condition did not become true');
+    if (waited > 30_000) throw new Error('the condition did not become true');
     await delay(5);
   }
 };

@@ -108,8 +108,11 @@ test('an agent killed in mid-job leaves no temporary; the compiler runs here, un
   const bench = await createBench(t);
   const script = { outputs: [{ path: join(bench.work, 'a.o'), text: 'half' }], crash: true };
   writeFileSync(join(bench.work, 'cc'), '#!/bin/sh\necho compiled here\n', { mode: 0o755 });
+  // An agent that is there already: how long one may take to start is another test's business.
+  await compile(bench);
   const local = await bench.run(['./cc', '-c', 'a.c'], { script, env: { WARDCC_FALLBACK: 'infra' } });
   t.deepEqual(local, exited(0, { stdout: 'compiled here\n' }));
+  await compile(bench);
   const never = await bench.run(['./cc', '-c', 'a.c'], { script });
   t.deepEqual(never, refusal('the agent ended before the job did'));
   t.deepEqual(readdirSync(bench.work).sort(), ['a.c', 'cc']);
@@ -141,7 +144,7 @@ test('an agent that does not come up is waited for once, not by every compile', 
   t.true(Date.now() - begun >= 2000);
   const again = Date.now();
   t.is((await compile(bench, { WARDCC_FALLBACK: 'infra' })).code, 0);
-  t.true(Date.now() - again < 1500);
+  t.true(Date.now() - again < 2000);
 });
 
 test('an agent that comes up late is not waited for, and serves the compiles after it', async (t) => {

@@ -105,9 +105,10 @@ export const stop = async (bench: Place, which: { build?: string; config?: strin
   await eventually(async () => (await ask(bench, { command: 'stats' }, which)) === undefined);
 };
 
-/** Polls until `check` holds; false after ten seconds. */
+/** Polls until `check` holds; false after half a minute. */
 export const eventually = async (check: () => boolean | Promise<boolean>): Promise<boolean> => {
-  for (let attempt = 0; attempt < 500; attempt++) {
+  const end = Date.now() + 30_000;
+  while (Date.now() < end) {
     if (await check()) return true;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
