@@ -1,8 +1,8 @@
 /**
  * Where a client may put files: one rule, which the client uses to decide and the server to enforce.
  *
- * What always holds: nothing of a client's lies where the toolchain or the system looks for programs, libraries or settings. Inside a system
- * directory only the include directories of the toolchain may be filled.
+ * What always holds: nothing of a client's lies where the toolchain or the system looks for programs, libraries or settings. Inside a
+ * system directory only the include directories of the toolchain may be filled.
  *
  * @module
  */

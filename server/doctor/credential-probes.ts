@@ -25,9 +25,11 @@ export const probeServerCertificate = ({ name, tls }: Pick<ServerConfig, 'name' 
   const renew = 'wardctl certs issue --server NAME, then install certificate and key.';
   const [certificate] = certificatesIn(tls.cert);
   if (certificate === undefined) return fail(probe, `${tls.cert} holds no certificate.`, renew);
-  if (!certificate.checkPrivateKey(createPrivateKey(readFileSync(tls.key)))) return fail(probe, `${tls.key} is not the key of ${tls.cert}.`, renew);
+  if (!certificate.checkPrivateKey(createPrivateKey(readFileSync(tls.key))))
+    return fail(probe, `${tls.key} is not the key of ${tls.cert}.`, renew);
   const [from, until] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
-  if (Date.now() < from) return fail(probe, `${tls.cert} is valid from ${certificate.validFrom} on: no client accepts it now.`, 'Check the clock.');
+  if (Date.now() < from)
+    return fail(probe, `${tls.cert} is valid from ${certificate.validFrom} on: no client accepts it now.`, 'Check the clock.');
   if (Date.now() > until) return fail(probe, `${tls.cert} was valid until ${certificate.validTo}.`, renew);
   checkServer(name, certificate);
   const says = `for ${name}, valid for ${days(until)}`;
@@ -38,18 +40,22 @@ export const probeRevocationList = (clients: ClientTrust): Finding => {
   const probe = 'revocation list';
   const renew = 'wardctl certs crl, then install the list; do that on a schedule.';
   const { nextUpdate } = readRevocations(readFileSync(clients.crl, 'utf8'), certificatesIn(clients.clientCa));
-  if (nextUpdate <= Date.now()) return fail(probe, `${clients.crl} went out of date on ${new Date(nextUpdate).toISOString()}: every certificate is refused.`, renew);
+  if (nextUpdate <= Date.now())
+    return fail(probe, `${clients.crl} went out of date on ${new Date(nextUpdate).toISOString()}: every certificate is refused.`, renew);
   const says = `signed by the clients' authority, good for ${days(nextUpdate)}`;
   return nextUpdate - Date.now() < 2 * day ? caution(probe, says, renew) : pass(probe, says);
 };
 
 export const probeAuthorities = ({ clientCa }: ClientTrust): Finding => {
-  const probe = 'clients\' authority';
+  const probe = "clients' authority";
   const authorities = certificatesIn(clientCa);
-  if (authorities.length === 0) return fail(probe, `${clientCa} holds no certificate.`, 'Name the CA that issues the users\' certificates under tls.clientCa.');
+  if (authorities.length === 0)
+    return fail(probe, `${clientCa} holds no certificate.`, "Name the CA that issues the users' certificates under tls.clientCa.");
   const wrong = authorities.find(({ ca }) => !ca);
   if (wrong !== undefined) return fail(probe, `${wrong.subject} in ${clientCa} is no CA.`, 'Keep only CA certificates in this file.');
   const until = Math.min(...authorities.map(({ validTo }) => Date.parse(validTo)));
   if (until < Date.now()) return fail(probe, `A CA in ${clientCa} has expired.`, 'Make a new CA and issue new certificates.');
-  return until - Date.now() < 90 * day ? caution(probe, `valid for ${days(until)}`, 'Make a new CA in time.') : pass(probe, `${authorities.length} trusted, valid for ${days(until)}`);
+  return until - Date.now() < 90 * day
+    ? caution(probe, `valid for ${days(until)}`, 'Make a new CA in time.')
+    : pass(probe, `${authorities.length} trusted, valid for ${days(until)}`);
 };

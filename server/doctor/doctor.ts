@@ -83,13 +83,22 @@ const findOwner = async (config: ServerConfig | undefined): Promise<{ owner?: Sl
   if (!isRoot && config === undefined) return {};
   if (isRoot && config?.users === undefined) {
     const says = 'This is root, and no accounts are named for the parts of a server: nobody stands in for its user.';
-    return { owner: await accountOf('nobody'), finding: caution('accounts', says, 'Run this as the user that the server runs as, or name accounts under "users".') };
+    return {
+      owner: await accountOf('nobody'),
+      finding: caution('accounts', says, 'Run this as the user that the server runs as, or name accounts under "users".'),
+    };
   }
   try {
     const accounts = await findAccounts(config!);
-    return { owner: accounts.slot(0), finding: pass('accounts', isRoot ? 'front, keeper and each slot have one of their own' : 'all parts of the server run as this user') };
+    return {
+      owner: accounts.slot(0),
+      finding: pass('accounts', isRoot ? 'front, keeper and each slot have one of their own' : 'all parts of the server run as this user'),
+    };
   } catch (thrown) {
-    return { owner: isRoot ? await accountOf('nobody') : undefined, finding: fail('accounts', toWardError(thrown).message, 'Correct "users" in server.jsonc.') };
+    return {
+      owner: isRoot ? await accountOf('nobody') : undefined,
+      finding: fail('accounts', toWardError(thrown).message, 'Correct "users" in server.jsonc.'),
+    };
   }
 };
 
@@ -103,14 +112,18 @@ async function* examineSandbox(config: ServerConfig | undefined, owner: SlotOwne
   let room: Room | undefined;
   try {
     if ('hierarchy' in detected) prepareHierarchy(detected.hierarchy);
-    if ('hierarchy' in detected) group = await createSlotGroup(detected.hierarchy, `wardcc-doctor-${randomBytes(6).toString('hex')}`, owner);
+    if ('hierarchy' in detected)
+      group = await createSlotGroup(detected.hierarchy, `wardcc-doctor-${randomBytes(6).toString('hex')}`, owner);
     room = await Room.open({ directory, profile, group, owner, bytes: 256 << 20, inodes: 20_000 });
     for (const probe of sandboxProbes) yield await trySandbox(probe, { room, profile });
     const compilers = presentCompilers(config?.toolchains ?? ['/usr/bin/gcc']);
-    if (compilers.length === 0) yield fail('toolchain', 'None of the configured compilers exists.', 'Install one, or correct "toolchains".');
+    if (compilers.length === 0)
+      yield fail('toolchain', 'None of the configured compilers exists.', 'Install one, or correct "toolchains".');
     for (const compiler of compilers) {
       const opened = room;
-      yield await attempt('toolchain', `It is not offered to clients; the others are. Check ${compiler} by hand.`, () => probeToolchain(compiler, opened));
+      yield await attempt('toolchain', `It is not offered to clients; the others are. Check ${compiler} by hand.`, () =>
+        probeToolchain(compiler, opened),
+      );
     }
   } catch (thrown) {
     yield fail('sandbox', toWardError(thrown).message, `Without a sandbox no job can run; "isolation" is ${wanted}.`);
@@ -128,19 +141,23 @@ export async function* examineServer(config: ServerConfig): AsyncGenerator<Findi
     const finding = probeSettings('policy', config.policy);
     if (finding.grade === 'FAIL') return finding;
     const { serial, warnings } = await loadPolicy(config.policy);
-    return warnings.length === 0 ? pass('policy', `serial ${serial} is in order`) : caution('policy', `serial ${serial} has ${warnings.length} warnings`, 'wardctl policy check shows them.');
+    return warnings.length === 0
+      ? pass('policy', `serial ${serial} is in order`)
+      : caution('policy', `serial ${serial} has ${warnings.length} warnings`, 'wardctl policy check shows them.');
   });
   const renew = 'Check the paths under "tls".';
   yield await attempt('TLS key', renew, () => probeSecret('TLS key', config.tls.key));
   yield await attempt('TLS certificate', renew, () => probeServerCertificate(config));
   const { clients, krb5, ssh } = config;
   if (clients !== undefined) {
-    yield await attempt('clients\' authority', renew, () => probeAuthorities(clients));
+    yield await attempt("clients' authority", renew, () => probeAuthorities(clients));
     yield await attempt('revocation list', 'wardctl certs crl, then install the list.', () => probeRevocationList(clients));
   }
   if (krb5 !== undefined) yield await attempt('keytab', 'Check the paths under "krb5".', () => probeKeytab(krb5));
   if (ssh !== undefined) yield* probeSshd(ssh.user);
   for (const [name, directory] of Object.entries({ state: config.state, run: config.run, log: config.log })) {
-    yield await attempt(`disk: ${name}`, `The server's user must be able to write in ${directory}.`, () => probeDirectory(`disk: ${name}`, directory));
+    yield await attempt(`disk: ${name}`, `The server's user must be able to write in ${directory}.`, () =>
+      probeDirectory(`disk: ${name}`, directory),
+    );
   }
 }

@@ -27,7 +27,12 @@ const writableAbove = (file: string): string | undefined => {
 /** A file that only its owner may read. */
 export const probeSecret = (probe: string, file: string): Finding => {
   const { mode } = statSync(file);
-  if ((mode & groupOrOthers) !== 0) return fail(probe, `${file} can be read or written by others (mode ${(mode & 0o777).toString(8)}).`, `chmod 600 ${file}, and replace the key if somebody may have read it.`);
+  if ((mode & groupOrOthers) !== 0)
+    return fail(
+      probe,
+      `${file} can be read or written by others (mode ${(mode & 0o777).toString(8)}).`,
+      `chmod 600 ${file}, and replace the key if somebody may have read it.`,
+    );
   const open = writableAbove(file);
   if (open !== undefined) return fail(probe, `${open}, above ${file}, can be written by others.`, `chmod go-w ${open}`);
   return pass(probe, `${file} is its owner's alone`);
@@ -37,10 +42,12 @@ export const probeSecret = (probe: string, file: string): Finding => {
 export const probeSettings = (probe: string, file: string): Finding => {
   const link = lstatSync(file);
   const { mode, uid } = statSync(file);
-  if ((mode & groupOrOthersWrite) !== 0) return fail(probe, `${file} can be written by others (mode ${(mode & 0o777).toString(8)}).`, `chmod go-w ${file}`);
+  if ((mode & groupOrOthersWrite) !== 0)
+    return fail(probe, `${file} can be written by others (mode ${(mode & 0o777).toString(8)}).`, `chmod go-w ${file}`);
   const open = writableAbove(file);
   if (open !== undefined) return fail(probe, `${open}, above ${file}, can be written by others.`, `chmod go-w ${open}`);
-  if (uid !== 0 && uid !== process.getuid!()) return caution(probe, `${file} belongs to user ${uid}, who is neither root nor the server.`, `chown root ${file}`);
+  if (uid !== 0 && uid !== process.getuid!())
+    return caution(probe, `${file} belongs to user ${uid}, who is neither root nor the server.`, `chown root ${file}`);
   return pass(probe, `${file} can be changed by its owner alone${link.isSymbolicLink() ? ', through a link' : ''}`);
 };
 
@@ -48,7 +55,12 @@ export const probeSettings = (probe: string, file: string): Finding => {
 export const probeDirectory = (probe: string, directory: string): Finding => {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const { type, bavail, bsize } = statfsSync(directory);
-  if (networkTypes.has(type)) return fail(probe, `${directory} is on a network file system.`, 'Use a local disk: a lost server must not stop this one, and locks must hold.');
+  if (networkTypes.has(type))
+    return fail(
+      probe,
+      `${directory} is on a network file system.`,
+      'Use a local disk: a lost server must not stop this one, and locks must hold.',
+    );
   const trial = join(directory, `.doctor-${process.pid}`);
   const file = openSync(trial, 'wx', 0o600);
   try {

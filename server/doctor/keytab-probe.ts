@@ -13,5 +13,11 @@ export const probeKeytab = (krb5: Krb5Config): Finding => {
   // Nothing is accepted here, so nothing is remembered.
   const keys = new ServiceKeys(krb5, devNull);
   const says = `AES keys of ${keys.principal}`;
-  return keys.refused === 0 ? pass('keytab', says) : caution('keytab', `${says}, and ${keys.refused} of other kinds that are not used`, 'Give the service AES keys only, so that no KDC issues other tickets.');
+  return keys.refused === 0
+    ? pass('keytab', says)
+    : caution(
+        'keytab',
+        `${says}, and ${keys.refused} of other kinds that are not used`,
+        'Give the service AES keys only, so that no KDC issues other tickets.',
+      );
 };

@@ -19,7 +19,9 @@ export const probePlatform = (): Finding => {
 
 export const probeUserNamespaces = (owner: SlotOwner | undefined): Finding => {
   const lack = probeNamespaces(owner) ?? probeSlot(owner);
-  return lack === undefined ? pass('namespaces', 'user, mount, pid, network, ipc, uts and cgroup namespaces can be made, and a slot') : fail('namespaces', lack.reason, lack.remedy);
+  return lack === undefined
+    ? pass('namespaces', 'user, mount, pid, network, ipc, uts and cgroup namespaces can be made, and a slot')
+    : fail('namespaces', lack.reason, lack.remedy);
 };
 
 export const probeSeccompSupport = (): Finding => {
@@ -30,16 +32,27 @@ export const probeSeccompSupport = (): Finding => {
 export const probeCgroups = (wanted: Profile, configured: Readonly<Record<string, string>> | undefined): Finding => {
   const found = detectCgroups({ configured });
   if ('hierarchy' in found) return pass('control groups', `version ${found.hierarchy.version}, writable`);
-  if (wanted === 'strict-rlimit') return caution('control groups', `${found.reason} Memory is limited per process only, as "isolation": "strict-rlimit" permits.`, found.remedy);
+  if (wanted === 'strict-rlimit')
+    return caution(
+      'control groups',
+      `${found.reason} Memory is limited per process only, as "isolation": "strict-rlimit" permits.`,
+      found.remedy,
+    );
   return fail('control groups', found.reason, found.remedy);
 };
 
 /** Certificates, tickets and leases are worth what the clock is worth. */
 export const probeClock = (): Finding => {
   // No build of this program is older than this.
-  if (Date.now() < Date.UTC(2025, 0, 1)) return fail('clock', `The clock says ${new Date().toISOString()}.`, 'Set the clock: timedatectl set-ntp true.');
+  if (Date.now() < Date.UTC(2025, 0, 1))
+    return fail('clock', `The clock says ${new Date().toISOString()}.`, 'Set the clock: timedatectl set-ntp true.');
   const asked = spawnSync('timedatectl', ['show', '--property=NTPSynchronized', '--value'], { encoding: 'utf8', timeout: 5000 });
   if (asked.status === 0 && asked.stdout.trim() === 'yes') return pass('clock', 'synchronised');
-  if (asked.status === 0 && asked.stdout.trim() === 'no') return caution('clock', 'The clock is not synchronised.', 'Run a time service: timedatectl set-ntp true, or chrony.');
-  return caution('clock', 'Nobody here can say whether the clock is synchronised.', 'Check it: Kerberos refuses tickets when it is off by five minutes.');
+  if (asked.status === 0 && asked.stdout.trim() === 'no')
+    return caution('clock', 'The clock is not synchronised.', 'Run a time service: timedatectl set-ntp true, or chrony.');
+  return caution(
+    'clock',
+    'Nobody here can say whether the clock is synchronised.',
+    'Check it: Kerberos refuses tickets when it is off by five minutes.',
+  );
 };

@@ -19,7 +19,8 @@ export const runDoctor = (args: readonly string[]): Promise<number> => {
 
 const parse = (args: readonly string[]): { config?: string | undefined; json?: boolean | undefined } => {
   try {
-    return parseArgs({ args: [...args], options: { config: { type: 'string', short: 'c' }, json: { type: 'boolean' } }, strict: true }).values;
+    return parseArgs({ args: [...args], options: { config: { type: 'string', short: 'c' }, json: { type: 'boolean' } }, strict: true })
+      .values;
   } catch (cause) {
     throw new WardError('usage', `${(cause as Error).message}\nusage: wardccd doctor [--config FILE] [--json]`, { cause });
   }

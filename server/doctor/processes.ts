@@ -15,19 +15,27 @@ export interface ProcessEntry {
 const readEntry = (pid: string): ProcessEntry[] => {
   try {
     // The name in parentheses may hold anything, a parenthesis too.
-    const [, parent] = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /s, '').split(' ');
-    return [{ pid: Number(pid), parent: Number(parent), command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim() }];
+    const [, parent] = readFileSync(`/proc/${pid}/stat`, 'latin1')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    return [
+      { pid: Number(pid), parent: Number(parent), command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim() },
+    ];
   } catch {
     // It ended in the meantime.
     return [];
   }
 };
 
-export const allProcesses = (): ProcessEntry[] => readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap(readEntry);
+export const allProcesses = (): ProcessEntry[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap(readEntry);
 
 /** All processes below one, in no order. */
 export const descendants = (pid: number): ProcessEntry[] => {
   const all = allProcesses();
-  const below = (parent: number): ProcessEntry[] => all.filter((entry) => entry.parent === parent).flatMap((entry) => [entry, ...below(entry.pid)]);
+  const below = (parent: number): ProcessEntry[] =>
+    all.filter((entry) => entry.parent === parent).flatMap((entry) => [entry, ...below(entry.pid)]);
   return below(pid);
 };

@@ -1,5 +1,6 @@
 /**
- * A slot with its executor, outside of any server: the same helper, the same executor, the same sandbox, so that what is proved here holds there.
+ * A slot with its executor, outside of any server: the same helper, the same executor, the same sandbox, so that what is proved here
+ * holds there.
  *
  * @module
  */
@@ -52,7 +53,11 @@ export class Room {
 
   private constructor(options: RoomOptions) {
     this.directory = options.directory;
-    [this.slot, this.store, this.results] = ['slot', 'store', 'results'].map((name) => join(options.directory, name)) as [string, string, string];
+    [this.slot, this.store, this.results] = ['slot', 'store', 'results'].map((name) => join(options.directory, name)) as [
+      string,
+      string,
+      string,
+    ];
     for (const place of [this.slot, this.store, this.results]) mkdirSync(place, { mode: 0o755 });
     if (options.owner !== undefined) for (const place of [this.slot, this.results]) chownSync(place, options.owner.uid, options.owner.gid);
     const { bytes, inodes, group, become = [] } = options;
@@ -83,7 +88,8 @@ export class Room {
     const socketPath = join(this.directory, 'front.sock');
     const connected = new Promise<Socket>((resolve, reject) => {
       this.#server.once('connection', resolve);
-      const refuse = (what: string) => reject(new WardError('sandbox-failed', `The executor could not be started: ${this.said.trim() || what}`));
+      const refuse = (what: string) =>
+        reject(new WardError('sandbox-failed', `The executor could not be started: ${this.said.trim() || what}`));
       this.child.once('error', (error) => refuse(error.message));
       this.child.once('exit', (code) => setImmediate(refuse, `status ${code}`));
     });
@@ -108,7 +114,9 @@ export class Room {
     const { json } = await this.#peer.request({ type: 'run', storeDir: this.store, resultDir: this.results, ...request }, encoded);
     const done = json as Done;
     const text = ({ path, size }: { path: string; size: number }): string => (size === 0 ? '' : readFileSync(path, 'utf8'));
-    const contents = request.outputs.map((_, index) => done.outputs.find((output) => output.index === index)).map((output) => output && readFileSync(output.path));
+    const contents = request.outputs
+      .map((_, index) => done.outputs.find((output) => output.index === index))
+      .map((output) => output && readFileSync(output.path));
     const answer = { ...done, stdoutText: text(done.stdout), stderrText: text(done.stderr), contents };
     for (const { path } of [done.stdout, done.stderr, ...done.outputs]) rmSync(path, { force: true });
     return answer;
@@ -139,7 +147,8 @@ export class Room {
     this.#peer?.close();
     this.#server.close();
     this.child.stdin!.end();
-    if (this.child.pid !== undefined && this.child.exitCode === null && this.child.signalCode === null) await new Promise((resolve) => this.child.once('exit', resolve));
+    if (this.child.pid !== undefined && this.child.exitCode === null && this.child.signalCode === null)
+      await new Promise((resolve) => this.child.once('exit', resolve));
   }
 }
 

@@ -1,5 +1,6 @@
 /**
- * The properties of the sandbox, each proved by trying to break it: a program takes the place of the compiler and does what a hostile job would.
+ * The properties of the sandbox, each proved by trying to break it: a program takes the place of the compiler and does what a hostile job
+ * would.
  *
  * @module
  */
@@ -15,7 +16,15 @@ import { probeCommand, type Answer, type Room } from './room.ts';
 const home = '/wardcc-doctor';
 const output = `${home}/output`;
 
-const limits: Limits = { ...defaultLimits, cpuSeconds: 5, wallSeconds: 10, memoryBytes: 512 << 20, processes: 32, fileBytes: 16 << 20, outputBytes: 32 << 20 };
+const limits: Limits = {
+  ...defaultLimits,
+  cpuSeconds: 5,
+  wallSeconds: 10,
+  memoryBytes: 512 << 20,
+  processes: 32,
+  fileBytes: 16 << 20,
+  outputBytes: 32 << 20,
+};
 
 type Commands = readonly (readonly string[])[];
 
@@ -47,7 +56,12 @@ const answers = async (bench: SandboxBench, commands: Commands, change?: Partial
   if (verdict !== undefined) throw new Error(sentence);
   return commands.map(([name, argument]) => {
     const start = `${name}${argument === undefined ? '' : ` ${argument}`}: `;
-    return stdoutText.split('\n').find((line) => line.startsWith(start))?.slice(start.length) ?? 'nothing';
+    return (
+      stdoutText
+        .split('\n')
+        .find((line) => line.startsWith(start))
+        ?.slice(start.length) ?? 'nothing'
+    );
   });
 };
 
@@ -101,18 +115,30 @@ export const sandboxProbes: readonly SandboxProbe[] = [
     says: 'a socket kills the job',
     remedy: askSupport,
     async try(bench) {
-      for (const deed of ['socket', 'unix']) if ((await run(bench, [[deed]])).status.code !== 128 + 31) return `a job could make a socket (${deed})`;
+      for (const deed of ['socket', 'unix'])
+        if ((await run(bench, [[deed]])).status.code !== 128 + 31) return `a job could make a socket (${deed})`;
       return undefined;
     },
   },
   {
     name: 'noexec',
     says: 'nothing that was sent or made by a job can be executed or mapped as a plug-in',
-    remedy: 'The slot\'s file systems must be mounted noexec: is another tool remounting them?',
+    remedy: "The slot's file systems must be mounted noexec: is another tool remounting them?",
     async try(bench) {
       const places = [`${home}/tool`, '/.wardcc-tmp/tool'];
-      const said = await answers(bench, places.flatMap((place) => [['copy', '/usr/bin/wardcc-probe', place], ['exec', place], ['plugin', place]]));
-      return all(said.filter((_, index) => index % 3 !== 0), 'EACCES', 'EPERM');
+      const said = await answers(
+        bench,
+        places.flatMap((place) => [
+          ['copy', '/usr/bin/wardcc-probe', place],
+          ['exec', place],
+          ['plugin', place],
+        ]),
+      );
+      return all(
+        said.filter((_, index) => index % 3 !== 0),
+        'EACCES',
+        'EPERM',
+      );
     },
   },
   {
@@ -122,7 +148,10 @@ export const sandboxProbes: readonly SandboxProbe[] = [
     async try(bench) {
       const secret = join(bench.room.directory, 'secret');
       writeFileSync(secret, 'secret', { mode: 0o644 });
-      const reads = [secret, '/etc/passwd', '/proc/self/environ', '/proc/1/root', '/sys/kernel', bench.room.store].map((path) => ['read', path]);
+      const reads = [secret, '/etc/passwd', '/proc/self/environ', '/proc/1/root', '/sys/kernel', bench.room.store].map((path) => [
+        'read',
+        path,
+      ]);
       const writes = ['/a', '/usr/bin/a', '/dev/a'].map((path) => ['put', path, 'x']);
       return all(await answers(bench, reads), 'ENOENT') ?? all(await answers(bench, writes), 'EROFS', 'EACCES');
     },
@@ -132,8 +161,17 @@ export const sandboxProbes: readonly SandboxProbe[] = [
     says: 'nothing of one job is there in the next',
     remedy: askSupport,
     async try(bench) {
-      await run(bench, [['put', `${home}/left`, 'x'], ['put', '/.wardcc-tmp/left', 'x']]);
-      return all(await answers(bench, [['read', `${home}/left`], ['read', '/.wardcc-tmp/left']]), 'ENOENT');
+      await run(bench, [
+        ['put', `${home}/left`, 'x'],
+        ['put', '/.wardcc-tmp/left', 'x'],
+      ]);
+      return all(
+        await answers(bench, [
+          ['read', `${home}/left`],
+          ['read', '/.wardcc-tmp/left'],
+        ]),
+        'ENOENT',
+      );
     },
   },
   {
@@ -156,13 +194,17 @@ export const sandboxProbes: readonly SandboxProbe[] = [
     name: 'time limits',
     says: 'a job that uses too much CPU or wall time is ended',
     remedy: askSupport,
-    try: async (bench) => (await verdictIs(bench, 'cpu-limit', [['spin']], { cpuSeconds: 1 })) ?? verdictIs(bench, 'job-timeout', [['wait']], { wallSeconds: 0.2 }),
+    try: async (bench) =>
+      (await verdictIs(bench, 'cpu-limit', [['spin']], { cpuSeconds: 1 })) ??
+      verdictIs(bench, 'job-timeout', [['wait']], { wallSeconds: 0.2 }),
   },
   {
     name: 'output limits',
     says: 'a job that writes or prints too much is ended',
     remedy: askSupport,
-    try: async (bench) => (await verdictIs(bench, 'output-limit', [['fill', output, '4000000']], { fileBytes: 1 << 20 })) ?? verdictIs(bench, 'output-limit', [['print', '100000']], { diagnosticsBytes: 10_000 }),
+    try: async (bench) =>
+      (await verdictIs(bench, 'output-limit', [['fill', output, '4000000']], { fileBytes: 1 << 20 })) ??
+      verdictIs(bench, 'output-limit', [['print', '100000']], { diagnosticsBytes: 10_000 }),
   },
   {
     name: 'kill',

@@ -18,7 +18,8 @@ export const probeSshd = (user: string, file?: string): Finding[] => {
     return [caution(probe, `sshd could not be asked for its settings (${said}).`, 'Run this as root; openssh-server must be installed.')];
   }
   const findings = checkSshd(parseSshdSettings(asked.stdout));
-  if (findings.length === 0) return [pass(probe, `for ${user}: no forwarding, no terminal, no environment, and the bridge as the only command`)];
+  if (findings.length === 0)
+    return [pass(probe, `for ${user}: no forwarding, no terminal, no environment, and the bridge as the only command`)];
   return findings.map(({ grade, says, remedy }) => {
     const todo = `In sshd_config, under "Match User ${user}" where it may stand there: ${remedy}`;
     return grade === 'FAIL' ? fail(probe, says, todo) : caution(probe, says, todo);

@@ -30,7 +30,10 @@ const compile = async (room: Room, root: string, toolchain: Toolchain, job: Cana
       outputs: [join(cwd, job.object)],
       limits: defaultLimits,
     },
-    [{ path: cwd, kind: 'directory' }, { path: join(cwd, job.source), kind: 'file', digest, size: Buffer.byteLength(job.content), group: 0 }],
+    [
+      { path: cwd, kind: 'directory' },
+      { path: join(cwd, job.source), kind: 'file', digest, size: Buffer.byteLength(job.content), group: 0 },
+    ],
   );
   const [object] = answer.contents;
   if (object === undefined) throw new Error(`it cannot compile the canary: ${answer.sentence ?? answer.stderrText.split('\n', 1)[0]}`);
@@ -43,7 +46,12 @@ export const probeToolchain = async (compiler: string, room: Room): Promise<Find
   const root = await stageToolchain(toolchain, join(room.directory, 'stages'));
   const objects: Buffer[] = [];
   for (const [index, job] of canaryJobs(toolchain, cwd).entries()) objects.push(await compile(room, root, toolchain, job, index));
-  if (canaryDigest(objects) !== (await localCanary(toolchain))) return fail(probe, `${compiler} makes another object in the sandbox than outside.`, 'A file that steers the driver is missing from its description: do not offer it, and report this.');
+  if (canaryDigest(objects) !== (await localCanary(toolchain)))
+    return fail(
+      probe,
+      `${compiler} makes another object in the sandbox than outside.`,
+      'A file that steers the driver is missing from its description: do not offer it, and report this.',
+    );
   return pass(probe, `${compiler} (${toolchain.family} ${toolchain.version}) makes the same object in the sandbox as outside`);
 };
 

@@ -1,8 +1,8 @@
 /**
  * Takes the outputs of a job out of its slot: those that were asked for, and only if they are regular files where they should be.
  *
- * Attacker-controlled: a job may have put anything in the places of its outputs. All its processes are dead by now, so nothing changes while it
- * is read.
+ * Attacker-controlled: a job may have put anything in the places of its outputs. All its processes are dead by now, so nothing changes
+ * while it is read.
  *
  * @module
  */
@@ -53,8 +53,8 @@ export const noResults = (resultPrefix: string): Results => {
 };
 
 /**
- * Hashes and copies what a job made. An output that is absent or no regular file is not in the answer; what was printed has a file only if it is
- * not empty.
+ * Hashes and copies what a job made. An output that is absent or no regular file is not in the answer; what was printed has a file only
+ * if it is not empty.
  *
  * @throws WardError `output-limit`, `disk-full`; nothing that was copied is left then
  */
@@ -88,7 +88,8 @@ const collectOne = (options: CollectOptions, index: number, place: string, left:
   if (source === undefined) return undefined;
   try {
     const { size, mode } = fstatSync(source);
-    if (size > options.fileBytes || size > left) throw new WardError('output-limit', `The output ${JSON.stringify(place)} has ${size} bytes, which is more than allowed.`);
+    if (size > options.fileBytes || size > left)
+      throw new WardError('output-limit', `The output ${JSON.stringify(place)} has ${size} bytes, which is more than allowed.`);
     const path = `${options.resultPrefix}-${index}`;
     return { index, path, size, digest: copy(source, path, made), mode: mode & 0o777 };
   } finally {
@@ -124,13 +125,13 @@ const copy = (source: number, path: string, made: string[]): string => {
   try {
     fchmodSync(target, 0o644);
     // Read by position: the place of a descriptor that a job printed through is where the job left it.
-    for (let position = 0; ; ) {
+    for (let position = 0; ;) {
       const length = readSync(source, chunk, 0, chunk.length, position);
       position += length;
       if (length === 0) return hash.digest('hex');
       const bytes = chunk.subarray(0, length);
       hash.update(bytes);
-      for (let written = 0; written < length; ) written += writeSync(target, bytes, written);
+      for (let written = 0; written < length;) written += writeSync(target, bytes, written);
     }
   } catch (cause) {
     throw (cause as NodeJS.ErrnoException).code === 'ENOSPC' ? new WardError('disk-full', undefined, { cause }) : cause;

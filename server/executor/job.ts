@@ -99,7 +99,14 @@ export class Job {
     }
   }
 
-  #runSandbox(request: RunRequest, entries: readonly TreeEntry[], stageTops: readonly StageTop[], writable: readonly string[], out: number, err: number): Promise<SandboxEnd> {
+  #runSandbox(
+    request: RunRequest,
+    entries: readonly TreeEntry[],
+    stageTops: readonly StageTop[],
+    writable: readonly string[],
+    out: number,
+    err: number,
+  ): Promise<SandboxEnd> {
     const { tree, temporary, profile } = this.#slot;
     const staged = new Set(stageTops.map(({ name }) => name));
     const args = bwrapArguments({
@@ -154,7 +161,15 @@ export class Job {
   #collect(places: readonly (string | undefined)[], stdout: number, stderr: number): Results {
     const { fileBytes, outputBytes } = this.#request.limits;
     try {
-      return collectResults({ root: this.#slot.tree.root, places, stdout, stderr, resultPrefix: this.#resultPrefix, fileBytes, outputBytes });
+      return collectResults({
+        root: this.#slot.tree.root,
+        places,
+        stdout,
+        stderr,
+        resultPrefix: this.#resultPrefix,
+        fileBytes,
+        outputBytes,
+      });
     } catch (thrown) {
       const { code, message } = toWardError(thrown);
       return this.#failed({ code, sentence: message });
@@ -182,10 +197,13 @@ const checkPaths = (request: RunRequest, entries: readonly TreeEntry[], stageTop
     if (reason !== undefined) throw new WardError('path-refused', `${JSON.stringify(path)}: ${reason}.`);
   };
   if (!/^[\w-]{1,64}$/.test(request.job)) throw new WardError('protocol-violation', 'The name of a job becomes part of file names.');
-  for (const { path, kind } of entries) refuse(path, (kind === 'directory' ? checkClientDirectory : checkClientPath)(path, request.includeMounts, prefixes));
+  for (const { path, kind } of entries)
+    refuse(path, (kind === 'directory' ? checkClientDirectory : checkClientPath)(path, request.includeMounts, prefixes));
   for (const path of [request.cwd, request.pwd ?? request.cwd]) refuse(path, checkClientDirectory(path, request.includeMounts, prefixes));
-  for (const path of request.outputs) refuse(path, checkClientPath(path, [], prefixes) ?? (dirname(path) === '/' ? 'outputs may not lie in the root directory' : undefined));
-  if (entries.length > request.limits.inodes) throw new WardError('limit-exceeded', `The job has ${entries.length} inputs, more than its limit of inodes.`);
+  for (const path of request.outputs)
+    refuse(path, checkClientPath(path, [], prefixes) ?? (dirname(path) === '/' ? 'outputs may not lie in the root directory' : undefined));
+  if (entries.length > request.limits.inodes)
+    throw new WardError('limit-exceeded', `The job has ${entries.length} inputs, more than its limit of inodes.`);
 };
 
 const placeOf = (entries: ReadonlyMap<string, TreeEntry>, output: string): string | undefined => {

@@ -1,9 +1,9 @@
 /**
  * The executor: a process that lives in one slot and runs one job after another, each in a sandbox of its own.
  *
- * It is started through `wardcc-slot`, reads one JSON line of configuration from standard input, connects to the front, and answers `run`. It has
- * no keys, no network, sees no other slot, and ends with its parent. A slot that cannot be made clean after a job is given up: the process ends,
- * its file systems vanish, and the supervisor starts a new one.
+ * It is started through `wardcc-slot`, reads one JSON line of configuration from standard input, connects to the front, and answers
+ * `run`. It has no keys, no network, sees no other slot, and ends with its parent. A slot that cannot be made clean after a job is given
+ * up: the process ends, its file systems vanish, and the supervisor starts a new one.
  *
  * @module
  */

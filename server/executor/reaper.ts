@@ -1,7 +1,8 @@
 /**
  * News from the first process of the slot: which sandboxes are wholly gone, and what they used.
  *
- * A pid is gone when the first process of the slot has collected it. All that ran in its sandbox died before it, since it was the first process there.
+ * A pid is gone when the first process of the slot has collected it. All that ran in its sandbox died before it, since it was the first
+ * process there.
  *
  * @module
  */

@@ -4,8 +4,8 @@
  *  1. bubblewrap is started and says, over the status descriptor, which process is the first one inside
  *  2. the sandbox waits; its limits are set from outside
  *  3. a byte on the block descriptor lets the compiler run
- *  4. it ends, or is killed: for cause (deadline, cancelled), by the pid of the first process, never by the outer bubblewrap, whose death can
- *     leave orphans
+ *  4. it ends, or is killed: for cause (deadline, cancelled), by the pid of the first process, never by the outer bubblewrap,
+ *     whose death can leave orphans
  *  5. only when the first process has been collected is the sandbox gone, and only then does the promise resolve
  *
  * @module
@@ -69,7 +69,7 @@ export class Sandbox {
   #gone = false;
   #reported: Promise<Usage> | undefined;
 
-  /** Starts at once. `ended` rejects when the sandbox could not be started, or (and then it `hangs`) when it cannot be brought to an end. */
+  /** Starts at once. `ended` rejects when the sandbox could not be started, or when it cannot be brought to an end: then it `hangs`. */
   constructor(run: SandboxRun) {
     this.#run = run;
     this.ended = this.#live();
@@ -101,7 +101,11 @@ export class Sandbox {
       this.#strike();
       const usage = await this.#waitGone();
       if ((await within(deathMs, silent)) === undefined) this.#giveUp('A sandbox that never began has left a process.');
-      return { exit: this.#exit, killed: this.#killed, usage: { ...sum(usage, before, native().childrenUsage()), wallMs: performance.now() - this.#started } };
+      return {
+        exit: this.#exit,
+        killed: this.#killed,
+        usage: { ...sum(usage, before, native().childrenUsage()), wallMs: performance.now() - this.#started },
+      };
     } finally {
       clearTimeout(deadline);
       closeSync(block);
@@ -189,7 +193,12 @@ const start = (run: SandboxRun): Started => {
     const [wait, block] = native().makePipe();
     theirs.push(wait);
     ours.push(block);
-    const outer = native().spawn(run.bubblewrap, ['bwrap', ...run.args], [run.stdin, run.stdout, run.stderr, say, seccomp, wait], run.umask);
+    const outer = native().spawn(
+      run.bubblewrap,
+      ['bwrap', ...run.args],
+      [run.stdin, run.stdout, run.stderr, say, seccomp, wait],
+      run.umask,
+    );
     return { outer, status: new Socket({ fd: said, readable: true, writable: false }), block };
   } catch (cause) {
     for (const fd of ours) closeSync(fd);

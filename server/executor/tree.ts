@@ -1,10 +1,10 @@
 /**
  * The slot's input tree: exactly the files of one job, changed into those of the next by the difference.
  *
- * What always holds after `lay`: the tree has the entries that were given and nothing else; each file is a copy with an inode of its own; files of
- * equal content have equal times exactly where the client's had; links are made last, when nothing is written below them any more. After
- * `restore`: whatever a job did in the directories it could write in is undone or forgotten, so nothing of one job is seen by the next. When that
- * cannot be done, `restore` throws and the executor ends itself, which makes the file system vanish.
+ * What always holds after `lay`: the tree has the entries that were given and nothing else; each file is a copy with an inode of its own;
+ * files of equal content have equal times exactly where the client's had; links are made last, when nothing is written below them any
+ * more. After `restore`: whatever a job did in the directories it could write in is undone or forgotten, so nothing of one job is seen by
+ * the next. When that cannot be done, `restore` throws and the executor ends itself, which makes the file system vanish.
  *
  * Why times tell: a job cannot set times (seccomp), so whatever it writes carries the time of the writing, and never `baseSeconds`.
  *
@@ -16,7 +16,7 @@ import { WardError } from '../../protocol/errors.ts';
 import type { TreeEntry } from '../../protocol/tree.ts';
 import { native, statFields } from '../native/load.ts';
 
-/** Every laid file was last changed at this time plus its group, in seconds since the epoch: long ago, so that no job's own write looks the same. */
+/** Every laid file was last changed at this second plus its group: long ago, so that no job's own write looks the same. */
 const baseSeconds = 1_000_000_000;
 const baseNanoseconds = BigInt(baseSeconds) * 1_000_000_000n;
 const recordBytes = statFields.count * 8;
@@ -70,7 +70,9 @@ export class InputTree {
       if (cause instanceof WardError) throw cause;
       const { code, message } = cause as NodeJS.ErrnoException;
       if (code === 'ENOSPC') throw new WardError('disk-full', 'The inputs do not fit into the slot of the job.', { cause });
-      throw new WardError(code === 'ENOENT' ? 'blob-corrupt' : 'sandbox-failed', `The inputs could not be laid out (${message}).`, { cause });
+      throw new WardError(code === 'ENOENT' ? 'blob-corrupt' : 'sandbox-failed', `The inputs could not be laid out (${message}).`, {
+        cause,
+      });
     }
   }
 
@@ -108,8 +110,10 @@ export class InputTree {
     const entry = this.#entries.get(path);
     if (entry === undefined) return;
     const field = (state: Buffer, name: keyof typeof statFields): bigint => state.readBigInt64LE(at + statFields[name] * 8);
-    const isKept = entry.kind === 'directory' && (field(after, 'mode') & typeMask) === directoryType
-      && (['device', 'inode', 'mode'] as const).every((name) => field(before, name) === field(after, name));
+    const isKept =
+      entry.kind === 'directory' &&
+      (field(after, 'mode') & typeMask) === directoryType &&
+      (['device', 'inode', 'mode'] as const).every((name) => field(before, name) === field(after, name));
     if (!isKept) {
       this.#forget(path);
       rmSync(this.#root + path, { recursive: true, force: true });
@@ -177,7 +181,10 @@ export class InputTree {
   }
 
   #stateOf(paths: readonly string[]): Buffer {
-    const state = native().statList(paths.map((path) => this.#root + path), false);
+    const state = native().statList(
+      paths.map((path) => this.#root + path),
+      false,
+    );
     return Buffer.from(state.buffer, state.byteOffset, state.byteLength);
   }
 

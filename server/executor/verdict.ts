@@ -1,10 +1,10 @@
 /**
  * Whether an end was the compiler's own answer or something that happened to it.
  *
- * A compiler's "no" is exit 1 with diagnostics: a result like any other. Limits, signals, crashes and a sandbox that could not be made are errors
- * of the infrastructure: never a result, never stored. They often reach us as exit 1 too, since the driver translates them; they are told apart by
- * what the kernel counted, by the exit status, and by the driver's own words. A source that makes a compiler print such words only
- * causes its author a local compile.
+ * A compiler's "no" is exit 1 with diagnostics: a result like any other. Limits, signals, crashes and a sandbox that could not be made
+ * are errors of the infrastructure: never a result, never stored. They often reach us as exit 1 too, since the driver translates them;
+ * they are told apart by what the kernel counted, by the exit status, and by the driver's own words. A source that makes a compiler print
+ * such words only causes its author a local compile.
  *
  * @module
  */
@@ -37,35 +37,65 @@ const SIGXFSZ = 25;
 /** The driver's own words, at the beginning of a line; the first that fits decides. */
 const words: readonly (readonly [RegExp, ErrorCode, string])[] = [
   [/^\S+: (fatal error|internal compiler error): CPU time limit exceeded/m, 'cpu-limit', 'The compiler used more CPU time than allowed.'],
-  [/^\S+: (fatal error|internal compiler error): File size limit exceeded/m, 'output-limit', 'The compiler wrote a larger file than allowed.'],
+  [
+    /^\S+: (fatal error|internal compiler error): File size limit exceeded/m,
+    'output-limit',
+    'The compiler wrote a larger file than allowed.',
+  ],
   [/^\S+.*: (File too large|No space left on device)$/m, 'output-limit', 'The compiler wrote more than allowed.'],
-  [/^LLVM ERROR: (IO failure on output stream|.*No space left on device|.*File too large)/m, 'output-limit', 'The compiler wrote more than allowed.'],
-  [/^\S+: .*(vfork|fork|posix_spawn)\S*: Resource temporarily unavailable/m, 'process-limit', 'The compiler could not start another process.'],
-  [/^\S+.*: (out of memory allocating|virtual memory exhausted|memory exhausted|Cannot allocate memory)/m, 'memory-limit', 'The compiler ran out of memory.'],
-  [/^(LLVM ERROR: out of memory|terminate called after throwing an instance of 'std::bad_alloc')/m, 'memory-limit', 'The compiler ran out of memory.'],
+  [
+    /^LLVM ERROR: (IO failure on output stream|.*No space left on device|.*File too large)/m,
+    'output-limit',
+    'The compiler wrote more than allowed.',
+  ],
+  [
+    /^\S+: .*(vfork|fork|posix_spawn)\S*: Resource temporarily unavailable/m,
+    'process-limit',
+    'The compiler could not start another process.',
+  ],
+  [
+    /^\S+.*: (out of memory allocating|virtual memory exhausted|memory exhausted|Cannot allocate memory)/m,
+    'memory-limit',
+    'The compiler ran out of memory.',
+  ],
+  [
+    /^(LLVM ERROR: out of memory|terminate called after throwing an instance of 'std::bad_alloc')/m,
+    'memory-limit',
+    'The compiler ran out of memory.',
+  ],
   [/^\S+: (fatal error|error): .*signal terminated program/m, 'compiler-crashed', 'A part of the compiler was killed by a signal.'],
-  [/^\S+: error: (unable to execute command|.*command failed due to signal)/m, 'compiler-crashed', 'A part of the compiler was killed by a signal.'],
+  [
+    /^\S+: error: (unable to execute command|.*command failed due to signal)/m,
+    'compiler-crashed',
+    'A part of the compiler was killed by a signal.',
+  ],
   [/: internal compiler error: /m, 'compiler-crashed', 'The compiler reported an internal error.'],
   [/^bwrap: /, 'sandbox-failed', 'The sandbox could not be made.'],
 ];
 
-/** Without control groups a program may not even fit into its address space; with them a library that cannot be mapped is a broken toolchain. */
+/** Without control groups a program may not fit into its address space; with them a library that cannot be mapped is a broken toolchain. */
 const tooSmall = /^\S+: error while loading shared libraries: .*(failed to map segment|cannot map zero-fill pages|annot allocate memory)/m;
 
 /** Undefined when the end is the compiler's own answer. */
 export const judge = (end: End): Verdict | undefined => {
   if (end.killed !== undefined) return { code: end.killed, sentence: killedSentences[end.killed] ?? 'The job was ended.' };
-  if (end.counted.oomKills > 0) return { code: 'memory-limit', sentence: 'The kernel ended the compiler because it used more memory than allowed.' };
-  if (end.diagnosticsBytes > end.diagnosticsLimit) return { code: 'output-limit', sentence: `The compiler printed ${end.diagnosticsBytes} bytes, which is more than allowed.` };
-  if (end.exit === undefined) return { code: 'sandbox-failed', sentence: `The sandbox could not be made: ${end.stderr.split('\n', 1)[0] ?? ''}` };
+  if (end.counted.oomKills > 0)
+    return { code: 'memory-limit', sentence: 'The kernel ended the compiler because it used more memory than allowed.' };
+  if (end.diagnosticsBytes > end.diagnosticsLimit)
+    return { code: 'output-limit', sentence: `The compiler printed ${end.diagnosticsBytes} bytes, which is more than allowed.` };
+  if (end.exit === undefined)
+    return { code: 'sandbox-failed', sentence: `The sandbox could not be made: ${end.stderr.split('\n', 1)[0] ?? ''}` };
   if (end.exit === 0) return undefined;
   if (end.counted.forksRefused > 0) return { code: 'process-limit', sentence: 'The compiler started more processes than allowed.' };
-  if (end.profile === 'strict-rlimit' && tooSmall.test(end.stderr)) return { code: 'memory-limit', sentence: 'The compiler ran out of memory.' };
+  if (end.profile === 'strict-rlimit' && tooSmall.test(end.stderr))
+    return { code: 'memory-limit', sentence: 'The compiler ran out of memory.' };
   for (const [pattern, code, sentence] of words) if (pattern.test(end.stderr)) return { code, sentence };
   if (end.exit === 128 + SIGXCPU) return { code: 'cpu-limit', sentence: 'The compiler used more CPU time than allowed.' };
   if (end.exit === 128 + SIGXFSZ) return { code: 'output-limit', sentence: 'The compiler wrote a larger file than allowed.' };
   if (end.exit > 128) return { code: 'compiler-crashed', sentence: `The compiler was ended by signal ${end.exit - 128}.` };
-  return end.exit === 1 ? undefined : { code: 'compiler-crashed', sentence: `The compiler ended with status ${end.exit}, which is not an answer.` };
+  return end.exit === 1
+    ? undefined
+    : { code: 'compiler-crashed', sentence: `The compiler ended with status ${end.exit}, which is not an answer.` };
 };
 
 const killedSentences: Partial<Record<ErrorCode, string>> = {

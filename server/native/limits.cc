@@ -1,4 +1,5 @@
-// Resource limits and usage of other processes: limits of a job are set on its sandbox while it waits, so that nothing has to run inside to set them.
+// Resource limits and usage of other processes: limits of a job are set on its sandbox while it waits, so that nothing has to run inside
+// to set them.
 
 #include "addon.h"
 
@@ -23,7 +24,8 @@ static Napi::Value SetLimit(const Napi::CallbackInfo& info) {
   const std::string name = info[1].As<Napi::String>();
   for (const auto& known : kResources) {
     if (name != known.name) continue;
-    const rlimit limit{static_cast<rlim_t>(info[2].As<Napi::Number>().Int64Value()), static_cast<rlim_t>(info[3].As<Napi::Number>().Int64Value())};
+    const auto value = [&info](size_t index) { return static_cast<rlim_t>(info[index].As<Napi::Number>().Int64Value()); };
+    const rlimit limit{value(2), value(3)};
     if (prlimit(info[0].As<Napi::Number>().Int32Value(), known.resource, &limit, nullptr) != 0) ThrowErrno(env, "prlimit", errno);
     return env.Undefined();
   }
@@ -31,7 +33,9 @@ static Napi::Value SetLimit(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
-static double Milliseconds(const timeval& time) { return static_cast<double>(time.tv_sec) * 1000 + static_cast<double>(time.tv_usec) / 1000; }
+static double Milliseconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) * 1000 + static_cast<double>(time.tv_usec) / 1000;
+}
 
 // childrenUsage() -> { userMs, systemMs, maxRssKb } of all children that were waited for.
 static Napi::Value ChildrenUsage(const Napi::CallbackInfo& info) {

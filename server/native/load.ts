@@ -50,7 +50,11 @@ export interface GssNative {
   /** The names in a keytab, once for each key. */
   keytabPrincipals(keytab: string): string[];
   /** Takes the AES keys of one principal into memory. `usable` counts them, `refused` its other keys; without usable ones the handle accepts nothing. */
-  gssAcceptor(keytab: string, principal: string, replayCache: string): { readonly handle: GssAcceptor; readonly usable: number; readonly refused: number };
+  gssAcceptor(
+    keytab: string,
+    principal: string,
+    replayCache: string,
+  ): { readonly handle: GssAcceptor; readonly usable: number; readonly refused: number };
   /** Looks at a token on a worker thread. Attacker-controlled. */
   gssAccept(acceptor: GssAcceptor, token: Buffer): Promise<GssAccepted>;
   gssSeal(context: GssContext, message: Buffer): Buffer;
@@ -66,8 +70,8 @@ export interface Native extends GssNative {
   /** `prlimit` on another process of the same user. Throws what the kernel answered. */
   setLimit(pid: number, name: LimitName, soft: number, hard: number): void;
   /**
-   * Starts a program quickly: `descriptors` become its 0, 1, 2…, and it has no others; its environment is empty, its working directory the root.
-   * `args` include argv[0]. Throws what the kernel answered; then nothing runs. The caller collects it.
+   * Starts a program quickly: `descriptors` become its 0, 1, 2…, and it has no others; its environment is empty, its working directory
+   * the root. `args` include argv[0]. Throws what the kernel answered; then nothing runs. The caller collects it.
    */
   spawn(file: string, args: readonly string[], descriptors: readonly number[], umask: number): number;
   /** Whether a child that `spawn` started has ended; then it is collected, and its number may be given to another. Throws ECHILD. */
@@ -90,7 +94,11 @@ export const statFields = Object.freeze({ device: 0, inode: 1, size: 2, mtime: 3
 export const nativeDirectory = (): string => {
   const candidates = ['../../native/', '../../dist/native/'].map((place) => fileURLToPath(new URL(place, import.meta.url)));
   const found = candidates.find((directory) => existsSync(`${directory}wardcc-slot`));
-  if (found === undefined) throw new WardError('config-invalid', `The native parts are not built: no wardcc-slot in ${candidates.join(' or ')}. Run npm run build.`);
+  if (found === undefined)
+    throw new WardError(
+      'config-invalid',
+      `The native parts are not built: no wardcc-slot in ${candidates.join(' or ')}. Run npm run build.`,
+    );
   return found;
 };
 

@@ -3,16 +3,17 @@
  *
  *   wardcc-slot [--cgroup FILE]... [--tmpfs DIR BYTES INODES]... [--uid N --gid N] [--limit NAME N]... -- COMMAND [ARG]...
  *
- * In order: descriptors but 0, 1, 2 are closed; the process joins the given cgroups; it enters new mount, pid and ipc namespaces (and a new user
- * namespace with its own uid unless it is root); the slot's file systems are mounted noexec, nosuid, nodev with their sizes, and a /proc that shows
- * the slot alone; as root it becomes the slot's uid; limits are set; every capability is dropped for good; COMMAND is executed.
+ * In order: descriptors but 0, 1, 2 are closed; the process joins the given cgroups; it enters new mount, pid and ipc namespaces (and a
+ * new user namespace with its own uid unless it is root); the slot's file systems are mounted noexec, nosuid, nodev with their sizes, and
+ * a /proc that shows the slot alone; as root it becomes the slot's uid; limits are set; every capability is dropped for good; COMMAND is
+ * executed.
  *
- * What always holds: three processes stand in a line, this one, the first of the pid namespace, and COMMAND. When any of them ends, however it
- * ends, all that runs in the slot is dead and the slot's file systems are gone. COMMAND's exit status is passed on. Nothing secret is on the
- * command line. Any failure ends it with status 70 and a sentence: an executor never runs in a room that is half made.
+ * What always holds: three processes stand in a line, this one, the first of the pid namespace, and COMMAND. When any of them ends,
+ * however it ends, all that runs in the slot is dead and the slot's file systems are gone. COMMAND's exit status is passed on. Nothing
+ * secret is on the command line. Any failure ends it with status 70 and a sentence: an executor never runs in a room that is half made.
  *
- * COMMAND's descriptor 3 is a pipe that tells of each orphan the first process has collected, as `struct ended`: with it an executor knows that a
- * sandbox is wholly gone, and what it used.
+ * COMMAND's descriptor 3 is a pipe that tells of each orphan the first process has collected, as `struct ended`: with it an executor
+ * knows that a sandbox is wholly gone, and what it used.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -121,7 +122,9 @@ static void join_cgroups(const struct room *room) {
 static void enter_namespaces(void) {
   const int root = geteuid() == 0;
   const unsigned uid = geteuid(), gid = getegid();
-  if (unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | (root ? 0 : CLONE_NEWUSER)) != 0) die("unshare", root ? "" : "(are user namespaces permitted?)");
+  if (unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | (root ? 0 : CLONE_NEWUSER)) != 0) {
+    die("unshare", root ? "" : "(are user namespaces permitted?)");
+  }
   if (!root) {
     char map[64];
     write_file("/proc/self/setgroups", "deny");
@@ -170,7 +173,8 @@ static void drop_privileges(const struct room *room) {
   }
   struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
   struct __user_cap_data_struct data[2] = {{0}};
-  if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 || syscall(SYS_capset, &header, data) != 0) die("drop capabilities", "");
+  if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) die("drop capabilities", "");
+  if (syscall(SYS_capset, &header, data) != 0) die("drop capabilities", "");
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) die("no_new_privs", "");
 }
 
@@ -187,7 +191,9 @@ static void kill_child(int signal) {
   if (child > 0) kill((pid_t)child, SIGKILL);
 }
 
-static unsigned long long microseconds(struct timeval time) { return (unsigned long long)time.tv_sec * 1000000 + (unsigned long long)time.tv_usec; }
+static unsigned long long microseconds(struct timeval time) {
+  return (unsigned long long)time.tv_sec * 1000000 + (unsigned long long)time.tv_usec;
+}
 
 /* Collects the dead until the child is among them; `report` is the pipe that is told of the others, or -1. */
 static int wait_for_child(int report) {
@@ -198,7 +204,9 @@ static int wait_for_child(int report) {
     if (pid == (pid_t)child) return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     if (pid < 0 && errno != EINTR) die("wait", "");
     if (pid < 0 || report < 0) continue;
-    const struct ended ended = {(unsigned)pid, (unsigned)status, microseconds(used.ru_utime), microseconds(used.ru_stime), (unsigned long long)used.ru_maxrss};
+    const struct ended ended = {
+      (unsigned)pid, (unsigned)status, microseconds(used.ru_utime), microseconds(used.ru_stime), (unsigned long long)used.ru_maxrss,
+    };
     /* The pipe does not block: an executor that stopped reading loses reports, never the collection of its dead. */
     if (write(report, &ended, sizeof ended) < 0) continue;
   }

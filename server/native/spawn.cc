@@ -43,8 +43,8 @@ struct Plan {
   _exit(127);
 }
 
-// spawn(file, args, descriptors, umask) -> pid; the descriptors become 0, 1, 2... of the child, which has no others, an empty environment, and
-// the root as its working directory. args include argv[0]. Throws what the kernel answered; then nothing runs.
+// spawn(file, args, descriptors, umask) -> pid; the descriptors become 0, 1, 2... of the child, which has no others, an empty
+// environment, and the root as its working directory. args include argv[0]. Throws what the kernel answered; then nothing runs.
 Napi::Value Spawn(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (info.Length() != 4 || !info[0].IsString() || !info[1].IsArray() || !info[2].IsArray() || !info[3].IsNumber()) {
@@ -69,7 +69,8 @@ Napi::Value Spawn(const Napi::CallbackInfo& info) {
   std::vector<int> descriptors;
   for (uint32_t i = 0; i < numbers.Length() && i < kSpare; i++) descriptors.push_back(Napi::Value(numbers[i]).ToNumber().Int32Value());
 
-  Plan plan{file.c_str(), argv.data(), descriptors.data(), static_cast<int>(descriptors.size()), static_cast<mode_t>(info[3].As<Napi::Number>().Uint32Value()), {}};
+  const mode_t mask = info[3].As<Napi::Number>().Uint32Value();
+  Plan plan{file.c_str(), argv.data(), descriptors.data(), static_cast<int>(descriptors.size()), mask, {}};
   volatile int failure = 0;
   sigset_t every;
   sigfillset(&every);

@@ -1,13 +1,15 @@
 /**
  * The room of one job, as the argument list of bubblewrap.
  *
- * What a job sees, from the bottom up: an empty root; the staged toolchain, read-only, the only place it may execute from; the client's headers
- * inside the toolchain's include directories; the rest of the client's tree, read-only; over it, writable, the directories of the outputs; a
- * temporary directory under a name that no client path can have; /dev/null. No /proc, no /etc, no other device, no network, no capabilities, no
- * further user namespaces, no descriptors but 0, 1, 2. What comes from the client keeps the slot's noexec, nosuid, nodev.
+ * What a job sees, from the bottom up: an empty root; the staged toolchain, read-only, the only place it may execute from; the client's
+ * headers inside the toolchain's include directories; the rest of the client's tree, read-only; over it, writable, the directories of the
+ * outputs; a temporary directory under a name that no client path can have; /dev/null. No /proc, no /etc, no other device, no network, no
+ * capabilities, no further user namespaces, no descriptors but 0, 1, 2. What comes from the client keeps the slot's noexec, nosuid,
+ * nodev.
  *
- * What always holds: every namespace is named, since `--unshare-all` tolerates failures; a later mount may cover an earlier one but client paths
- * that would cover the toolchain were refused before (`policy/paths.ts`). Never started by root: uid 65534 inside would be root outside.
+ * What always holds: every namespace is named, since `--unshare-all` tolerates failures; a later mount may cover an earlier one but
+ * client paths that would cover the toolchain were refused before (`policy/paths.ts`). Never started by root: uid 65534 inside would be
+ * root outside.
  *
  * @module
  */
@@ -47,9 +49,13 @@ export const bwrapArguments = (spec: SandboxSpec): string[] => [
   ...['--cap-drop', 'ALL'],
   ...['--uid', '65534', '--gid', '65534'],
   ...['--hostname', 'wardcc'],
-  ...spec.stageTops.flatMap(({ name, target }) => (target === undefined ? ['--ro-bind', `${spec.stage}/${name}`, `/${name}`] : ['--symlink', target, `/${name}`])),
+  ...spec.stageTops.flatMap(({ name, target }) =>
+    target === undefined ? ['--ro-bind', `${spec.stage}/${name}`, `/${name}`] : ['--symlink', target, `/${name}`],
+  ),
   ...spec.includes.flatMap((path) => ['--ro-bind', spec.tree + path, path]),
-  ...spec.treeTops.flatMap(({ name, target }) => (target === undefined ? ['--ro-bind', `${spec.tree}/${name}`, `/${name}`] : ['--symlink', target, `/${name}`])),
+  ...spec.treeTops.flatMap(({ name, target }) =>
+    target === undefined ? ['--ro-bind', `${spec.tree}/${name}`, `/${name}`] : ['--symlink', target, `/${name}`],
+  ),
   ...spec.writable.flatMap((path) => ['--bind', spec.tree + path, path]),
   ...['--bind', spec.temporary, temporaryDirectory],
   ...['--dev-bind', '/dev/null', '/dev/null'],

@@ -1,13 +1,25 @@
 /**
  * The control groups of the slots: memory, processes and CPU are counted and limited by the kernel for all that runs in a slot.
  *
- * Version 2 is used where memory and pids are delegated to this server, else version 1 where its groups can be written, else nothing: then the
- * server refuses to start or, if the administrator opted in, runs with resource limits alone. The executor is put into the group once, before it
- * starts, because moving a process costs milliseconds; a job's limit is set by one write, and only if it differs from the last.
+ * Version 2 is used where memory and pids are delegated to this server, else version 1 where its groups can be written, else nothing:
+ * then the server refuses to start or, if the administrator opted in, runs with resource limits alone. The executor is put into the group
+ * once, before it starts, because moving a process costs milliseconds; a job's limit is set by one write, and only if it differs from the
+ * last.
  *
  * @module
  */
-import { constants, accessSync, chmodSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync, chownSync, readdirSync } from 'node:fs';
+import {
+  constants,
+  accessSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+  chownSync,
+  readdirSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { WardError } from '../../protocol/errors.ts';
 
@@ -35,8 +47,9 @@ export interface DetectOptions {
   readonly mountinfo?: string;
 }
 
-const remedy = 'Run under the shipped systemd unit (Delegate=yes), or name writable groups under "cgroup" in server.jsonc, '
-  + 'or accept per-process limits with "isolation": "strict-rlimit".';
+const remedy =
+  'Run under the shipped systemd unit (Delegate=yes), or name writable groups under "cgroup" in server.jsonc, ' +
+  'or accept per-process limits with "isolation": "strict-rlimit".';
 
 interface Mount {
   readonly point: string;
@@ -51,8 +64,11 @@ const parseMounts = (mountinfo: string): Mount[] =>
     const [before, after] = line.split(' - ');
     const [, , , root, point] = (before ?? '').split(' ');
     const [type, , options] = (after ?? '').split(' ');
-    const unescape = (text: string): string => text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
-    return root === undefined || point === undefined || type === undefined ? [] : [{ root: unescape(root), point: unescape(point), type, options: (options ?? '').split(',') }];
+    const unescape = (text: string): string =>
+      text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+    return root === undefined || point === undefined || type === undefined
+      ? []
+      : [{ root: unescape(root), point: unescape(point), type, options: (options ?? '').split(',') }];
   });
 
 /** Directory of this process's own group below a mount, if the mount shows it. */
@@ -72,10 +88,13 @@ const isWritable = (...files: string[]): boolean =>
   });
 
 const checkUnified = (root: string): Detection => {
-  const controllers = existsSync(join(root, 'cgroup.controllers')) ? readFileSync(join(root, 'cgroup.controllers'), 'utf8').split(/\s+/) : [];
+  const controllers = existsSync(join(root, 'cgroup.controllers'))
+    ? readFileSync(join(root, 'cgroup.controllers'), 'utf8').split(/\s+/)
+    : [];
   const missing = ['memory', 'pids'].filter((name) => !controllers.includes(name));
   if (missing.length > 0) return { reason: `The cgroup ${root} does not have the controllers ${missing.join(' and ')}.`, remedy };
-  if (!isWritable(root, join(root, 'cgroup.procs'), join(root, 'cgroup.subtree_control'))) return { reason: `The cgroup ${root} is not delegated to this user.`, remedy };
+  if (!isWritable(root, join(root, 'cgroup.procs'), join(root, 'cgroup.subtree_control')))
+    return { reason: `The cgroup ${root} is not delegated to this user.`, remedy };
   return { hierarchy: { version: 2, root } };
 };
 
@@ -84,7 +103,9 @@ const checkSeparate = (memory: string | undefined, pids: string | undefined, cpu
     if (directory === undefined) return { reason: `No cgroup hierarchy has the controller ${name}.`, remedy };
     if (!isWritable(directory)) return { reason: `The cgroup ${directory} is not writable for this user.`, remedy };
   }
-  return { hierarchy: { version: 1, memory: memory!, pids: pids!, cpuacct: cpuacct !== undefined && isWritable(cpuacct) ? cpuacct : undefined } };
+  return {
+    hierarchy: { version: 1, memory: memory!, pids: pids!, cpuacct: cpuacct !== undefined && isWritable(cpuacct) ? cpuacct : undefined },
+  };
 };
 
 /** Finds out where groups can be made. Changes nothing. */
@@ -99,7 +120,9 @@ export const detectCgroups = (options: DetectOptions = {}): Detection => {
     for (const controller of controllers.split(',')) own.set(controller, path.join(':'));
   }
   const groupOf = (controller: string): string | undefined => {
-    const mount = mounts.find(({ type, options: flags }) => (controller === '' ? type === 'cgroup2' : type === 'cgroup' && flags.includes(controller)));
+    const mount = mounts.find(({ type, options: flags }) =>
+      controller === '' ? type === 'cgroup2' : type === 'cgroup' && flags.includes(controller),
+    );
     const path = own.get(controller);
     return mount === undefined || path === undefined ? undefined : ownGroup(mount, path);
   };
@@ -146,9 +169,10 @@ const ownedFiles = ['cgroup.procs', 'memory.max', 'memory.swap.max', 'memory.lim
 
 /** Makes (or takes over, emptied) the group of one slot. With an owner, the executor of that uid may change the limits in it. */
 export const createSlotGroup = async (hierarchy: Hierarchy, name: string, owner?: SlotOwner): Promise<SlotGroup> => {
-  const directories = hierarchy.version === 2
-    ? [join(hierarchy.root, name)]
-    : [hierarchy.memory, hierarchy.pids, ...(hierarchy.cpuacct === undefined ? [] : [hierarchy.cpuacct])].map((root) => join(root, name));
+  const directories =
+    hierarchy.version === 2
+      ? [join(hierarchy.root, name)]
+      : [hierarchy.memory, hierarchy.pids, ...(hierarchy.cpuacct === undefined ? [] : [hierarchy.cpuacct])].map((root) => join(root, name));
   for (const directory of directories) {
     if (existsSync(directory)) await removeGroup(directory);
     mkdirSync(directory, { recursive: true });
@@ -161,20 +185,24 @@ export const createSlotGroup = async (hierarchy: Hierarchy, name: string, owner?
 };
 
 /** What `wardcc-slot --cgroup` writes to. */
-export const procsFiles = (group: SlotGroup): string[] => [...new Set(group.directories)].map((directory) => join(directory, 'cgroup.procs'));
+export const procsFiles = (group: SlotGroup): string[] =>
+  [...new Set(group.directories)].map((directory) => join(directory, 'cgroup.procs'));
 
-const processesOf = (directory: string): number[] => readFileSync(join(directory, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
+const processesOf = (directory: string): number[] =>
+  readFileSync(join(directory, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
 
 /** Kills all that is left in a group and removes it. Gives up, with an error, when processes do not die within two seconds. */
 export const removeGroup = async (directory: string): Promise<void> => {
-  for (const entry of readdirSync(directory, { withFileTypes: true })) if (entry.isDirectory()) await removeGroup(join(directory, entry.name));
+  for (const entry of readdirSync(directory, { withFileTypes: true }))
+    if (entry.isDirectory()) await removeGroup(join(directory, entry.name));
   for (let attempt = 0; attempt < 200; attempt++) {
     try {
       rmdirSync(directory);
       return;
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return;
-      if ((cause as NodeJS.ErrnoException).code !== 'EBUSY') throw new WardError('sandbox-failed', `The control group ${directory} cannot be removed.`, { cause });
+      if ((cause as NodeJS.ErrnoException).code !== 'EBUSY')
+        throw new WardError('sandbox-failed', `The control group ${directory} cannot be removed.`, { cause });
     }
     killGroup(directory);
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -198,7 +226,10 @@ const killGroup = (directory: string): void => {
 
 /** Ends what earlier runs of this server left behind: every group whose name begins with `prefix`. */
 export const sweepGroups = async (hierarchy: Hierarchy, prefix: string): Promise<void> => {
-  const roots = hierarchy.version === 2 ? [hierarchy.root] : [hierarchy.memory, hierarchy.pids, ...(hierarchy.cpuacct === undefined ? [] : [hierarchy.cpuacct])];
+  const roots =
+    hierarchy.version === 2
+      ? [hierarchy.root]
+      : [hierarchy.memory, hierarchy.pids, ...(hierarchy.cpuacct === undefined ? [] : [hierarchy.cpuacct])];
   for (const root of roots) {
     for (const entry of readdirSync(root, { withFileTypes: true })) {
       if (entry.isDirectory() && entry.name.startsWith(prefix)) await removeGroup(join(root, entry.name));

@@ -1,8 +1,8 @@
 /**
  * A job's limits, as resource limits that are set on its waiting sandbox.
  *
- * What always holds: they are set before anything of the job runs, from outside, and inherited by all it starts. RLIMIT_NPROC counts per user
- * namespace, and each sandbox has its own, so jobs of one uid do not count each other's processes.
+ * What always holds: they are set before anything of the job runs, from outside, and inherited by all it starts. RLIMIT_NPROC counts per
+ * user namespace, and each sandbox has its own, so jobs of one uid do not count each other's processes.
  *
  * @module
  */

@@ -38,10 +38,14 @@ export class Meter {
   /** Opens the files of the group once. @throws WardError `sandbox-failed` */
   constructor(group: SlotGroup) {
     this.#version = group.version;
-    const [limit, swap, events] = group.version === 2
-      ? ['memory.max', 'memory.swap.max', 'memory.events']
-      : ['memory.limit_in_bytes', 'memory.memsw.limit_in_bytes', 'memory.oom_control'];
-    this.#memoryLimits = [limit, swap].map((file) => join(group.memory, file)).filter(existsSync).map((file) => open(file, 'r+'));
+    const [limit, swap, events] =
+      group.version === 2
+        ? ['memory.max', 'memory.swap.max', 'memory.events']
+        : ['memory.limit_in_bytes', 'memory.memsw.limit_in_bytes', 'memory.oom_control'];
+    this.#memoryLimits = [limit, swap]
+      .map((file) => join(group.memory, file))
+      .filter(existsSync)
+      .map((file) => open(file, 'r+'));
     this.#processLimit = open(join(group.pids, 'pids.max'), 'r+');
     this.#memoryEvents = open(join(group.memory, events), 'r');
     const processEvents = join(group.pids, 'pids.events');
@@ -82,7 +86,13 @@ export class Meter {
   }
 
   close(): void {
-    for (const fd of [...this.#memoryLimits, this.#processLimit, this.#memoryEvents, ...(this.#processEvents === undefined ? [] : [this.#processEvents])]) closeSync(fd);
+    for (const fd of [
+      ...this.#memoryLimits,
+      this.#processLimit,
+      this.#memoryEvents,
+      ...(this.#processEvents === undefined ? [] : [this.#processEvents]),
+    ])
+      closeSync(fd);
   }
 }
 
@@ -98,6 +108,8 @@ const write = (fd: number, text: string): void => {
   try {
     writeSync(fd, text, 0);
   } catch (cause) {
-    throw new WardError('sandbox-failed', `A limit of the control group cannot be set to ${text} (${(cause as Error).message}).`, { cause });
+    throw new WardError('sandbox-failed', `A limit of the control group cannot be set to ${text} (${(cause as Error).message}).`, {
+      cause,
+    });
   }
 };

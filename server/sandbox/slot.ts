@@ -38,8 +38,11 @@ const executorMain = (): string => {
 /** Small heaps and no helper threads: the time that Node takes to spawn a process grows with its resident memory. */
 const nodeOptions = ['--disable-sigusr1', '--max-old-space-size=64', '--max-semi-space-size=1', '--v8-pool-size=0'];
 
-/** Program and arguments; the configuration line goes to its standard input. `command` is what runs in the slot, by default the executor. */
-export const slotCommand = (options: SlotOptions, command: readonly string[] = [process.execPath, ...nodeOptions, executorMain()]): { file: string; args: string[] } => {
+/** Program and arguments; the configuration goes to its standard input. `command` runs in the slot, by default the executor. */
+export const slotCommand = (
+  options: SlotOptions,
+  command: readonly string[] = [process.execPath, ...nodeOptions, executorMain()],
+): { file: string; args: string[] } => {
   const { work, temporary, printed } = slotPlaces(options.directory);
   const { group, owner } = options;
   return {

@@ -4,15 +4,38 @@ import { checkClientDirectory, checkClientPath, checkPathForm } from '../../poli
 
 const includes = ['/usr/include', '/usr/lib/gcc/x86_64-linux-gnu/12/include'];
 
-for (const path of ['/home/a/x.c', '/tmp/x.c', '/srv/a b/x.c', '/usr/include/stdio.h', '/usr/lib/gcc/x86_64-linux-gnu/12/include/stddef.h', '/usr/include', '/homelib/x', '/.hidden/x']) {
+for (const path of [
+  '/home/a/x.c',
+  '/tmp/x.c',
+  '/srv/a b/x.c',
+  '/usr/include/stdio.h',
+  '/usr/lib/gcc/x86_64-linux-gnu/12/include/stddef.h',
+  '/usr/include',
+  '/homelib/x',
+  '/.hidden/x',
+]) {
   test(`a client may name ${path}`, (t) => {
     t.is(checkClientPath(path, includes), undefined);
   });
 }
 
 for (const path of [
-  '/usr/bin/as', '/usr/include2/x.h', '/usr/lib/gcc/x86_64-linux-gnu/12/cc1', '/usr/lib/gcc/x86_64-linux-gnu/12/includes', '/bin/sh', '/sbin/x', '/lib/x', '/lib64/ld.so', '/library/x',
-  '/etc/ld.so.preload', '/proc/self/environ', '/sys/x', '/dev/null', '/.wardcc-tmp/x', '/.wardcc', '/usr',
+  '/usr/bin/as',
+  '/usr/include2/x.h',
+  '/usr/lib/gcc/x86_64-linux-gnu/12/cc1',
+  '/usr/lib/gcc/x86_64-linux-gnu/12/includes',
+  '/bin/sh',
+  '/sbin/x',
+  '/lib/x',
+  '/lib64/ld.so',
+  '/library/x',
+  '/etc/ld.so.preload',
+  '/proc/self/environ',
+  '/sys/x',
+  '/dev/null',
+  '/.wardcc-tmp/x',
+  '/.wardcc',
+  '/usr',
 ]) {
   test(`a client may not name ${path}`, (t) => {
     t.regex(checkClientPath(path, includes) ?? '', /belongs to the system/);

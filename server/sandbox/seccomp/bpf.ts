@@ -42,7 +42,8 @@ const furthestJump = 255;
 const [retKillProcess, retErrno, retAllow] = [0x80000000, 0x00050000, 0x7fff0000];
 
 /** The 32-bit value that a filter returns for an action (linux/seccomp.h). */
-export const returnValue = (action: Action): number => (action === 'allow' ? retAllow : action === 'kill' ? retKillProcess : retErrno | action.errno);
+export const returnValue = (action: Action): number =>
+  action === 'allow' ? retAllow : action === 'kill' ? retKillProcess : retErrno | action.errno;
 
 const load = (offset: number): Instruction => ({ code: LD_W_ABS, jt: 0, jf: 0, k: offset });
 const ret = (action: Action): Instruction => ({ code: RET_K, jt: 0, jf: 0, k: returnValue(action) });
@@ -88,9 +89,13 @@ const tree = (ranges: readonly Range[]): readonly Instruction[] => {
   const low = tree(ranges.slice(0, middle));
   const high = tree(ranges.slice(middle));
   const k = ranges[middle]!.start;
-  const branch = low.length <= furthestJump
-    ? [{ code: JGE_K, jt: low.length, jf: 0, k }]
-    : [{ code: JGE_K, jt: 0, jf: 1, k }, { code: JA, jt: 0, jf: 0, k: low.length }];
+  const branch =
+    low.length <= furthestJump
+      ? [{ code: JGE_K, jt: low.length, jf: 0, k }]
+      : [
+          { code: JGE_K, jt: 0, jf: 1, k },
+          { code: JA, jt: 0, jf: 0, k: low.length },
+        ];
   return [...branch, ...low, ...high];
 };
 
@@ -117,7 +122,10 @@ export const encodeFilter = (program: readonly Instruction[]): Buffer => {
 
 /** Runs a filter as the kernel would and gives the value it returns. Throws `internal` on a program that leaves its own bounds. */
 export const interpret = (program: readonly Instruction[], data: SeccompData): number => {
-  const words = new Map<number, number>([[offsetOfNumber, data.number], [offsetOfArchitecture, data.audit]]);
+  const words = new Map<number, number>([
+    [offsetOfNumber, data.number],
+    [offsetOfArchitecture, data.audit],
+  ]);
   for (let index = 0; index < 6; index++) words.set(offsetOfArguments + 8 * index, data.args?.[index] ?? 0);
   let accumulator = 0;
   for (let at = 0; ; at++) {

@@ -237,7 +237,8 @@ export const syscalls: Readonly<Record<string, Row>> = Object.freeze({
   syslog: ['kill', 103, 116],
 });
 
-const allowed = (argument: ArgumentRule['argument'], value: number): ArgumentRule => ({ argument, mask: 0xffffffff, value, action: 'allow' });
+const allowed = (argument: ArgumentRule['argument'], value: number): ArgumentRule =>
+  ({ argument, mask: 0xffffffff, value, action: 'allow' });
 
 /** Rules for calls whose arguments matter, tried in order; none fits: the action of the table. */
 export const argumentRules: Readonly<Record<string, readonly ArgumentRule[]>> = Object.freeze({
@@ -260,6 +261,9 @@ export interface SyscallRule {
 /** The table for one architecture, sorted by number. */
 export const rulesFor = (architecture: Architecture): SyscallRule[] =>
   Object.entries(syscalls)
-    .map(([name, [action, x64, arm64]]) => ({ name, number: architecture === 'x64' ? x64 : arm64, action, rules: argumentRules[name] ?? [] }))
+    .map(([name, [action, x64, arm64]]) => {
+      const number = architecture === 'x64' ? x64 : arm64;
+      return { name, number, action, rules: argumentRules[name] ?? [] };
+    })
     .filter(({ number }) => number >= 0)
     .sort((a, b) => a.number - b.number);

@@ -44,17 +44,28 @@ const configured = async (t: ExecutionContext, setting: Setting = {}): Promise<{
   writeFileSync(join(directory, 'committers'), 'alice\n');
   writeFileSync(join(directory, 'policy.jsonc'), setting.policy ?? policy);
   const config = join(directory, 'server.jsonc');
-  writeFileSync(config, JSON.stringify({
-    name: setting.name ?? 'localhost',
-    tls: { cert: 'server.pem', key: 'server.key', clientCa: 'ca.pem', crl: 'crl.pem' },
-    policy: 'policy.jsonc', state: 'state', run: 'run', log: 'log', toolchains: ['/usr/bin/gcc', '/nowhere/gcc'], isolation: 'strict-rlimit',
-  }));
+  writeFileSync(
+    config,
+    JSON.stringify({
+      name: setting.name ?? 'localhost',
+      tls: { cert: 'server.pem', key: 'server.key', clientCa: 'ca.pem', crl: 'crl.pem' },
+      policy: 'policy.jsonc',
+      state: 'state',
+      run: 'run',
+      log: 'log',
+      toolchains: ['/usr/bin/gcc', '/nowhere/gcc'],
+      isolation: 'strict-rlimit',
+    }),
+  );
   return { directory, config };
 };
 
 const examine = (config: string): { status: number | null; findings: Finding[]; by: (probe: string) => Finding } => {
   const { status, stdout, stderr } = wardccd(['--config', config, '--json']);
-  const { ok, findings } = JSON.parse(stdout || `{"findings":[{"says":${JSON.stringify(stderr)}}]}`) as { ok: boolean; findings: Finding[] };
+  const { ok, findings } = JSON.parse(stdout || `{"findings":[{"says":${JSON.stringify(stderr)}}]}`) as {
+    ok: boolean;
+    findings: Finding[];
+  };
   if (ok !== (status === 0)) throw new Error('the exit status and the answer differ');
   return { status, findings, by: (probe) => findings.find((finding) => finding.probe === probe)! };
 };
@@ -62,9 +73,27 @@ const examine = (config: string): { status: number | null; findings: Finding[]; 
 test.serial('with all in order everything passes, or is something to think about', async (t) => {
   const { config } = await configured(t);
   const { status, findings, by } = examine(config);
-  t.deepEqual(findings.filter(({ grade }) => grade === 'FAIL'), []);
+  t.deepEqual(
+    findings.filter(({ grade }) => grade === 'FAIL'),
+    [],
+  );
   t.is(status, 0);
-  for (const probe of ['sandbox', 'seccomp', 'no network', 'noexec', 'host invisible', 'fresh', 'memory limit', 'process limit', 'time limits', 'output limits', 'kill', 'TLS key', 'TLS certificate']) t.is(by(probe).grade, 'PASS', probe);
+  for (const probe of [
+    'sandbox',
+    'seccomp',
+    'no network',
+    'noexec',
+    'host invisible',
+    'fresh',
+    'memory limit',
+    'process limit',
+    'time limits',
+    'output limits',
+    'kill',
+    'TLS key',
+    'TLS certificate',
+  ])
+    t.is(by(probe).grade, 'PASS', probe);
   t.regex(by('toolchain').says, /^\/usr\/bin\/gcc \(gcc [\d.]+\) makes the same object in the sandbox as outside$/);
   t.is(by('policy').says, 'serial 7 is in order');
 });
@@ -106,15 +135,75 @@ const examineFiles = async (config: string) => {
 };
 
 const broken: [string, Setting, (directory: string) => void, string, RegExp, RegExp][] = [
-  ['a key that others may read', {}, (directory) => chmodSync(join(directory, 'server.key'), 0o644), 'TLS key', /can be read or written by others \(mode 644\)/, /chmod 600/],
-  ['a policy that others may write', {}, (directory) => chmodSync(join(directory, 'policy.jsonc'), 0o666), 'policy', /can be written by others/, /chmod go-w/],
-  ['a policy with a mistake', { policy: policy.replace('"serial": 7', '"serial": "x"') }, () => {}, 'policy', /serial/, /wardctl policy check/],
-  ['a certificate that has expired', { certificate: { notBefore: new Date(Date.now() - 3e9), notAfter: new Date(Date.now() - 1e9) } }, () => {}, 'TLS certificate', /was valid until/, /wardctl certs issue/],
+  [
+    'a key that others may read',
+    {},
+    (directory) => chmodSync(join(directory, 'server.key'), 0o644),
+    'TLS key',
+    /can be read or written by others \(mode 644\)/,
+    /chmod 600/,
+  ],
+  [
+    'a policy that others may write',
+    {},
+    (directory) => chmodSync(join(directory, 'policy.jsonc'), 0o666),
+    'policy',
+    /can be written by others/,
+    /chmod go-w/,
+  ],
+  [
+    'a policy with a mistake',
+    { policy: policy.replace('"serial": 7', '"serial": "x"') },
+    () => {},
+    'policy',
+    /serial/,
+    /wardctl policy check/,
+  ],
+  [
+    'a certificate that has expired',
+    { certificate: { notBefore: new Date(Date.now() - 3e9), notAfter: new Date(Date.now() - 1e9) } },
+    () => {},
+    'TLS certificate',
+    /was valid until/,
+    /wardctl certs issue/,
+  ],
   ['a certificate for another name', { name: 'other.example' }, () => {}, 'TLS certificate', /not for other\.example/, /tls/],
-  ['a key of another certificate', {}, (directory) => writeFileSync(join(directory, 'server.key'), spawnSync('openssl', ['genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'], { encoding: 'utf8' }).stdout), 'TLS certificate', /is not the key of/, /wardctl certs issue/],
-  ['a revocation list that is out of date', { crl: { notBefore: new Date(Date.now() - 3e9), notAfter: new Date(Date.now() - 1e9) } }, () => {}, 'revocation list', /went out of date on .*: every certificate is refused/, /wardctl certs crl/],
-  ['a missing revocation list', {}, (directory) => writeFileSync(join(directory, 'crl.pem'), ''), 'revocation list', /no revocation list/, /wardctl certs crl/],
-  ['an authority that is none', {}, (directory) => writeFileSync(join(directory, 'ca.pem'), readFileSync(join(directory, 'server.pem'))), 'clients\' authority', /is no CA/, /only CA certificates/],
+  [
+    'a key of another certificate',
+    {},
+    (directory) =>
+      writeFileSync(
+        join(directory, 'server.key'),
+        spawnSync('openssl', ['genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'], { encoding: 'utf8' }).stdout,
+      ),
+    'TLS certificate',
+    /is not the key of/,
+    /wardctl certs issue/,
+  ],
+  [
+    'a revocation list that is out of date',
+    { crl: { notBefore: new Date(Date.now() - 3e9), notAfter: new Date(Date.now() - 1e9) } },
+    () => {},
+    'revocation list',
+    /went out of date on .*: every certificate is refused/,
+    /wardctl certs crl/,
+  ],
+  [
+    'a missing revocation list',
+    {},
+    (directory) => writeFileSync(join(directory, 'crl.pem'), ''),
+    'revocation list',
+    /no revocation list/,
+    /wardctl certs crl/,
+  ],
+  [
+    'an authority that is none',
+    {},
+    (directory) => writeFileSync(join(directory, 'ca.pem'), readFileSync(join(directory, 'server.pem'))),
+    "clients' authority",
+    /is no CA/,
+    /only CA certificates/,
+  ],
 ];
 for (const [name, setting, spoil, probe, says, remedy] of broken) {
   test.serial(`${name} fails with the remedy`, async (t) => {

@@ -3,7 +3,10 @@ import { attempt, caution, fail, formatFinding, formatSummary, pass } from '../.
 
 test('a finding is one line, and one more with the remedy', (t) => {
   t.is(formatFinding(pass('noexec', 'nothing runs')), 'PASS     noexec               nothing runs\n');
-  t.is(formatFinding(caution('clock', 'It is late.', 'Set it.')), 'CAUTION  clock                It is late.\n                              Set it.\n');
+  t.is(
+    formatFinding(caution('clock', 'It is late.', 'Set it.')),
+    'CAUTION  clock                It is late.\n                              Set it.\n',
+  );
 });
 
 test('the summary counts', (t) => {

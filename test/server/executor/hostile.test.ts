@@ -1,5 +1,6 @@
 /**
- * The sandbox alone: a program that does what it likes in the place of the compiler, in a real slot, as made by root and by an ordinary user.
+ * The sandbox alone: a program that does what it likes in the place of the compiler, in a real slot, as made by root and by an ordinary
+ * user.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -44,32 +45,96 @@ for (const by of isRoot ? (['root', 'user'] as const) : (['user'] as const)) {
   });
 
   serial(title('nothing of the host is there to be read'), async (t) => {
-    t.deepEqual(lines(await attack([['list', '/'], ['list', '/dev'], ['list', '/usr']])), ['/dev', '/.wardcc-tmp', '/home', '/usr', 'list /: ok', '/dev/null', 'list /dev: ok', '/usr/bin', 'list /usr: ok']);
-    const files = ['/etc/shadow', '/etc/passwd', '/proc/self/environ', '/proc/1/environ', '/sys/kernel', '/dev/kmsg', lab.room.store, lab.room.results, join(lab.room.slot, 'work/seccomp.bpf')];
-    t.deepEqual(lines(await attack(files.map((file) => ['read', file]))), files.map((file) => `read ${file}: ENOENT`));
+    t.deepEqual(
+      lines(
+        await attack([
+          ['list', '/'],
+          ['list', '/dev'],
+          ['list', '/usr'],
+        ]),
+      ),
+      ['/dev', '/.wardcc-tmp', '/home', '/usr', 'list /: ok', '/dev/null', 'list /dev: ok', '/usr/bin', 'list /usr: ok'],
+    );
+    const files = [
+      '/etc/shadow',
+      '/etc/passwd',
+      '/proc/self/environ',
+      '/proc/1/environ',
+      '/sys/kernel',
+      '/dev/kmsg',
+      lab.room.store,
+      lab.room.results,
+      join(lab.room.slot, 'work/seccomp.bpf'),
+    ];
+    t.deepEqual(
+      lines(await attack(files.map((file) => ['read', file]))),
+      files.map((file) => `read ${file}: ENOENT`),
+    );
   });
 
   serial(title('it writes where its outputs and temporary files go, and nowhere else'), async (t) => {
     const inputs = { '/home/x/in.h': { content: 'in' }, '/home/ro/h.h': { content: 'h' } };
-    const places = ['/home/x/a', '/.wardcc-tmp/a', '/home/ro/a', '/home/ro/h.h', '/home/a', '/a', '/usr/bin/a', '/usr/bin/wardcc-probe', '/dev/a'];
-    const answers = lines(await attack(places.map((place) => ['put', place, 'x']), { inputs })).map((line) => line.replace(/^put /, ''));
+    const places = [
+      '/home/x/a',
+      '/.wardcc-tmp/a',
+      '/home/ro/a',
+      '/home/ro/h.h',
+      '/home/a',
+      '/a',
+      '/usr/bin/a',
+      '/usr/bin/wardcc-probe',
+      '/dev/a',
+    ];
+    const answers = lines(
+      await attack(
+        places.map((place) => ['put', place, 'x']),
+        { inputs },
+      ),
+    ).map((line) => line.replace(/^put /, ''));
     t.deepEqual(answers.slice(0, 2), ['/home/x/a: ok', '/.wardcc-tmp/a: ok']);
     for (const answer of answers.slice(2)) t.regex(answer, /: (EROFS|EACCES|ETXTBSY)$/);
   });
 
   serial(title('nothing of one job is there in the next'), async (t) => {
-    await attack([['put', '/home/x/left', 'x'], ['put', '/.wardcc-tmp/left', 'x'], ['mkdir', '/home/x/dir'], ['put', '/home/x/dir/left', 'x'], ['put', output, 'object']]);
-    t.deepEqual(lines(await attack([['list', '/home/x'], ['list', '/.wardcc-tmp']])), ['list /home/x: ok', 'list /.wardcc-tmp: ok']);
+    await attack([
+      ['put', '/home/x/left', 'x'],
+      ['put', '/.wardcc-tmp/left', 'x'],
+      ['mkdir', '/home/x/dir'],
+      ['put', '/home/x/dir/left', 'x'],
+      ['put', output, 'object'],
+    ]);
+    t.deepEqual(
+      lines(
+        await attack([
+          ['list', '/home/x'],
+          ['list', '/.wardcc-tmp'],
+        ]),
+      ),
+      ['list /home/x: ok', 'list /.wardcc-tmp: ok'],
+    );
   });
 
   serial(title('what came from a client or was made by a job is never executed, neither as a program nor as a plug-in'), async (t) => {
     const inputs = { '/home/in/tool': { content: readFileSync('/bin/true') } };
-    const answers = await attack([
-      ['exec', '/home/in/tool'], ['plugin', '/home/in/tool'],
-      ['copy', '/usr/bin/wardcc-probe', '/home/x/tool'], ['exec', '/home/x/tool'], ['plugin', '/home/x/tool'],
-      ['copy', '/usr/bin/wardcc-probe', '/.wardcc-tmp/tool'], ['exec', '/.wardcc-tmp/tool'], ['plugin', '/.wardcc-tmp/tool'],
-    ], { inputs });
-    t.deepEqual(lines(answers).filter((line) => !line.startsWith('copy')).map((line) => line.split(': ')[1]), ['EACCES', 'EPERM', 'EACCES', 'EPERM', 'EACCES', 'EPERM']);
+    const answers = await attack(
+      [
+        ['exec', '/home/in/tool'],
+        ['plugin', '/home/in/tool'],
+        ['copy', '/usr/bin/wardcc-probe', '/home/x/tool'],
+        ['exec', '/home/x/tool'],
+        ['plugin', '/home/x/tool'],
+        ['copy', '/usr/bin/wardcc-probe', '/.wardcc-tmp/tool'],
+        ['exec', '/.wardcc-tmp/tool'],
+        ['plugin', '/.wardcc-tmp/tool'],
+      ],
+      { inputs },
+    );
+    t.deepEqual(
+      lines(answers)
+        .filter((line) => !line.startsWith('copy'))
+        .map((line) => line.split(': ')[1]),
+      ['EACCES', 'EPERM', 'EACCES', 'EPERM', 'EACCES', 'EPERM'],
+    );
     // The toolchain itself may be executed: the refusals above are no accident.
     t.is(lines(await attack([['exec', '/usr/bin/wardcc-probe']])).at(-1), 'identity: ok');
   });
@@ -83,8 +148,13 @@ for (const by of isRoot ? (['root', 'user'] as const) : (['user'] as const)) {
   }
 
   serial(title('new namespaces, shared mappings of files and times of files are refused'), async (t) => {
-    const answers = lines(await attack([['put', '/home/x/a', 'x'], ['clone'], ['clone3'], ['share', '/home/x/a'], ['settime', '/home/x/a']]));
-    t.deepEqual(answers.slice(1).map((line) => line.split(': ')[1]), ['EPERM', 'ENOSYS', 'EPERM', 'EPERM']);
+    const answers = lines(
+      await attack([['put', '/home/x/a', 'x'], ['clone'], ['clone3'], ['share', '/home/x/a'], ['settime', '/home/x/a']]),
+    );
+    t.deepEqual(
+      answers.slice(1).map((line) => line.split(': ')[1]),
+      ['EPERM', 'ENOSYS', 'EPERM', 'EPERM'],
+    );
   });
 
   const limitCases: [string, Commands, CompileRequest['limits'], string][] = [
@@ -119,14 +189,25 @@ for (const by of isRoot ? (['root', 'user'] as const) : (['user'] as const)) {
     t.deepEqual(lab.room.jobProcesses(), []);
   });
 
-  serial(title('processes are limited, in the sandbox and not among the user\'s other ones'), async (t) => {
+  serial(title("processes are limited, in the sandbox and not among the user's other ones"), async (t) => {
     t.deepEqual(lines(await attack([['bomb', '100']], { limits: { processes: 20 } })), ['bomb 100: EAGAIN']);
     t.deepEqual(lines(await attack([['bomb', '15']], { limits: { processes: 20 } })), ['bomb 15: ok']);
   });
 
   serial(title('the space of a slot is limited, and is free again for the next job'), async (t) => {
     for (let round = 0; round < 2; round++) {
-      t.deepEqual(lines(await attack([['fill', '/home/x/big', String(200 << 20)], ['fill', '/.wardcc-tmp/big', String(200 << 20)]], { limits: { fileBytes: 1 << 30 } })), ['fill /home/x/big: ENOSPC', 'fill /.wardcc-tmp/big: ENOSPC']);
+      t.deepEqual(
+        lines(
+          await attack(
+            [
+              ['fill', '/home/x/big', String(200 << 20)],
+              ['fill', '/.wardcc-tmp/big', String(200 << 20)],
+            ],
+            { limits: { fileBytes: 1 << 30 } },
+          ),
+        ),
+        ['fill /home/x/big: ENOSPC', 'fill /.wardcc-tmp/big: ENOSPC'],
+      );
     }
     t.is((await attack([['put', output, 'fits']])).contents[0]?.toString(), 'fits');
   });
@@ -142,7 +223,10 @@ for (const by of isRoot ? (['root', 'user'] as const) : (['user'] as const)) {
       const started = performance.now();
       const running = attack([['linger'], ['bomb', '10'], ['wait']], { job });
       setTimeout(() => lab.kill(job), delay);
-      const answer = await running.then((done) => done.verdict, (error: WardError) => error.code);
+      const answer = await running.then(
+        (done) => done.verdict,
+        (error: WardError) => error.code,
+      );
       t.is(answer, 'cancelled', String(delay));
       t.true(performance.now() - started < 5000);
       t.deepEqual(lab.room.jobProcesses(), []);
@@ -153,40 +237,94 @@ for (const by of isRoot ? (['root', 'user'] as const) : (['user'] as const)) {
   serial(title('only regular files in the places that were asked for are taken'), async (t) => {
     writeFileSync(join(lab.directory, 'secret'), 'secret', { mode: 0o644 });
     const outputs = ['a', 'b', 'c', 'd', 'sub/e', 'missing'].map((name) => `/home/x/${name}`);
-    const answer = await attack([
-      ['symlink', join(lab.directory, 'secret'), '/home/x/a'],
-      ['mkdir', '/home/x/b'],
-      ['put', '/home/x/c', 'good'],
-      ['symlink', 'c', '/home/x/d'],
-      ['put', '/home/x/unasked', 'x'],
-      ['move', '/home/x/sub', '/home/x/moved'],
-      ['symlink', lab.directory, '/home/x/sub'],
-    ], { outputs, inputs: { '/home/x/sub': 'directory' } });
-    t.deepEqual(answer.outputs.map(({ index }) => index), [2]);
+    const answer = await attack(
+      [
+        ['symlink', join(lab.directory, 'secret'), '/home/x/a'],
+        ['mkdir', '/home/x/b'],
+        ['put', '/home/x/c', 'good'],
+        ['symlink', 'c', '/home/x/d'],
+        ['put', '/home/x/unasked', 'x'],
+        ['move', '/home/x/sub', '/home/x/moved'],
+        ['symlink', lab.directory, '/home/x/sub'],
+      ],
+      { outputs, inputs: { '/home/x/sub': 'directory' } },
+    );
+    t.deepEqual(
+      answer.outputs.map(({ index }) => index),
+      [2],
+    );
     t.is(answer.contents[2]?.toString(), 'good');
   });
 
   serial(title('a directory on the way to an output cannot be replaced by a link to the host'), async (t) => {
     const inputs = { '/home/x/p/q': 'directory' } as const;
-    const answer = await attack([['move', '/home/x/p', '/home/x/moved'], ['symlink', '/etc', '/home/x/p'], ['put', output, 'x']], { outputs: [output, '/home/x/p/q/passwd', '/home/x/p/passwd'], inputs });
-    t.deepEqual(answer.outputs.map(({ index }) => index), [0]);
+    const answer = await attack(
+      [
+        ['move', '/home/x/p', '/home/x/moved'],
+        ['symlink', '/etc', '/home/x/p'],
+        ['put', output, 'x'],
+      ],
+      { outputs: [output, '/home/x/p/q/passwd', '/home/x/p/passwd'], inputs },
+    );
+    t.deepEqual(
+      answer.outputs.map(({ index }) => index),
+      [0],
+    );
   });
 
   serial(title('what a job does to its inputs is not seen by the next, which has the same inputs'), async (t) => {
     const inputs = { '/home/x/in.h': { content: 'good' }, '/home/x/sub/in2.h': { content: 'good' } };
-    await attack([['chmod', '/home/x/in.h', '644'], ['put', '/home/x/in.h', 'evil'], ['move', '/home/x/sub', '/home/x/gone'], ['symlink', '/usr', '/home/x/sub']], { inputs });
-    t.deepEqual(lines(await attack([['read', '/home/x/in.h'], ['read', '/home/x/sub/in2.h'], ['list', '/home/x']], { inputs })).join('\n').replaceAll('goodread', 'good\nread').split('\n').sort(), [
-      '/home/x/in.h', '/home/x/sub', 'good', 'good', 'list /home/x: ok', 'read /home/x/in.h: ok', 'read /home/x/sub/in2.h: ok',
-    ].sort());
+    await attack(
+      [
+        ['chmod', '/home/x/in.h', '644'],
+        ['put', '/home/x/in.h', 'evil'],
+        ['move', '/home/x/sub', '/home/x/gone'],
+        ['symlink', '/usr', '/home/x/sub'],
+      ],
+      { inputs },
+    );
+    t.deepEqual(
+      lines(
+        await attack(
+          [
+            ['read', '/home/x/in.h'],
+            ['read', '/home/x/sub/in2.h'],
+            ['list', '/home/x'],
+          ],
+          { inputs },
+        ),
+      )
+        .join('\n')
+        .replaceAll('goodread', 'good\nread')
+        .split('\n')
+        .sort(),
+      ['/home/x/in.h', '/home/x/sub', 'good', 'good', 'list /home/x: ok', 'read /home/x/in.h: ok', 'read /home/x/sub/in2.h: ok'].sort(),
+    );
   });
 
   const refusals: [string, Partial<CompileRequest>, string][] = [
-    ['an input in a system directory', { inputs: { '/usr/bin/as': { content: 'x' } } }, '"/usr": /usr belongs to the system, and only the compiler\'s include directories in it may be filled.'],
-    ['an input in /etc', { inputs: { '/etc/ld.so.preload': { content: 'x' } } }, '"/etc": /etc belongs to the system, and only the compiler\'s include directories in it may be filled.'],
-    ['an input in the sandbox\'s own places', { inputs: { '/.wardcc-tmp/x': { content: 'x' } } }, '"/.wardcc-tmp": /.wardcc-tmp belongs to the system, and only the compiler\'s include directories in it may be filled.'],
+    [
+      'an input in a system directory',
+      { inputs: { '/usr/bin/as': { content: 'x' } } },
+      '"/usr": /usr belongs to the system, and only the compiler\'s include directories in it may be filled.',
+    ],
+    [
+      'an input in /etc',
+      { inputs: { '/etc/ld.so.preload': { content: 'x' } } },
+      '"/etc": /etc belongs to the system, and only the compiler\'s include directories in it may be filled.',
+    ],
+    [
+      "an input in the sandbox's own places",
+      { inputs: { '/.wardcc-tmp/x': { content: 'x' } } },
+      '"/.wardcc-tmp": /.wardcc-tmp belongs to the system, and only the compiler\'s include directories in it may be filled.',
+    ],
     ['an output in the root directory', { outputs: ['/y.o'] }, '"/y.o": outputs may not lie in the root directory.'],
     ['an output that is not normalised', { outputs: ['/home/x/../../etc/y.o'] }, '"/home/x/../../etc/y.o": the path is not normalised.'],
-    ['a working directory in /etc', { change: { cwd: '/etc' } }, '"/etc": /etc belongs to the system, and only the compiler\'s include directories in it may be filled.'],
+    [
+      'a working directory in /etc',
+      { change: { cwd: '/etc' } },
+      '"/etc": /etc belongs to the system, and only the compiler\'s include directories in it may be filled.',
+    ],
   ];
   for (const [name, request, sentence] of refusals) {
     serial(title(`${name} is refused before anything is laid out`), async (t) => {
@@ -203,10 +341,21 @@ for (const by of isRoot ? (['root', 'user'] as const) : (['user'] as const)) {
   });
 
   serial(title('a link at the top of the tree is a link in the sandbox'), async (t) => {
-    t.deepEqual(lines(await attack([['read', '/src/in.h'], ['put', '/src/in.h', 'x']], { inputs: { '/src': { link: 'home/in' }, '/home/in/in.h': { content: 'in\n' } } })), ['in', 'read /src/in.h: ok', 'put /src/in.h: EROFS']);
+    t.deepEqual(
+      lines(
+        await attack(
+          [
+            ['read', '/src/in.h'],
+            ['put', '/src/in.h', 'x'],
+          ],
+          { inputs: { '/src': { link: 'home/in' }, '/home/in/in.h': { content: 'in\n' } } },
+        ),
+      ),
+      ['in', 'read /src/in.h: ok', 'put /src/in.h: EROFS'],
+    );
   });
 
-  serial(title('usage is the job\'s own'), async (t) => {
+  serial(title("usage is the job's own"), async (t) => {
     const { usage } = await attack([['spin']], { limits: { cpuSeconds: 1 } });
     t.true(usage.userMs + usage.systemMs > 700 && usage.userMs + usage.systemMs < 1900, JSON.stringify(usage));
     t.true(usage.wallMs > 700);
@@ -217,7 +366,10 @@ for (const by of isRoot ? (['root', 'user'] as const) : (['user'] as const)) {
     t.teardown(() => own.close());
     const answer = await own.attack([['deep', 'dir', '6000']], { outputs: [output] });
     t.is(answer.stdoutText, 'deep dir: ok\n');
-    const [code] = own.room.child.exitCode === null ? await new Promise<[number]>((resolve) => own.room.child.once('exit', (status) => resolve([status!]))) : [own.room.child.exitCode];
+    const [code] =
+      own.room.child.exitCode === null
+        ? await new Promise<[number]>((resolve) => own.room.child.once('exit', (status) => resolve([status!])))
+        : [own.room.child.exitCode];
     t.is(code, 75);
     t.regex(own.room.said, /A job left something that cannot be removed\./);
   });
@@ -228,7 +380,9 @@ for (const by of isRoot ? (['root', 'user'] as const) : (['user'] as const)) {
     const running = own.attack([['linger'], ['bomb', '5'], ['wait']], { outputs: [output] });
     running.catch(() => {});
     await until(() => own.room.jobProcesses().length >= 7);
-    const executor = descendants(own.room.child.pid!).find(({ command }) => command.includes('executor/main') && !command.includes('wardcc-slot'))!;
+    const executor = descendants(own.room.child.pid!).find(
+      ({ command }) => command.includes('executor/main') && !command.includes('wardcc-slot'),
+    )!;
     process.kill(executor.pid, 'SIGKILL');
     const error = await t.throwsAsync(running, { instanceOf: WardError });
     t.is(error.code, 'session-lost');
@@ -237,7 +391,10 @@ for (const by of isRoot ? (['root', 'user'] as const) : (['user'] as const)) {
   });
 }
 
-const probeProcesses = (lab: Lab): string[] => allProcesses().map(({ command }) => command).filter((command) => command.includes(lab.room.slot));
+const probeProcesses = (lab: Lab): string[] =>
+  allProcesses()
+    .map(({ command }) => command)
+    .filter((command) => command.includes(lab.room.slot));
 
 const until = async (condition: () => boolean): Promise<void> => {
   const patience = Date.now() + 10_000;

@@ -3,18 +3,20 @@ import type { TreeEntry } from '../../../protocol/tree.ts';
 import { outermost, resolveDirectory } from '../../../server/executor/paths-in-tree.ts';
 
 const entries = new Map(
-  ([
-    { path: '/a', kind: 'directory' },
-    { path: '/a/b', kind: 'directory' },
-    { path: '/a/b/c', kind: 'directory' },
-    { path: '/a/up', kind: 'link', target: '../a/b' },
-    { path: '/a/absolute', kind: 'link', target: '/a/b/c' },
-    { path: '/a/round', kind: 'link', target: 'round' },
-    { path: '/a/out', kind: 'link', target: '../../../etc' },
-    { path: '/a/chain', kind: 'link', target: 'up/c' },
-    { path: '/a/file', kind: 'file', digest: Buffer.alloc(32), size: 0, group: 0 },
-    { path: '/top', kind: 'link', target: 'a/b' },
-  ] satisfies TreeEntry[]).map((entry) => [entry.path, entry as TreeEntry]),
+  (
+    [
+      { path: '/a', kind: 'directory' },
+      { path: '/a/b', kind: 'directory' },
+      { path: '/a/b/c', kind: 'directory' },
+      { path: '/a/up', kind: 'link', target: '../a/b' },
+      { path: '/a/absolute', kind: 'link', target: '/a/b/c' },
+      { path: '/a/round', kind: 'link', target: 'round' },
+      { path: '/a/out', kind: 'link', target: '../../../etc' },
+      { path: '/a/chain', kind: 'link', target: 'up/c' },
+      { path: '/a/file', kind: 'file', digest: Buffer.alloc(32), size: 0, group: 0 },
+      { path: '/top', kind: 'link', target: 'a/b' },
+    ] satisfies TreeEntry[]
+  ).map((entry) => [entry.path, entry as TreeEntry]),
 );
 
 for (const [path, real] of [

@@ -1,4 +1,20 @@
-import { chmodSync, linkSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -49,17 +65,21 @@ class Bench {
 
   /** Everything that is there, as a specification. */
   seen(below = ''): Spec {
-    return Object.assign({}, ...readdirSync(this.at(below === '' ? '/' : below), { withFileTypes: true }).map((entry): Spec => {
-      const path = `${below}/${entry.name}`;
-      if (entry.isSymbolicLink()) return { [path]: { link: readlinkSync(this.at(path)) } };
-      return entry.isDirectory() ? { [path]: 'directory/', ...this.seen(path) } : { [path]: readFileSync(this.at(path), 'utf8') };
-    })) as Spec;
+    return Object.assign(
+      {},
+      ...readdirSync(this.at(below === '' ? '/' : below), { withFileTypes: true }).map((entry): Spec => {
+        const path = `${below}/${entry.name}`;
+        if (entry.isSymbolicLink()) return { [path]: { link: readlinkSync(this.at(path)) } };
+        return entry.isDirectory() ? { [path]: 'directory/', ...this.seen(path) } : { [path]: readFileSync(this.at(path), 'utf8') };
+      }),
+    ) as Spec;
   }
 }
 
 const withParents = (spec: Spec): Spec => {
   const all: Spec = { ...spec };
-  for (const path of Object.keys(spec)) for (let end = path.indexOf('/', 1); end !== -1; end = path.indexOf('/', end + 1)) all[path.slice(0, end)] ??= 'directory/';
+  for (const path of Object.keys(spec))
+    for (let end = path.indexOf('/', 1); end !== -1; end = path.indexOf('/', end + 1)) all[path.slice(0, end)] ??= 'directory/';
   return all;
 };
 
@@ -70,7 +90,7 @@ test('the tree has exactly what was given', (t) => {
   t.deepEqual(bench.seen(), withParents(spec));
 });
 
-test('the next job\'s tree has nothing of the last one\'s', (t) => {
+test("the next job's tree has nothing of the last one's", (t) => {
   const bench = new Bench(t);
   bench.lay({ '/a/x.c': 'x', '/a/old/y.h': 'y', '/a/link': { link: 'old' }, '/a/kind': 'file' });
   const next: Spec = { '/a/x.c': 'x', '/a/link': { link: 'new' }, '/a/kind/z': 'z', '/c/w': 'w' };
@@ -125,7 +145,14 @@ test('a file that the store lacks is an error, and leaves an empty tree', (t) =>
   t.is(bench.tree.entries.size, 0);
 });
 
-const start: Spec = withParents({ '/a/x.c': 'x', '/a/y.h': 'y', '/a/sub/z.h': 'z', '/a/sub/deep/w.h': 'w', '/a/link': { link: 'x.c' }, '/other/o.h': 'o' });
+const start: Spec = withParents({
+  '/a/x.c': 'x',
+  '/a/y.h': 'y',
+  '/a/sub/z.h': 'z',
+  '/a/sub/deep/w.h': 'w',
+  '/a/link': { link: 'x.c' },
+  '/other/o.h': 'o',
+});
 
 /** What a job may do where it can write. Each must leave no trace in the next job that has the same inputs. */
 const deeds: Record<string, (bench: Bench) => void> = {
@@ -218,16 +245,22 @@ test('what was outside the watched directories is not looked at', (t) => {
   t.is(lstatSync(bench.at('/a/x.c')).ino, before);
 });
 
-test('any sequence of jobs leaves exactly the last one\'s tree', (t) => {
+test("any sequence of jobs leaves exactly the last one's tree", (t) => {
   const path = fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 3 }).map((parts) => `/${parts.join('/')}`);
-  const spec = fc.dictionary(path, fc.oneof(fc.constantFrom('1', '2'), fc.constantFrom({ link: 'a' }, { link: '../b' }), fc.constant('directory/' as const)), { maxKeys: 6 }).map((candidates) => {
-    const kept: Spec = {};
-    for (const [name, what] of Object.entries(candidates).sort(([x], [y]) => x.length - y.length)) {
-      const above = Object.entries(kept).some(([other, kind]) => kind !== 'directory/' && name.startsWith(`${other}/`));
-      if (!above) Object.assign(kept, withParents({ [name]: what }), { [name]: what });
-    }
-    return kept;
-  });
+  const spec = fc
+    .dictionary(
+      path,
+      fc.oneof(fc.constantFrom('1', '2'), fc.constantFrom({ link: 'a' }, { link: '../b' }), fc.constant('directory/' as const)),
+      { maxKeys: 6 },
+    )
+    .map((candidates) => {
+      const kept: Spec = {};
+      for (const [name, what] of Object.entries(candidates).sort(([x], [y]) => x.length - y.length)) {
+        const above = Object.entries(kept).some(([other, kind]) => kind !== 'directory/' && name.startsWith(`${other}/`));
+        if (!above) Object.assign(kept, withParents({ [name]: what }), { [name]: what });
+      }
+      return kept;
+    });
   const bench = new Bench(t);
   fc.assert(
     fc.property(fc.array(spec, { minLength: 1, maxLength: 4 }), (jobs) => {
@@ -240,7 +273,7 @@ test('any sequence of jobs leaves exactly the last one\'s tree', (t) => {
   );
 });
 
-test('a size that is not the content\'s is refused, also of a file that lies there already', (t) => {
+test("a size that is not the content's is refused, also of a file that lies there already", (t) => {
   const bench = new Bench(t);
   const honest = bench.entries({ '/a/x.c': 'four' });
   const lying = honest.map((entry): TreeEntry => (entry.kind === 'file' ? { ...entry, size: 2 ** 40 } : entry));

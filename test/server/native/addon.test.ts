@@ -7,7 +7,8 @@ import test from 'ava';
 import { native, statFields } from '../../../server/native/load.ts';
 import { temporaryDirectory } from '../../fixtures/temporary.ts';
 
-const field = (state: BigInt64Array, index: number, name: Exclude<keyof typeof statFields, 'count'>): bigint => state[index * statFields.count + statFields[name]]!;
+const field = (state: BigInt64Array, index: number, name: Exclude<keyof typeof statFields, 'count'>): bigint =>
+  state[index * statFields.count + statFields[name]]!;
 
 test('statList says what lstat says, and with follow what stat says, in the order of the paths', async (t) => {
   const directory = await temporaryDirectory(t);
@@ -16,7 +17,10 @@ test('statList says what lstat says, and with follow what stat says, in the orde
   utimesSync(file, 1_000_000_001.5, 1_000_000_002.25);
   symlinkSync('ä file', link);
   const paths = [link, file, directory];
-  for (const [follow, stat] of [[false, lstatSync], [true, statSync]] as const) {
+  for (const [follow, stat] of [
+    [false, lstatSync],
+    [true, statSync],
+  ] as const) {
     const state = native().statList(paths, follow);
     t.is(state.length, paths.length * statFields.count);
     for (const [index, path] of paths.entries()) {
@@ -29,7 +33,10 @@ test('statList says what lstat says, and with follow what stat says, in the orde
 test('a path that cannot be examined has mode 0 and the negative errno as its size', async (t) => {
   const directory = await temporaryDirectory(t);
   writeFileSync(join(directory, 'file'), '');
-  const state = native().statList([join(directory, 'missing'), join(directory, 'file/below'), `${directory}/file\0x`, '', 'x'.repeat(5000)], false);
+  const state = native().statList(
+    [join(directory, 'missing'), join(directory, 'file/below'), `${directory}/file\0x`, '', 'x'.repeat(5000)],
+    false,
+  );
   for (const [index, errno] of [2n, 20n, 2n, 2n, 36n].entries()) {
     t.is(field(state, index, 'mode'), 0n);
     t.is(field(state, index, 'size'), -errno);
@@ -77,7 +84,10 @@ test('setLimit limits another process', async (t) => {
 
 test('setLimit of a process that is gone, or of an unknown resource, throws', (t) => {
   t.throws(() => native().setLimit(2 ** 22 + 1, 'nofile', 1, 1), { code: 'ESRCH' });
-  t.throws(() => native().setLimit(process.pid, 'luck' as never, 1, 1), { instanceOf: TypeError, message: 'setLimit: unknown resource luck' });
+  t.throws(() => native().setLimit(process.pid, 'luck' as never, 1, 1), {
+    instanceOf: TypeError,
+    message: 'setLimit: unknown resource luck',
+  });
 });
 
 test('childrenUsage grows with what children used', async (t) => {
@@ -96,7 +106,12 @@ test('spawn gives a program exactly the descriptors, the umask, an empty environ
   const [read, write] = native().makePipe();
   const nothing = openSync('/dev/null', 'r');
   t.teardown(() => [read, nothing].forEach((fd) => closeSync(fd)));
-  const pid = native().spawn('/bin/sh', ['name', '-c', 'echo $0; umask; pwd; env | grep -v ^PWD=; ls /proc/$$/fd', 'zero'], [nothing, write, write], 0o027);
+  const pid = native().spawn(
+    '/bin/sh',
+    ['name', '-c', 'echo $0; umask; pwd; env | grep -v ^PWD=; ls /proc/$$/fd', 'zero'],
+    [nothing, write, write],
+    0o027,
+  );
   closeSync(write);
   await collected(pid);
   const bytes = Buffer.alloc(4096);
@@ -119,7 +134,10 @@ test('spawn of what cannot be run throws, and leaves no child', (t) => {
   t.throws(() => native().spawn('/nowhere/program', ['x'], [], 0), { code: 'ENOENT' });
   t.throws(() => native().spawn('/etc/passwd', ['x'], [], 0), { code: 'EACCES' });
   t.throws(() => native().spawn('/bin/true', ['x'], [9999], 0), { code: 'EBADF' });
-  t.throws(() => native().spawn('/bin/true', ['a\0b'], [], 0), { instanceOf: TypeError, message: 'spawn: every argument is a string without NUL' });
+  t.throws(() => native().spawn('/bin/true', ['a\0b'], [], 0), {
+    instanceOf: TypeError,
+    message: 'spawn: every argument is a string without NUL',
+  });
 });
 
 test('collect tells of a child once, and of strangers never', async (t) => {

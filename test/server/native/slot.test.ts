@@ -18,19 +18,29 @@ const place = async (t: ExecutionContext): Promise<string> => {
   return directory;
 };
 
-const shell = (script: string, ...options: string[]) => spawnSync(helper, [...options, ...owner, '--', '/bin/sh', '-c', script], { encoding: 'utf8' });
+const shell = (script: string, ...options: string[]) =>
+  spawnSync(helper, [...options, ...owner, '--', '/bin/sh', '-c', script], { encoding: 'utf8' });
 
-test('the command runs as the slot\'s user, with no capability, no new privileges, no core dumps and no other groups', (t) => {
+test("the command runs as the slot's user, with no capability, no new privileges, no core dumps and no other groups", (t) => {
   const { stdout, status } = shell('id -u; id -G | wc -w; ulimit -c; grep -E "^(Cap|NoNewPrivs)" /proc/self/status');
   t.is(status, 0);
   const none = '0000000000000000';
-  t.is(stdout.replaceAll('\t', ' '), `${expectedUid}\n1\n0\n${['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'].map((name) => `${name}: ${none}\n`).join('')}NoNewPrivs: 1\n`);
+  t.is(
+    stdout.replaceAll('\t', ' '),
+    [expectedUid, 1, 0, ...['Inh', 'Prm', 'Eff', 'Bnd', 'Amb'].map((name) => `Cap${name}: ${none}`), 'NoNewPrivs: 1', ''].join('\n'),
+  );
 });
 
-test('the slot\'s file systems are noexec, nosuid, nodev, of the given sizes, and seen by nobody else', async (t) => {
+test("the slot's file systems are noexec, nosuid, nodev, of the given sizes, and seen by nobody else", async (t) => {
   const directory = await place(t);
   const slot = join(directory, 'slot');
-  const { stdout, stderr } = shell(`stat -f -c '%b %c %T' '${slot}'; stat -c '%a %u' '${slot}'; grep wardcc-slot /proc/mounts; cp /bin/true '${slot}/t'; '${slot}/t' 2>&1 | grep -c 'Permission denied'; ls '${slot}'`, '--tmpfs', slot, '1048576', '50');
+  const { stdout, stderr } = shell(
+    `cd '${slot}'; stat -f -c '%b %c %T' .; stat -c '%a %u' .; grep wardcc-slot /proc/mounts; cp /bin/true t; ./t 2>&1 | grep -c 'Permission denied'; ls`,
+    '--tmpfs',
+    slot,
+    '1048576',
+    '50',
+  );
   const lines = stdout.trim().split('\n');
   t.is(lines[0], '256 50 tmpfs', stderr);
   t.is(lines[1], `700 ${expectedUid}`);
@@ -48,9 +58,19 @@ test('it sees its own processes and no others', (t) => {
 
 test('no descriptor but standard input, output, error and the report comes through', (t) => {
   const fd = openSync('/etc/hostname', 'r');
-  const { stdout } = spawnSync(helper, [...owner, '--', '/bin/sh', '-c', 'ls /proc/$$/fd'], { stdio: ['ignore', 'pipe', 'pipe', fd, fd, fd], encoding: 'utf8' });
+  const { stdout } = spawnSync(helper, [...owner, '--', '/bin/sh', '-c', 'ls /proc/$$/fd'], {
+    stdio: ['ignore', 'pipe', 'pipe', fd, fd, fd],
+    encoding: 'utf8',
+  });
   closeSync(fd);
-  t.is(stdout.trim().split('\n').filter((name) => Number(name) < 10).join(), '0,1,2,3');
+  t.is(
+    stdout
+      .trim()
+      .split('\n')
+      .filter((name) => Number(name) < 10)
+      .join(),
+    '0,1,2,3',
+  );
 });
 
 test('it tells of orphans that were collected', (t) => {
@@ -59,7 +79,7 @@ test('it tells of orphans that were collected', (t) => {
   t.is(told, orphan);
 });
 
-test('the command\'s exit status, and 128 + signal, are passed on', (t) => {
+test("the command's exit status, and 128 + signal, are passed on", (t) => {
   t.is(shell('exit 42').status, 42);
   t.is(shell('kill -9 $$').status, 137);
 });
@@ -72,9 +92,16 @@ test('limits are set for good', (t) => {
 for (const victim of ['the helper itself', 'the first process in the slot', 'the command'] as const) {
   test(`when ${victim} is killed, nothing in the slot lives on`, async (t) => {
     const mark = `${Math.floor(Math.random() * 1e6) + 1e6}.5`;
-    const child = spawn(helper, [...owner, '--', '/bin/sh', '-c', `setsid sleep ${mark} & setsid sleep ${mark} & echo up; sleep ${mark}`], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(helper, [...owner, '--', '/bin/sh', '-c', `setsid sleep ${mark} & setsid sleep ${mark} & echo up; sleep ${mark}`], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     await once(child.stdout!, 'data');
-    const below = (pid: number): number[] => spawnSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' }).stdout.trim().split('\n').filter(Boolean).map(Number);
+    const below = (pid: number): number[] =>
+      spawnSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' })
+        .stdout.trim()
+        .split('\n')
+        .filter(Boolean)
+        .map(Number);
     const [first] = below(child.pid!);
     const command = below(first!).find((pid) => below(pid).length > 0) ?? below(first!)[0]!;
     const ended = once(child, 'exit');
@@ -87,7 +114,9 @@ for (const victim of ['the helper itself', 'the first process in the slot', 'the
 }
 
 test('SIGTERM ends the slot', async (t) => {
-  const child = spawn(helper, [...owner, '--', '/bin/sh', '-c', 'trap "" TERM; echo up; sleep 1000'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(helper, [...owner, '--', '/bin/sh', '-c', 'trap "" TERM; echo up; sleep 1000'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   await once(child.stdout!, 'data');
   child.kill('SIGTERM');
   t.deepEqual(await once(child, 'exit'), [137, null]);
@@ -100,8 +129,16 @@ const refusals: [string, string[], string][] = [
   ['a negative number', ['--tmpfs', '/x', '-1', '5', '--', '/bin/true'], 'wardcc-slot: a number is expected\n'],
   ['an unknown limit', ['--limit', 'luck', '5', '--', '/bin/true'], 'wardcc-slot: unknown limit\n'],
   ['no command', [...owner, '--'], 'wardcc-slot: no command after --\n'],
-  ['a cgroup that is not there', [...owner, '--cgroup', '/nowhere/cgroup.procs', '--', '/bin/true'], 'wardcc-slot: write to /nowhere/cgroup.procs: No such file or directory\n'],
-  ['a place that cannot be made', [...owner, '--tmpfs', '/proc/none', '5', '5', '--', '/bin/true'], 'wardcc-slot: create /proc/none: No such file or directory\n'],
+  [
+    'a cgroup that is not there',
+    [...owner, '--cgroup', '/nowhere/cgroup.procs', '--', '/bin/true'],
+    'wardcc-slot: write to /nowhere/cgroup.procs: No such file or directory\n',
+  ],
+  [
+    'a place that cannot be made',
+    [...owner, '--tmpfs', '/proc/none', '5', '5', '--', '/bin/true'],
+    'wardcc-slot: create /proc/none: No such file or directory\n',
+  ],
 ];
 for (const [name, args, sentence] of refusals) {
   test(`${name} is refused with status 70 and a sentence, and nothing is run`, (t) => {
@@ -114,7 +151,10 @@ for (const [name, args, sentence] of refusals) {
 test(isRoot ? 'root must name another user' : 'only root may name another user', (t) => {
   const { status, stderr } = spawnSync(helper, [...(isRoot ? [] : ['--uid', '1', '--gid', '1']), '--', '/bin/true'], { encoding: 'utf8' });
   t.is(status, 70);
-  t.is(stderr, isRoot ? 'wardcc-slot: root must name a --uid and a --gid that are not 0\n' : 'wardcc-slot: only root may name another uid\n');
+  t.is(
+    stderr,
+    isRoot ? 'wardcc-slot: root must name a --uid and a --gid that are not 0\n' : 'wardcc-slot: only root may name another uid\n',
+  );
 });
 
 test('a program that does not exist ends it with status 70', (t) => {

@@ -3,9 +3,15 @@ import { bwrapArguments, temporaryDirectory } from '../../../server/sandbox/bwra
 
 const spec = {
   stage: '/stage',
-  stageTops: [{ name: 'usr', target: undefined }, { name: 'lib', target: 'usr/lib' }],
+  stageTops: [
+    { name: 'usr', target: undefined },
+    { name: 'lib', target: 'usr/lib' },
+  ],
   tree: '/slot/tree',
-  treeTops: [{ name: 'home', target: undefined }, { name: 'src', target: 'home/a' }],
+  treeTops: [
+    { name: 'home', target: undefined },
+    { name: 'src', target: 'home/a' },
+  ],
   includes: ['/usr/include'],
   writable: ['/home/a/b c'],
   temporary: '/slot/tmp',
@@ -31,7 +37,10 @@ test('later mounts cover earlier ones: toolchain, headers in it, the tree, outpu
     at('--bind', '/slot/tmp', temporaryDirectory),
     at('--remount-ro', '/'),
   ];
-  t.deepEqual([...order].sort((a, b) => a - b), order);
+  t.deepEqual(
+    [...order].sort((a, b) => a - b),
+    order,
+  );
   t.true(order[0]! >= 0);
 });
 
@@ -40,7 +49,7 @@ test('links at the top of stage and tree are made as links', (t) => {
   t.true(at('--symlink', 'home/a', '/src') > 0);
 });
 
-test('the environment is cleared, and TMPDIR is the sandbox\'s own whatever was sent', (t) => {
+test("the environment is cleared, and TMPDIR is the sandbox's own whatever was sent", (t) => {
   t.true(at('--clearenv') < at('--setenv', 'PATH', '/usr/bin'));
   t.is(args[args.indexOf('TMPDIR') + 1], temporaryDirectory);
   t.is(args.lastIndexOf('TMPDIR'), args.indexOf('TMPDIR'));
@@ -52,6 +61,9 @@ test('the command comes after the end of options, as it is', (t) => {
 
 test('neither /proc nor /etc nor a device but /dev/null is shown', (t) => {
   const shown = args.filter((_, index) => ['--bind', '--ro-bind', '--dev-bind'].includes(args[index - 2]!));
-  t.deepEqual(shown.filter((path) => /^\/(proc|etc|dev|sys)/.test(path)), ['/dev/null']);
+  t.deepEqual(
+    shown.filter((path) => /^\/(proc|etc|dev|sys)/.test(path)),
+    ['/dev/null'],
+  );
   for (const option of ['--proc', '--dev', '--share-net']) t.false(args.includes(option));
 });

@@ -9,7 +9,10 @@ import { Meter } from '../../../server/sandbox/meter.ts';
 import { isRoot } from '../../fixtures/executor.ts';
 
 /** A directory that looks like a version 2 hierarchy: files do not act, but their places, contents and rights are the real ones. */
-const fakeUnified = (t: ExecutionContext, controllers = 'cpu memory pids'): { point: string; group: string; mountinfo: string; selfCgroup: string } => {
+const fakeUnified = (
+  t: ExecutionContext,
+  controllers = 'cpu memory pids',
+): { point: string; group: string; mountinfo: string; selfCgroup: string } => {
   const point = mkdtempSync(join(tmpdir(), 'wardcc cgroup '));
   t.teardown(() => rmSync(point, { recursive: true, force: true }));
   const group = join(point, 'system.slice/wardccd.service');
@@ -62,9 +65,13 @@ test('version 1 groups are found by their controllers', (t) => {
   const point = mkdtempSync(join(tmpdir(), 'wardcc-cgroup-'));
   t.teardown(() => rmSync(point, { recursive: true }));
   for (const name of ['memory/a', 'pids', 'cpu,cpuacct/a']) mkdirSync(join(point, name), { recursive: true });
-  const mountinfo = ['memory', 'pids', 'cpu,cpuacct'].map((name, index) => `${index} 1 0:3${index} / ${point}/${name} rw - cgroup cgroup rw,${name}\n`).join('');
+  const mountinfo = ['memory', 'pids', 'cpu,cpuacct']
+    .map((name, index) => `${index} 1 0:3${index} / ${point}/${name} rw - cgroup cgroup rw,${name}\n`)
+    .join('');
   const found = detectCgroups({ mountinfo, selfCgroup: '4:memory:/a\n3:pids:/\n2:cpu,cpuacct:/a\n' });
-  t.deepEqual(found, { hierarchy: { version: 1, memory: join(point, 'memory/a'), pids: join(point, 'pids/'), cpuacct: join(point, 'cpu,cpuacct/a') } });
+  t.deepEqual(found, {
+    hierarchy: { version: 1, memory: join(point, 'memory/a'), pids: join(point, 'pids/'), cpuacct: join(point, 'cpu,cpuacct/a') },
+  });
 });
 
 test('no hierarchy at all is a reason', (t) => {
@@ -123,7 +130,11 @@ test('a real group: its processes are killed when it is made anew, swept, or rem
   const prefix = `wardcc-test-${process.pid}-`;
   const inside = async () => {
     const group = await createSlotGroup(detected.hierarchy, `${prefix}x`);
-    const child = spawn('/bin/sh', ['-c', 'for f; do echo 0 > "$f"; done; trap "" TERM; echo in; while :; do sleep 100; done', 'sh', ...procsFiles(group)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(
+      '/bin/sh',
+      ['-c', 'for f; do echo 0 > "$f"; done; trap "" TERM; echo in; while :; do sleep 100; done', 'sh', ...procsFiles(group)],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
     await once(child.stdout!, 'data');
     return { group, ended: once(child, 'exit') };
   };

@@ -24,9 +24,15 @@ for (const [name, facts] of Object.entries({
 }
 
 test('strict-rlimit does without control groups, and only without them', (t) => {
-  t.deepEqual(chooseIsolation('strict-rlimit', { ...whole, cgroups: lack('cgroups') }), { profile: 'strict-rlimit', missing: 'No cgroups.' });
+  t.deepEqual(chooseIsolation('strict-rlimit', { ...whole, cgroups: lack('cgroups') }), {
+    profile: 'strict-rlimit',
+    missing: 'No cgroups.',
+  });
   t.deepEqual(chooseIsolation('strict-rlimit', whole), { profile: 'strict', hierarchy });
-  for (const facts of [{ ...whole, namespaces: lack('namespaces') }, { ...whole, seccomp: lack('seccomp') }]) {
+  for (const facts of [
+    { ...whole, namespaces: lack('namespaces') },
+    { ...whole, seccomp: lack('seccomp') },
+  ]) {
     t.is(t.throws(() => chooseIsolation('strict-rlimit', facts), { instanceOf: WardError }).code, 'isolation-unavailable');
   }
 });

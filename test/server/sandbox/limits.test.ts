@@ -2,7 +2,8 @@ import test from 'ava';
 import { resourceLimits } from '../../../server/sandbox/limits.ts';
 import { generousLimits } from '../../fixtures/executor.ts';
 
-const byName = (profile: 'strict' | 'strict-rlimit') => Object.fromEntries(resourceLimits(generousLimits, profile).map(({ name, soft, hard }) => [name, [soft, hard]]));
+const byName = (profile: 'strict' | 'strict-rlimit') =>
+  Object.fromEntries(resourceLimits(generousLimits, profile).map(({ name, soft, hard }) => [name, [soft, hard]]));
 
 test('each limit of the policy that the kernel counts per process is set', (t) => {
   const { cpuSeconds, fileBytes, openFiles, processes } = generousLimits;

@@ -49,7 +49,21 @@ for (const architecture of architectures) {
   });
 
   test(`${architecture}: sockets, tracing, namespaces, mounts, bpf, io_uring and keys kill`, (t) => {
-    for (const name of ['socket', 'connect', 'ptrace', 'unshare', 'setns', 'mount', 'pivot_root', 'bpf', 'io_uring_setup', 'keyctl', 'userfaultfd', 'process_vm_readv', 'open_by_handle_at']) {
+    for (const name of [
+      'socket',
+      'connect',
+      'ptrace',
+      'unshare',
+      'setns',
+      'mount',
+      'pivot_root',
+      'bpf',
+      'io_uring_setup',
+      'keyctl',
+      'userfaultfd',
+      'process_vm_readv',
+      'open_by_handle_at',
+    ]) {
       t.is(ask(name), kill, name);
     }
   });
@@ -57,7 +71,8 @@ for (const architecture of architectures) {
   test(`${architecture}: clone makes processes and threads, never namespaces`, (t) => {
     t.is(ask('clone', 17), allow);
     t.is(ask('clone', 0x003d0f00), allow);
-    for (const flag of [0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000]) t.is(ask('clone', (flag | 17) >>> 0), eperm, flag.toString(16));
+    for (const flag of [0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000])
+      t.is(ask('clone', (flag | 17) >>> 0), eperm, flag.toString(16));
     t.is(ask('clone3'), enosys);
   });
 
@@ -97,7 +112,9 @@ for (const architecture of architectures) {
     const rules = Math.max(...rulesFor(architecture).map(({ rules: own }) => own.length));
     for (const { number } of rulesFor(architecture)) {
       let steps = 0;
-      const counted = new Proxy(program, { get: (target, key) => (typeof key === 'string' && /^\d+$/.test(key) ? (steps++, target[Number(key)]) : Reflect.get(target, key)) });
+      const counted = new Proxy(program, {
+        get: (target, key) => (typeof key === 'string' && /^\d+$/.test(key) ? (steps++, target[Number(key)]) : Reflect.get(target, key)),
+      });
       interpret(counted, { number, audit });
       t.true(steps <= 20 + 4 * rules, `${number}: ${steps}`);
     }
@@ -106,7 +123,8 @@ for (const architecture of architectures) {
 
 test('x64: numbers of the x32 kind are killed', (t) => {
   const program = filterFor('x64');
-  for (const number of [0x40000000, 0x40000001, 0x40000200, 0x7fffffff, 0xffffffff]) t.is(interpret(program, { number, audit: auditArchitecture.x64 }), kill);
+  for (const number of [0x40000000, 0x40000001, 0x40000200, 0x7fffffff, 0xffffffff])
+    t.is(interpret(program, { number, audit: auditArchitecture.x64 }), kill);
 });
 
 test('the encoded form has eight bytes an instruction and never jumps out of the program', (t) => {
@@ -135,7 +153,11 @@ test('the kernel takes the filter of this machine: a program under it runs, a so
   writeFileSync(file, encodeFilter(filterFor(process.arch === 'arm64' ? 'arm64' : 'x64')));
   const run = (...command: string[]) => {
     const filter = openSync(file, 'r');
-    const ended = spawnSync('/usr/bin/bwrap', ['--unshare-user', '--unshare-pid', '--ro-bind', '/', '/', '--seccomp', '3', '--', ...command], { stdio: ['ignore', 'pipe', 'pipe', filter] });
+    const ended = spawnSync(
+      '/usr/bin/bwrap',
+      ['--unshare-user', '--unshare-pid', '--ro-bind', '/', '/', '--seccomp', '3', '--', ...command],
+      { stdio: ['ignore', 'pipe', 'pipe', filter] },
+    );
     closeSync(filter);
     return ended;
   };
