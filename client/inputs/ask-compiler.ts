@@ -7,6 +7,7 @@
 
 import { spawn } from 'node:child_process';
 import { isUtf8 } from 'node:buffer';
+import { availableParallelism } from 'node:os';
 import { readArguments } from '../../policy/options/index.ts';
 import { StaysLocal } from './reasons.ts';
 import type { InputsCommand } from './types.ts';
@@ -23,9 +24,29 @@ export interface CompilerAnswer {
   readonly stderr: string;
 }
 
+let running = 0;
+const waiting: (() => void)[] = [];
+
+/** Questions are asked by as many compilers at once as there are processors: a build may have any number of jobs. */
+const inTurn = async <T>(ask: () => Promise<T>): Promise<T> => {
+  if (running >= availableParallelism()) await new Promise<void>((resolve) => waiting.push(resolve));
+  else running += 1;
+  try {
+    return await ask();
+  } finally {
+    const next = waiting.shift();
+    if (next === undefined) running -= 1;
+    else next();
+  }
+};
+
 /** @throws StaysLocal when the compiler can't be started, prints too much, or what it prints is not UTF-8. */
 export const runCompiler = (
   command: InputsCommand, args: readonly string[], env: Readonly<Record<string, string>> = {}, signal?: AbortSignal,
+): Promise<CompilerAnswer> => inTurn(() => run(command, args, env, signal));
+
+const run = (
+  command: InputsCommand, args: readonly string[], env: Readonly<Record<string, string>>, signal: AbortSignal | undefined,
 ): Promise<CompilerAnswer> =>
   new Promise((resolve, reject) => {
     const variables = Object.entries({ PATH: '/usr/bin:/bin', ...command.env, ...env });

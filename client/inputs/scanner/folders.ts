@@ -10,7 +10,7 @@
  */
 
 import { readdirSync } from 'node:fs';
-import { ageOf, sameWords, stateWords, statList } from '../file-state.ts';
+import { ageOf, modeWord, sameWords, stateWords, statList } from '../file-state.ts';
 
 const clockResolutionMs = 20;
 const mostFolders = 20_000;
@@ -26,7 +26,8 @@ export class Folder {
   #words = nothing;
   #settled = false;
   #names = new Set<string>();
-  #lowered: Set<string> | undefined;
+  /** Names in lower case, where the file system takes them for the same; `exact` where it does not. */
+  #lowered: Set<string> | 'exact' | undefined;
   readonly #asked = new Map<string, boolean>();
 
   constructor(path: string) {
@@ -65,8 +66,17 @@ export class Folder {
 
   #find(name: string): boolean {
     if (this.#names.has(name)) return true;
-    this.#lowered ??= new Set([...this.#names].map((each) => each.toLowerCase()));
-    return this.#lowered.has(name.toLowerCase());
+    this.#lowered ??= this.#isExact() ? 'exact' : new Set([...this.#names].map((each) => each.toLowerCase()));
+    return this.#lowered !== 'exact' && this.#lowered.has(name.toLowerCase());
+  }
+
+  /** Looks one of the names up in the other case. */
+  #isExact(): boolean {
+    for (const name of this.#names) {
+      const other = name === name.toLowerCase() ? name.toUpperCase() : name.toLowerCase();
+      if (!this.#names.has(other)) return statList([`${this.path}/${other}`], false)[modeWord] === 0;
+    }
+    return true;
   }
 }
 

@@ -241,6 +241,15 @@ test('a header that appears, vanishes, changes or begins to shadow another one i
   t.deepEqual(await now(), ['A/deep', 'B/deep/x.h', 'absent/late.h', 'main.c']);
 });
 
+test('many commands at once have their own answers', async (t) => {
+  const root = await temporaryDirectory(t);
+  const names = Array.from({ length: 24 }, (_, n) => `m${n}`);
+  for (const name of names) lay(root, { [`${name}.c`]: `#define ID(a) <a.h>\n#include ID(${name})\n`, [`${name}.h`]: `int ${name};\n` });
+  const memory = new InputsMemory();
+  const all = await Promise.all(names.map((name) => collect(root, ['-I.', '-c', `${name}.c`], { memory })));
+  t.deepEqual(all.map((inputs) => own(inputs, root)), names.map((name) => [`${name}.c`, `${name}.h`]));
+});
+
 test('nothing is read again while nothing changes', async (t) => {
   const root = await temporaryDirectory(t);
   lay(root, { 'main.c': '#include <stdio.h>\n#include "a.h"\n', 'a.h': '' });
