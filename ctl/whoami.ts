@@ -17,6 +17,7 @@ export const whoamiCommand = (): Command =>
       print(table([
         ['principal', printable(answer.principal)],
         ['committer', printable(answer.committer)],
+        ...(answer.because === undefined ? [] : [['because', printable(answer.because)]]),
         ['mechanism', answer.mechanism],
         ['server', printable(answer.server)],
         ['until', answer.expires === 0 ? 'no end of its own' : new Date(answer.expires).toLocaleString()],

@@ -23,6 +23,8 @@ export interface Welcome {
   server: string;
   principal: string;
   committer: string;
+  /** Why this committer: the identity rule and where it stands. */
+  because?: string;
   mechanism: Mechanism;
   /** When the session ends (ms since the epoch); 0 = no end of its own. */
   expires: number;

@@ -39,10 +39,10 @@ const languages = [
 
 const schemas = {
   welcome: object({
-    type: literal('welcome'), server: name, principal: text(1024), committer: text(1024), mechanism: { enum: mechanisms },
+    type: literal('welcome'), server: name, principal: text(1024), committer: text(1024), because: text(8192), mechanism: { enum: mechanisms },
     expires: bytes, policy: object({ serial: bytes, digest }), isolation: { enum: ['strict', 'strict-rlimit'] },
     slots: integer(65_535), toolchains,
-  }),
+  }, ['because']),
   notice: object({
     type: literal('notice'), event: { enum: ['load', 'stopping', 'toolchains'] }, free: integer(65_535), waiting: integer(1_000_000),
     message: text(limits.errorText), toolchains,

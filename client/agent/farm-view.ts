@@ -28,6 +28,8 @@ export interface HostStatus {
 export interface WhoAmI {
   readonly principal: string;
   readonly committer: string;
+  /** Why this committer, in the server's words. */
+  readonly because?: string;
   readonly mechanism: string;
   readonly server: string;
   /** Milliseconds since the epoch; 0: does not end by itself. */

@@ -122,6 +122,7 @@ export class Farm implements FarmView {
       ({ welcome }): WhoAmI => ({
         principal: welcome.principal,
         committer: welcome.committer,
+        ...(welcome.because === undefined ? {} : { because: welcome.because }),
         mechanism: welcome.mechanism,
         server: session.host.name,
         expires: welcome.expires,

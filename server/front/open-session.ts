@@ -43,7 +43,7 @@ export async function openSession({ socket, tls, ssh, address, policy, authoriti
   const identity = accepted.identity as Identity;
   const { channel } = accepted;
   try {
-    const { committer, decision } = policy.decideConnection(identity);
+    const { committer, because, decision } = policy.decideConnection(identity);
     await log.sessionDecided(identity, address, committer, decision);
     if (decision.verdict === 'deny') throw new WardError(decision.code ?? 'policy-denied', decision.sentence, { rule: decision.rule, at: decision.position });
     channel.notify({
@@ -51,6 +51,7 @@ export async function openSession({ socket, tls, ssh, address, policy, authoriti
       ...welcome,
       principal: identity.principal,
       committer,
+      because,
       mechanism: identity.mechanism,
       expires: identity.expires,
       policy: { serial: policy.current.serial, digest: policy.current.digest },

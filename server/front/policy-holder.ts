@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { basename } from 'node:path';
 import { decide } from '../../policy/decide.ts';
 import { resolveIdentity } from '../../policy/identity.ts';
 import type { Committers, CommitterSource } from '../../policy/committers/source.ts';
@@ -74,11 +75,12 @@ export class PolicyHolder {
   }
 
   /** May this identity have a session? @throws WardError `identity-unknown` */
-  decideConnection(identity: Identity): { committer: string; decision: Decision } {
+  decideConnection(identity: Identity): { committer: string; because: string; decision: Decision } {
     const principal = principalOf(identity.principal);
-    const { committer } = resolveIdentity(this.#inForce, principal);
+    const { committer, rule, position } = resolveIdentity(this.#inForce, principal);
     const standing = this.#policy.committers.standing(committer);
-    return { committer, decision: decide(this.#policy, { action: 'connect', principal, committer, ...standing }) };
+    const because = `identity rule "${rule}" (${basename(position)}); committer by ${standing.sources.map((id) => `"${id}"`).join(', ')}`;
+    return { committer, because, decision: decide(this.#policy, { action: 'connect', principal, committer, ...standing }) };
   }
 
   decide(session: JobSession, what: Question): { request: DecisionRequest; decision: Decision } {
