@@ -1,6 +1,8 @@
 /**
  * Who is behind an SSH login: keys and certificates, through a real sshd.
  *
+ * One at a time: each has an sshd of its own.
+ *
  * @module
  */
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
@@ -17,7 +19,7 @@ import { makeKeyRing, readLine, type KeyRing } from '../../certs/openssh/keys.ts
 import { openDoor, type SshDoor } from '../../fixtures/ssh-door.ts';
 import type { ExecutionContext } from 'ava';
 
-test('a plain key is its fingerprint, for eight hours; what its comment says counts for nothing', async (t) => {
+test.serial('a plain key is its fingerprint, for eight hours; what its comment says counts for nothing', async (t) => {
   const door = await openDoor(t);
   const key = readLine(`${door.sshd.key}.pub`);
   writeFileSync(join(door.sshd.directory, 'authorized_keys'), `${key.split(' ').slice(0, 2).join(' ')} root@corp.example\n`);
@@ -27,7 +29,7 @@ test('a plain key is its fingerprint, for eight hours; what its comment says cou
   t.true(Math.abs(welcome.expires - Date.now() - endlessMs) < 60_000);
 });
 
-test('a key that sshd lets in but that was revoked is refused, and a session with it ends', async (t) => {
+test.serial('a key that sshd lets in but that was revoked is refused, and a session with it ends', async (t) => {
   const door = await openDoor(t);
   await door.connect();
   const [identity] = door.seen as Identity[];
@@ -65,7 +67,7 @@ const openForCertificates = async (t: ExecutionContext<unknown>): Promise<Certif
   return { door, ring, authority, key };
 };
 
-test('a certificate is its key id, until it ends', async (t) => {
+test.serial('a certificate is its key id, until it ends', async (t) => {
   const { door, ring, authority, key } = await openForCertificates(t);
   const { certificate } = parseSshKey(ring.certify(authority, key, { id: 'alice', validity: '-1m:+20m' }));
   const { welcome } = await door.connect({ ssh: { ...door.ssh, identity: key } });
@@ -73,14 +75,14 @@ test('a certificate is its key id, until it ends', async (t) => {
   t.is(welcome.expires, Number(certificate!.validBefore) * 1000);
 });
 
-test('a certificate without an end is good for eight hours at a time', async (t) => {
+test.serial('a certificate without an end is good for eight hours at a time', async (t) => {
   const { door, ring, authority, key } = await openForCertificates(t);
   ring.certify(authority, key, { validity: 'always:forever' });
   const { welcome } = await door.connect({ ssh: { ...door.ssh, identity: key } });
   t.true(Math.abs(welcome.expires - Date.now() - endlessMs) < 60_000);
 });
 
-test('a certificate may be its one principal, the account\'s own name aside', async (t) => {
+test.serial('a certificate may be its one principal, the account\'s own name aside', async (t) => {
   const { door, ring, authority, key } = await openForCertificates(t);
   door.facts.trust = { methods: undefined, authorities: [admit(authority, { name: 'principal' })] };
   door.facts.account = 'wardcc';
@@ -92,7 +94,7 @@ test('a certificate may be its one principal, the account\'s own name aside', as
   await t.throwsAsync(door.connect({ ssh: { ...door.ssh, identity: key } }), { code: 'name-ambiguous', message: /no principal but the account/ });
 });
 
-test('a certificate of an authority that sshd trusts and the policy does not list is refused', async (t) => {
+test.serial('a certificate of an authority that sshd trusts and the policy does not list is refused', async (t) => {
   const { door, ring, authority, key } = await openForCertificates(t);
   door.facts.trust = { methods: undefined, authorities: [] };
   ring.certify(authority, key);
@@ -107,14 +109,14 @@ for (const [what, id] of [
   ['another account of a person', 'alice/admin'],
   ['a name with a blank', 'alice smith'],
 ] as const) {
-  test(`an authority may not assert what looks like ${what}, unless the policy says so`, async (t) => {
+  test.serial(`an authority may not assert what looks like ${what}, unless the policy says so`, async (t) => {
     const { door, ring, authority, key } = await openForCertificates(t);
     ring.certify(authority, key, { id });
     await t.throwsAsync(door.connect({ ssh: { ...door.ssh, identity: key } }), { instanceOf: WardError, code: 'name-not-allowed' });
   });
 }
 
-test('an authority asserts the names that the policy says, and no others', async (t) => {
+test.serial('an authority asserts the names that the policy says, and no others', async (t) => {
   const { door, ring, authority, key } = await openForCertificates(t);
   door.facts.trust = { methods: undefined, authorities: [admit(authority, { names: ['{user}@partner.example'] })] };
   ring.certify(authority, key, { id: 'alice@partner.example' });
@@ -125,7 +127,7 @@ test('an authority asserts the names that the policy says, and no others', async
   });
 });
 
-test('a certificate that was revoked is refused, and its session ends; so does one whose authority the policy no longer lists', async (t) => {
+test.serial('a certificate that was revoked is refused, and its session ends; so does one whose authority the policy no longer lists', async (t) => {
   const { door, ring, authority, key } = await openForCertificates(t);
   ring.certify(authority, key, { serial: 17 });
   await door.connect({ ssh: { ...door.ssh, identity: key } });
@@ -140,14 +142,14 @@ test('a certificate that was revoked is refused, and its session ends; so does o
   await t.throwsAsync(door.connect({ ssh: { ...door.ssh, identity: key } }), { code: 'certificate-revoked' });
 });
 
-test('an expired certificate does not pass sshd', async (t) => {
+test.serial('an expired certificate does not pass sshd', async (t) => {
   const { door, ring, authority, key } = await openForCertificates(t);
   ring.certify(authority, key, { validity: '-2h:-1h' });
   await t.throwsAsync(door.connect({ ssh: { ...door.ssh, identity: key } }), { code: 'ssh-refused', message: /refuses the login/ });
   t.deepEqual(door.logins, []);
 });
 
-test('of several methods one must be said to name the person', async (t) => {
+test.serial('of several methods one must be said to name the person', async (t) => {
   const { door, ring, authority, key } = await openForCertificates(t);
   const other = ring.makeKey('other');
   appendFileSync(join(door.sshd.directory, 'authorized_keys'), `${readLine(`${other}.pub`)}\n`);
