@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { sourceMistakes } from './committers/kinds.ts';
 import { flattenGroups, parseWho } from './groups.ts';
 import { buildIdentityTable, type IdentityWriting } from './identity.ts';
 import type { Finding, JsoncDocument, JsonPath } from './jsonc.ts';
@@ -55,6 +56,9 @@ export const compilePolicy = (document: JsoncDocument<WrittenPolicy>): { policy:
   uniqueIds(written.identities, 'identities');
   uniqueIds(written.committers.sources, 'committers', 'sources');
   uniqueIds(written.rules, 'rules');
+  for (const [index, source] of written.committers.sources.entries()) {
+    for (const [key, sentence] of sourceMistakes(source)) complain('WP001', ['committers', 'sources', index, key], sentence);
+  }
 
   const undefinedName = (what: string, name: string, known: Iterable<string>, path: JsonPath) => {
     const guess = closest(name, [...known]);

@@ -271,7 +271,7 @@ const schemaFindings = (errors: readonly ErrorObject[], root: Node, source: Sour
   for (const error of errors) {
     const path = pointerPath(error.instancePath);
     const described = schemaSentence(error, path);
-    if (described === undefined) continue;
+    if (described === undefined || isFollowUp(error, errors)) continue;
     const node = described.key === undefined ? locate(root, path, 'value') : locate(root, [...path, described.key], 'key');
     const finding = source.finding(node.offset, described.sentence);
     findings.set(`${node.offset} ${finding.message}`, finding);
@@ -279,6 +279,11 @@ const schemaFindings = (errors: readonly ErrorObject[], root: Node, source: Sour
   const sorted = [...findings.values()].sort((a, b) => a.line - b.line || a.column - b.column);
   return sorted.length > 0 ? sorted.slice(0, maxFindings) : [source.finding(root.offset, 'the file does not have the expected form')];
 };
+
+/** Where a part of a schema fails, the keys that it knows count as unknown: true only once the other mistakes are gone. */
+const isFollowUp = ({ keyword, instancePath }: ErrorObject, errors: readonly ErrorObject[]): boolean =>
+  keyword === 'unevaluatedProperties' && errors.some((other) =>
+    other.keyword !== 'unevaluatedProperties' && schemaSentence(other, []) !== undefined && `${other.instancePath}/`.startsWith(`${instancePath}/`));
 
 const syntaxSentences: Readonly<Record<string, string>> = {
   InvalidSymbol: 'this is neither a value nor a sign that JSON knows',

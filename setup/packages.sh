@@ -3,7 +3,7 @@
 # What building and running takes.
 base_packages='bubblewrap build-essential git libkrb5-dev make python3'
 # What the tests and the bench hold wardcc against: each oracle is the real thing.
-test_packages='ccache clang cmake distcc gitolite3 mandoc ninja-build openssl procps redis-server seccomp slapd subversion systemd'
+test_packages='ccache clang cmake distcc dnsmasq-base gitolite3 ldap-utils mandoc minisign ninja-build openssl procps redis-server seccomp slapd subversion systemd'
 # What a throwaway farm takes that people reach in another way than with certificates.
 krb5_packages='krb5-admin-server krb5-kdc krb5-user'
 ssh_packages='openssh-client openssh-server'

@@ -119,7 +119,7 @@ const rows: readonly (readonly [title: string, parts: object, ...findings: (read
   [
     'a source of an unknown kind',
     { committers: { sources: [{ id: 'a', kind: 'magic', file: 'f' }] } },
-    ['"magic"', 'error[WP001] committers.sources[0].kind must be one of "list", "subversion", "gitolite", "allowed-signers", "cvs"'],
+    ['"magic"', 'error[WP001] committers.sources[0].kind must be one of "list", "subversion", "gitolite", "allowed-signers", "cvs", "ldap"'],
   ],
   [
     'a group that is not there',

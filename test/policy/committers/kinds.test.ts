@@ -51,7 +51,7 @@ test('a source is refused that lacks a key of its kind, or has one of another', 
   t.deepEqual(sentences({ id: 'a', kind: 'gitolite', file: 'f' }), ['committers.sources[0] lacks the key "repository"']);
   t.true(sentences({ id: 'a', kind: 'list', file: 'f', repository: 'x' }).some((text) => text.includes('has no key "repository"')));
   t.true(sentences({ id: 'a', kind: 'subversion', file: 'f', path: 'trunk' }).some((text) => text.includes('must be a path that begins with /')));
-  t.true(sentences({ id: 'a', kind: 'ldap', file: 'f' }).some((text) => text.includes('must be one of "list", "subversion", "gitolite", "allowed-signers", "cvs"')));
+  t.true(sentences({ id: 'a', kind: 'nis', file: 'f' }).some((text) => text.includes('must be one of "list", "subversion", "gitolite", "allowed-signers", "cvs", "ldap"')));
   t.deepEqual(sentences({ id: 'a', kind: 'cvs', file: 'f', staleSeconds: 5 }), []);
 });
 
