@@ -17,6 +17,8 @@ export const httpLimits = Object.freeze({
   requestTimeout: limits.handshakeMs,
   maxHeaderSize: 8192,
   keepAliveTimeout: 1,
+  // How often the two times above are looked at: by default every 30 seconds.
+  connectionsCheckingInterval: 1000,
 });
 
 export interface UpgradeEvents<S extends Duplex> {

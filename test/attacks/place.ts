@@ -37,6 +37,8 @@ export class Place {
   readonly directory: string;
   readonly work: string;
   readonly host: string;
+  /** For compilers that are killed before they have cleaned up. */
+  readonly temporary: string;
   /** Is in the machine's secret files and nowhere else. */
   readonly canary = `ward_canary_${randomBytes(8).toString('hex')}`;
   /** What attackers' programs say when they run. */
@@ -51,6 +53,8 @@ export class Place {
     chmodSync(this.directory, 0o755);
     this.work = join(this.directory, 'work');
     this.host = join(this.directory, 'host');
+    this.temporary = join(this.directory, 'temporary');
+    mkdirSync(this.temporary);
     this.script = `#!/bin/sh\necho ${this.ran} >&2\n: >${this.host}/out/ran\nexit 1\n`;
     this.restore();
     this.plugin = this.#buildPlugin();

@@ -36,7 +36,7 @@ export const runPlainly = async (one: Case, place: Place): Promise<Set<Sign>> =>
   place.restore();
   place.lay(files);
   const before = place.snapshot();
-  const env = { PATH: '/usr/bin:/bin', LC_ALL: 'C', ...(attack.pwd === undefined ? {} : { PWD: place.fill(attack.pwd) }), ...environmentOf(one, place) };
+  const env = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TMPDIR: place.temporary, ...(attack.pwd === undefined ? {} : { PWD: place.fill(attack.pwd) }), ...environmentOf(one, place) };
   // The environment is for the compiler alone: what it makes the helpers do would prove nothing.
   const command = [...prlimit, '/usr/bin/env', '-i', ...Object.entries(env).map(([name, value]) => `${name}=${value}`), programOf(one, place), ...argumentsOf(one, place)];
   const wrapped = attack.proof === 'laid out' ? laidOut(files, place, command) : command;

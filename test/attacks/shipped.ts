@@ -6,6 +6,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { parse } from 'jsonc-parser';
 import { readFarmRecord } from '../../ctl/dev/farm-record.ts';
 import { farmLayout, programs } from '../../ctl/dev/layout.ts';
 import { WardError } from '../../protocol/errors.ts';
@@ -24,11 +25,18 @@ export interface Footprint {
   readonly mounts: number;
 }
 
+export interface FarmChoices {
+  /** For `wardctl dev up`. */
+  readonly options?: readonly string[];
+  /** Further parts of the policy. */
+  readonly more?: object;
+}
+
 export class ShippedFarm {
   readonly directory: string;
   readonly place: Place;
   #session: RawSession | undefined;
-  #port = 0;
+  port = 0;
 
   private constructor(directory: string, place: Place) {
     this.directory = directory;
@@ -36,21 +44,33 @@ export class ShippedFarm {
   }
 
   /** Brings it up in `directory`; `close` takes it down, also after a failure. */
-  static async open(directory: string, place: Place, options: readonly string[] = ['--cores', '2']): Promise<ShippedFarm> {
+  static async open(directory: string, place: Place, { options = ['--cores', '2'], more = {} }: FarmChoices = {}): Promise<ShippedFarm> {
     const farm = new ShippedFarm(directory, place);
-    await bringUp(directory, options);
-    const { policy, server } = farmLayout(directory);
-    farm.#port = Number(/"port": (\d+)/.exec(readFileSync(join(server(1), 'server.jsonc'), 'utf8'))![1]);
-    const text = readFileSync(policy, 'utf8').replace('"serial": 1', '"serial": 2').replace(/\n}\s*$/, `,\n  "limits": { "tight": ${JSON.stringify(tightLimits)} },\n  "defaults": { "limits": "tight" }\n}\n`);
-    writeFileSync(policy, text);
-    await farm.#until('the policy with tight limits', () => farm.log().some(({ event, policy: named }) => event === 'policy.loaded' && (named as { serial: number }).serial === 2));
-    return farm;
+    try {
+      await farm.#bringUp(options, more);
+      return farm;
+    } catch (thrown) {
+      await ShippedFarm.down(directory);
+      throw thrown;
+    }
+  }
+
+  async #bringUp(options: readonly string[], more: object): Promise<void> {
+    await bringUp(this.directory, options);
+    const { policy, server } = farmLayout(this.directory);
+    this.port = Number(/"port": (\d+)/.exec(readFileSync(join(server(1), 'server.jsonc'), 'utf8'))![1]);
+    const before = parse(readFileSync(policy, 'utf8')) as object;
+    const tight = { ...before, serial: 2, limits: { tight: tightLimits }, defaults: { limits: 'tight' }, ...more };
+    writeFileSync(policy, JSON.stringify(tight, undefined, 2));
+    const loaded = (): boolean => this.log().some(({ event, policy: named }) => event === 'policy.loaded' && (named as { serial: number }).serial === 2);
+    const said = (): string => readFileSync(join(server(1), 'output.txt'), 'utf8');
+    for (const patience = Date.now() + 15_000; !loaded(); await pause(50)) if (Date.now() > patience) throw new Error(`the policy with tight limits is not taken: ${said()}`);
   }
 
   /** The credential of one of the farm's people. */
   credential(person = 'alice'): Credential {
     const { people, trust } = farmLayout(this.directory);
-    return { port: this.#port, ca: join(trust, 'ca.pem'), cert: join(people, person, 'cert.pem'), key: join(people, person, 'key.pem') };
+    return { port: this.port, ca: join(trust, 'ca.pem'), cert: join(people, person, 'cert.pem'), key: join(people, person, 'key.pem') };
   }
 
   /** A live session of alice's; a new one if the last was cut off. */
@@ -126,10 +146,6 @@ export class ShippedFarm {
       processes: processes.map((pid) => commandOf(pid)).sort(),
       mounts: processes.reduce((sum, pid) => sum + readProc(pid, 'mountinfo').split('\n').length, 0),
     };
-  }
-
-  async #until(what: string, condition: () => boolean): Promise<void> {
-    for (const patience = Date.now() + 15_000; !condition(); await pause(50)) if (Date.now() > patience) throw new Error(`waited in vain for ${what}`);
   }
 
   async close(): Promise<void> {

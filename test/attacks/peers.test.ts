@@ -1,0 +1,402 @@
+/** Peers that break the rules, against a real server: before they are authenticated and after. */
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { connect as tlsConnect } from 'node:tls';
+import test from 'ava';
+import { WardError, type ErrorCode } from '../../protocol/errors.ts';
+import { encodeFrame, frameType } from '../../protocol/frame.ts';
+import type { Probe } from '../../protocol/messages.ts';
+import { changedHello, closedWithin, hello, provoke, tamperedSession, tcp } from './peers.ts';
+import { Place } from './place.ts';
+import { openSession, openTls, openWebSocket, submit, type RawSession } from './raw-client.ts';
+import { compile } from './rows/make.ts';
+import { ShippedFarm, type Footprint } from './shipped.ts';
+import { wireJob, type WireJob } from './job.ts';
+import type { Attack } from './types.ts';
+
+let place: Place;
+let farm: ShippedFarm;
+let before: Footprint;
+
+const rules = [
+  { id: 'alice-secret', effect: 'allow', who: ['committer:alice'], projects: ['secret'], quota: 'small' },
+  { id: 'open-project', effect: 'allow', who: ['*'], projects: ['default', 'other'], quota: 'small' },
+];
+
+test.before('a farm whose people may have two jobs at once and two in line', async (t) => {
+  t.timeout(180_000);
+  place = new Place();
+  farm = await ShippedFarm.open(join(place.directory, 'farm'), place, { more: { rules, quotas: { small: { jobs: 2, queued: 2 } } } });
+  await farm.honest(['gcc']);
+  before = await farm.footprint();
+});
+
+test.after.always('nothing of it is left', async () => {
+  await farm?.close();
+  place?.remove();
+});
+
+let serial = 0;
+/** A job that no other has; `change` its probe as an attacker would. */
+const job = ({ welcome }: RawSession, source = `int x${serial++};\n`, attack: Partial<Attack> = {}): WireJob => {
+  const whole: Attack = { id: 'peer', family: 'read', tries: '', compilers: ['gcc'], files: { 'a.c': source }, argv: compile(), sign: 'read', wall: 'blind', ...attack };
+  return wireJob({ name: 'peer', attack: whole, compiler: 'gcc' }, place, welcome.toolchains.find(({ name }) => name === '/usr/bin/gcc')!.digest);
+};
+const inProject = (sent: WireJob, project: string): WireJob => ({ ...sent, probe: { ...sent.probe, project } });
+
+// Before authentication
+
+test.serial('of many connections from one address only so many stay, and when they leave others come in', async (t) => {
+  const sockets: Socket[] = [];
+  for (let index = 0; index < 400; index++) sockets.push(await tcp(farm.port));
+  await pause(300);
+  const open = sockets.filter(({ closed, destroyed, readyState }) => !closed && !destroyed && readyState === 'open');
+  t.true(open.length <= 128, String(open.length));
+  t.true(open.length >= 100, String(open.length));
+  for (const socket of sockets) socket.destroy();
+  await pause(100);
+  const session = await openSession(farm.credential());
+  t.is(session.welcome.committer, 'alice');
+  session.channel.close();
+});
+
+const silences: [string, (act: { port: number }) => Promise<Socket>][] = [
+  ['says nothing at all', ({ port }) => tcp(port)],
+  ['begins TLS and stops', async ({ port }) => {
+    const socket = await tcp(port);
+    socket.write(Buffer.from('160301', 'hex'));
+    return socket;
+  }],
+  ['has TLS and says nothing', async () => openTls(farm.credential())],
+  ['begins a request and stops', async () => {
+    const socket = await openTls(farm.credential());
+    socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n');
+    return socket;
+  }],
+  ['sends its request a byte at a time', async () => {
+    const socket = await openTls(farm.credential());
+    const request = Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: '.padEnd(400, 'x'));
+    let at = 0;
+    const drip = setInterval(() => socket.write(request.subarray(at, ++at)), 200);
+    socket.once('close', () => clearInterval(drip));
+    return socket;
+  }],
+  ['has a WebSocket and says nothing', async () => {
+    const socket = await openTls(farm.credential());
+    await openWebSocket(socket);
+    return socket;
+  }],
+  ['sends its hello a byte at a time', async () => {
+    const socket = await openTls(farm.credential());
+    const webSocket = await openWebSocket(socket);
+    const bytes = hello();
+    let at = 0;
+    const drip = setInterval(() => webSocket.send(bytes.subarray(at, ++at)), 300);
+    socket.once('close', () => clearInterval(drip));
+    return socket;
+  }],
+];
+for (const [title, act] of silences) {
+  test(`a peer that ${title} is cut off`, async (t) => {
+    t.timeout(40_000);
+    const took = await closedWithin(await act(farm), 25_000);
+    t.true(took > 5_000, `${took} ms`);
+  });
+}
+
+test.serial('what is no TLS is refused', async (t) => {
+  for (const bytes of [Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n'), randomBytes(4096), Buffer.alloc(70_000, 0x16), Buffer.from('SSH-2.0-x\r\n')]) {
+    const socket = await tcp(farm.port);
+    socket.write(bytes);
+    await t.notThrowsAsync(closedWithin(socket, 5_000));
+  }
+});
+
+test.serial('TLS before 1.3 is refused', async (t) => {
+  const socket = tlsConnect({ host: '127.0.0.1', port: farm.port, maxVersion: 'TLSv1.2', rejectUnauthorized: false });
+  const [error] = await once(socket, 'error') as [NodeJS.ErrnoException];
+  t.is(error.code, 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION');
+});
+
+const requests: [string, string, RegExp][] = [
+  ['a browser is no client', 'GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: wardcc.1\r\n\r\n', /^HTTP\/1.1 403 /],
+  ['another protocol is not spoken', 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: wardcc.0\r\n\r\n', /^HTTP\/1.1 400 /],
+  ['there is nothing at another path', 'GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: wardcc.1\r\n\r\n', /^HTTP\/1.1 400 /],
+  ['a plain request is told to upgrade', 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n', /^HTTP\/1.1 426 /],
+  ['headers are bounded', `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(9000)}\r\n\r\n`, /^HTTP\/1.1 431 /],
+  ['a broken request is refused', 'GARBAGE\r\n\r\n', /^HTTP\/1.1 400 /],
+];
+for (const [title, request, status] of requests) {
+  test.serial(`${title}`, async (t) => {
+    const socket = await openTls(farm.credential());
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+    socket.write(request);
+    await closedWithin(socket, 8_000);
+    t.regex(Buffer.concat(chunks).toString(), status);
+  });
+}
+
+const header = (type: number, length: number): Buffer => {
+  const bytes = encodeFrame(type, 0, 0, 0, Buffer.alloc(0));
+  bytes.writeUInt32BE(length, 16);
+  return bytes;
+};
+const hellos: [string, () => Buffer, ErrorCode][] = [
+  ['garbage', () => randomBytes(64).fill(0xff, 0, 1), 'protocol-violation'],
+  ['a length of 4 GiB', () => header(frameType.HELLO, 0xffff_ffff), 'frame-too-large'],
+  ['a hello that is too long', () => header(frameType.HELLO, 1025), 'frame-too-large'],
+  ['an empty hello', () => header(frameType.HELLO, 0), 'protocol-violation'],
+  ['a later version', () => changedHello(4, [0, 2]), 'version-mismatch'],
+  ['an earlier version', () => changedHello(4, [0, 0]), 'version-mismatch'],
+  ['another protocol', () => changedHello(0, [0x58]), 'protocol-violation'],
+  ['an unknown mechanism', () => changedHello(71, [0x58]), 'mechanism-not-permitted'],
+  ['a mechanism that the policy does not permit', () => hello('krb5'), 'mechanism-not-permitted'],
+  ['SSH over TCP', () => hello('ssh'), 'mechanism-not-permitted'],
+  ['a key that makes the shared secret zero', () => hello('cert', Buffer.alloc(32)), 'protocol-violation'],
+  ['a job before the keys', () => encodeFrame(frameType.MESSAGE, 0, 1, 0, Buffer.from('{"type":"probe"}')), 'protocol-violation'],
+  ['a token where none is wanted', () => Buffer.concat([hello(), encodeFrame(frameType.AUTH, 0, 0, 1, Buffer.from('token'))]), 'protocol-violation'],
+];
+for (const [title, bytes, code] of hellos) {
+  test.serial(`a handshake with ${title} is refused with ${code}`, async (t) => {
+    const { alert } = await provoke(farm.credential(), (webSocket) => webSocket.send(bytes()));
+    t.is(alert?.code, code, alert?.message);
+  });
+}
+
+test.serial('hellos with any byte changed and cut off anywhere end with a code or a session that knows nothing', async (t) => {
+  const whole = hello();
+  const bad = Array.from({ length: 40 }, (_, index) => (index % 2 === 0 ? whole.subarray(0, index * 2) : changedHello((index * 3) % 70, [index])));
+  for (const bytes of bad) {
+    const { code } = await provoke(farm.credential(), (webSocket) => {
+      webSocket.send(bytes);
+      webSocket.close();
+    });
+    t.true([1000, 1002, 1005, 1006].includes(code), String(code));
+  }
+});
+
+const messages: [string, (send: { raw: (bytes: Buffer) => void; webSocket: { send(data: unknown, options?: object): void } }) => void, number[]][] = [
+  ['a text message', ({ webSocket }) => webSocket.send('hello'), [1003]],
+  ['a message larger than the limit', ({ webSocket }) => webSocket.send(Buffer.alloc(300 * 1024)), [1009]],
+  ['a message that announces 2^62 bytes', ({ raw }) => raw(Buffer.from('82ff4000000000000000' + '00000000', 'hex')), [1009, 1006]],
+  ['more fragments than the limit', ({ webSocket }) => {
+    for (let index = 0; index < 40; index++) webSocket.send(Buffer.alloc(1), { fin: false });
+  }, [1008, 1009]],
+  ['a compressed message', ({ raw }) => raw(Buffer.from('c28400000000' + '00000000', 'hex')), [1002]],
+  ['a frame without a mask', ({ raw }) => raw(Buffer.from('820100', 'hex')), [1002]],
+  ['an unknown kind of frame', ({ raw }) => raw(Buffer.from('838000000000', 'hex')), [1002]],
+];
+for (const [title, act, codes] of messages) {
+  test.serial(`${title} closes the connection`, async (t) => {
+    const { code } = await provoke(farm.credential(), (webSocket, tls) => act({ raw: (bytes) => tls.write(bytes), webSocket: webSocket as never }));
+    t.true(codes.includes(code), String(code));
+  });
+}
+
+const people: [string, ErrorCode][] = [['mallory', 'not-a-committer'], ['carol', 'certificate-revoked'], ['stranger', 'certificate-invalid']];
+for (const [person, code] of people) {
+  test.serial(`${person} is refused with ${code}`, async (t) => {
+    const error = await t.throwsAsync(openSession(farm.credential(person)), { instanceOf: WardError });
+    t.is((error as WardError).code, code);
+  });
+}
+
+// After authentication
+
+const tampering: [string, () => (bytes: Buffer) => Buffer[], ErrorCode][] = [
+  ['a flipped bit in a payload', () => (bytes) => {
+    bytes[25]! ^= 1;
+    return [bytes];
+  }, 'bad-tag'],
+  ['a flipped bit in a tag', () => (bytes) => {
+    bytes[bytes.length - 1]! ^= 1;
+    return [bytes];
+  }, 'bad-tag'],
+  ['a frame that names another stream', () => (bytes) => {
+    bytes.writeUInt32BE(9, 4);
+    return [bytes];
+  }, 'protocol-violation'],
+  ['a repeated frame', () => (bytes) => [bytes, bytes], 'bad-sequence'],
+  ['a skipped frame', () => {
+    let lost = false;
+    return (bytes) => {
+      if (lost) return [bytes];
+      lost = true;
+      return [];
+    };
+  }, 'bad-sequence'],
+  ['a sequence that begins again', () => (bytes) => {
+    bytes.writeUInt32BE(0, 8);
+    bytes.writeUInt32BE(0, 12);
+    return [bytes];
+  }, 'bad-sequence'],
+  ['a sequence near its end', () => (bytes) => {
+    bytes.writeUInt32BE(0xffff_ffff, 8);
+    return [bytes];
+  }, 'bad-sequence'],
+];
+for (const [title, change, code] of tampering) {
+  test.serial(`${title} ends the session with ${code}`, async (t) => {
+    const { channel, arm } = await tamperedSession(farm.credential(), change());
+    arm();
+    channel.ping().catch(() => {});
+    await pause(20);
+    channel.ping().catch(() => {});
+    const error = await channel.closed;
+    t.is(error?.code, code, error?.message);
+  });
+}
+
+test.serial('a blob whose content is not its digest is never taken, and its job ends', async (t) => {
+  const session = await openSession(farm.credential());
+  const sent = job(session);
+  let blobs = 0;
+  const error = await t.throwsAsync(submit(session, { ...sent, send: (digest, channel) => {
+    blobs++;
+    channel.sendBlob(Buffer.from(digest, 'hex'), Buffer.from('evil')).catch(() => {});
+  } }), { instanceOf: WardError });
+  t.is((error as WardError).code, 'blob-corrupt');
+  t.is(blobs, 3);
+  t.is((await submit(session, job(session))).result.status.code, 0);
+  session.channel.close();
+});
+
+test.serial('a list of inputs that is not the one that was announced is refused', async (t) => {
+  const session = await openSession(farm.credential());
+  const sent = job(session);
+  const other = job(session);
+  const cases: [WireJob, ErrorCode][] = [
+    [{ ...sent, tree: Buffer.alloc(sent.tree.length) }, 'blob-corrupt'],
+    [{ ...sent, tree: Buffer.concat([sent.tree, sent.tree]) }, 'protocol-violation'],
+    [{ ...sent, probe: { ...sent.probe, tree: other.probe.tree } }, 'blob-corrupt'],
+  ];
+  for (const [wrong, code] of cases) {
+    const error = await t.throwsAsync(submit(session, wrong), { instanceOf: WardError });
+    t.is((error as WardError).code, code);
+  }
+  session.channel.close();
+});
+
+test.serial('a content that was promised and never sent holds nobody else up for long', async (t) => {
+  t.timeout(60_000);
+  const alice = await openSession(farm.credential('alice'));
+  const bob = await openSession(farm.credential('bob'));
+  const header = { 'shared.h': `/* ${randomBytes(8).toString('hex')} */\n` };
+  const asked = Promise.withResolvers<void>();
+  const greedy = submit(alice, { ...job(alice, '#include "shared.h"\nint a;\n', { files: { 'a.c': '#include "shared.h"\nint a;\n', ...header } }), send: () => asked.resolve() }, 50_000);
+  greedy.catch(() => {});
+  await asked.promise;
+  const begun = performance.now();
+  const { result } = await submit(bob, job(bob, '', { files: { 'a.c': '#include "shared.h"\nint b;\n', ...header } }));
+  t.is(result.status.code, 0);
+  t.true(performance.now() - begun < 15_000, String(performance.now() - begun));
+  alice.channel.close();
+  bob.channel.close();
+});
+
+test.serial('nobody has more jobs at once, or in line, than the policy allows', async (t) => {
+  const session = await openSession(farm.credential());
+  const said: string[] = [];
+  const streams = Array.from({ length: 6 }, () => {
+    const stream = session.channel.open(job(session).probe);
+    stream.onMessage((message: { type: string }) => said.push(message.type));
+    stream.onReset((error) => said.push(error.message.replace(/ .*? has/, ' has')));
+    return stream;
+  });
+  const patience = Date.now() + 1_500;
+  while (said.length < 6 && Date.now() < patience) await pause(10);
+  t.deepEqual(said.sort(), ['busy', 'busy', 'cert:alice has 2 jobs in line already, as many as the policy allows.', 'cert:alice has 2 jobs in line already, as many as the policy allows.', 'offer', 'offer']);
+  for (const stream of streams) stream.reset(new WardError('cancelled'));
+  session.channel.close();
+});
+
+test.serial('a result is not given to somebody who may not have the project, nor found in another project', async (t) => {
+  const alice = await openSession(farm.credential('alice'));
+  const bob = await openSession(farm.credential('bob'));
+  const secret = `const char secret${serial++}[] = "alice";\n`;
+  t.false((await submit(alice, inProject(job(alice, secret), 'secret'))).result.cached);
+  t.true((await submit(alice, inProject(job(alice, secret), 'secret'))).result.cached);
+  const denied = await t.throwsAsync(submit(bob, inProject(job(bob, secret), 'secret')), { instanceOf: WardError });
+  t.is((denied as WardError).code, 'policy-denied');
+  // In a project of his own he has to bring the content himself: knowing its digest is worth nothing.
+  let asked = 0;
+  const ask = submit(bob, { ...inProject(job(bob, secret), 'other'), send: () => asked++ }, 3_000);
+  await t.throwsAsync(ask, { instanceOf: WardError });
+  t.is(asked, 1);
+  alice.channel.close();
+  bob.channel.close();
+});
+
+test.serial('a client that reads none of its results keeps nobody else from compiling', async (t) => {
+  t.timeout(60_000);
+  const alice = await openSession(farm.credential('alice'));
+  const bob = await openSession(farm.credential('bob'));
+  let results = 0;
+  for (let index = 0; index < 8; index++) {
+    const sent = job(alice, `const char big${serial++}[2000000] = {1};\n`);
+    const stream = alice.channel.open(sent.probe);
+    stream.onMessage((message: { type: string; digests?: string[] }) => {
+      if (message.type === 'offer') {
+        stream.send({ type: 'start' });
+        stream.write(sent.tree, { end: true }).catch(() => {});
+      }
+      for (const digest of message.digests ?? []) alice.channel.sendBlob(Buffer.from(digest, 'hex'), sent.blobs.get(digest)!).catch(() => {});
+      if (message.type === 'result') results++;
+    });
+    await pause(150);
+  }
+  const patience = Date.now() + 20_000;
+  while (results < 6 && Date.now() < patience) await pause(20);
+  t.true(results >= 6, `only ${results} of alice's jobs got as far as a result`);
+  const begun = performance.now();
+  t.is((await submit(bob, job(bob))).result.status.code, 0);
+  t.true(performance.now() - begun < 5_000);
+  alice.channel.close();
+  bob.channel.close();
+});
+
+test.serial('when a client vanishes in mid-job, everything of the job is gone at once', async (t) => {
+  const session = await openSession(farm.credential());
+  const long = job(session, '', { files: { 'a.c': '__asm__(".data\\n.rept 100000000\\n.quad 1\\n.endr");\n' } });
+  submit(session, long).catch(() => {});
+  const until = async (what: string, condition: (now: Footprint) => boolean): Promise<void> => {
+    for (const patience = Date.now() + 8_000; !condition(await farm.footprint()); await pause(20)) if (Date.now() > patience) return t.fail(what);
+  };
+  await until('the job begins', ({ processes }) => processes.length > before.processes.length + 1);
+  session.tls.destroy();
+  const begun = performance.now();
+  await until('the job ends', ({ processes, mounts }) => processes.length === before.processes.length && mounts === before.mounts);
+  t.true(performance.now() - begun < 3_000);
+});
+
+test.serial('a client that only asks for jobs and takes it back is told to wait, then shown the door', async (t) => {
+  t.timeout(120_000);
+  const session = await openSession(farm.credential('bob'));
+  const { probe } = job(session);
+  const codes = new Map<string, number>();
+  let over: WardError | undefined;
+  void session.channel.closed.then((error) => (over = error));
+  const patience = Date.now() + 60_000;
+  for (let sent = 0; over === undefined && Date.now() < patience; sent++) {
+    if (session.channel.openStreams > 900) {
+      await pause(1);
+      continue;
+    }
+    const stream = session.channel.open({ ...probe, project: 'nobody' } satisfies Probe);
+    stream.onReset((error) => codes.set(error.code, (codes.get(error.code) ?? 0) + 1));
+    if (sent % 100 === 0) await pause(0);
+  }
+  t.is(over?.code, 'limit-exceeded', over?.message);
+  t.true(codes.get('policy-denied')! >= 8192, JSON.stringify([...codes]));
+  t.true(codes.get('busy')! >= 1000, JSON.stringify([...codes]));
+});
+
+test.after('the server compiles, and has as many processes and mounts as before', async (t) => {
+  await farm.honest(['gcc']);
+  t.deepEqual(await farm.footprint(), before);
+  t.deepEqual(await farm.auditFailures(), []);
+});
