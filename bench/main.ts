@@ -113,7 +113,7 @@ const main = async (): Promise<void> => {
     }
     const date = new Date().toISOString().slice(0, 10);
     const machine = machineFacts(await versionOf('gcc'), await versionOf('distcc'));
-    const report: Report = { date, machine, ...settings, isolation: wardcc.isolation, figures, memory: await wardcc.memory() };
+    const report: Report = { date, machine, ...settings, isolation: wardcc.isolation, figures, memory: wardcc.memory() };
     await mkdir(values.out, { recursive: true });
     await writeFile(join(values.out, `bench-${date}.json`), `${JSON.stringify(report, undefined, 2)}\n`);
     await writeFile(join(values.out, `bench-${date}.md`), toTable(report));

@@ -37,8 +37,10 @@ export interface WardccContender extends Contender {
   stats(): Promise<Stats>;
   /** Starts the counts again. */
   zero(): Promise<void>;
-  /** Every process of the farm and the agent. */
-  memory(): Promise<MemoryRow[]>;
+  /** Every process of the farm, and the agent. */
+  processes(): { readonly process: string; readonly pid: number }[];
+  /** What each of them needs. */
+  memory(): MemoryRow[];
   readonly isolation: string;
 }
 
@@ -74,6 +76,10 @@ export const startWardcc = async (place: string): Promise<WardccContender> => {
   if (self.status !== 0) throw new Error(`wardctl whoami failed:\n${self.stderr}`);
   const agent = (await stats()).agent?.pid;
   const servers = (await readFarmRecord(farmLayout(farm).record))?.processes.map(({ pid }) => pid) ?? [];
+  const processes = (): { process: string; pid: number }[] => {
+    const pids = servers.flatMap((server) => [server, ...descendantsOf(server)]);
+    return [...pids.map((pid) => ({ process: nameOf(pid), pid })), ...(agent === undefined ? [] : [{ process: 'agent', pid: agent }])];
+  };
   return {
     name: 'wardcc',
     env,
@@ -81,11 +87,8 @@ export const startWardcc = async (place: string): Promise<WardccContender> => {
     helpers: agent === undefined ? [] : [agent],
     stats,
     zero: async () => void (await run(['wardctl', 'stats', '--zero', '--json'], { env })),
-    memory: async () => {
-      const pids = servers.flatMap((server) => [server, ...descendantsOf(server)]);
-      const rows = pids.map((pid) => ({ process: nameOf(pid), residentMb: memoryOf(pid), peakMb: memoryOf(pid, { peak: true }) }));
-      return agent === undefined ? rows : [...rows, { process: 'agent', residentMb: memoryOf(agent), peakMb: memoryOf(agent, { peak: true }) }];
-    },
+    processes,
+    memory: () => processes().map(({ process: name, pid }) => ({ process: name, residentMb: memoryOf(pid), peakMb: memoryOf(pid, { peak: true }) })),
     isolation: /strict-rlimit/.test(up.stderr) ? 'strict-rlimit' : 'strict',
     end: async () => {
       await bringDown(farm);

@@ -35,6 +35,9 @@ case $verb in
   attacks | fuzz)
     locked prepare all
     "$node" "test/$verb/main.ts" "$@" ;;
+  soak | killrace)
+    locked prepare all
+    "$node" "test/long/$verb.ts" "$@" ;;
   build)
     locked prepare base ;;
   lint)
@@ -46,5 +49,5 @@ case $verb in
   ci)
     sh setup/ci.sh ;;
   *)
-    die "usage: setup/run.sh demo | test | build | lint | types | bench | attacks | fuzz | ci" ;;
+    die "usage: setup/run.sh demo | test | build | lint | types | bench | attacks | fuzz | soak | killrace | ci" ;;
 esac
