@@ -62,7 +62,7 @@ export const decodeRequest = (payload: Buffer): LauncherRequest => {
   if (argv.length === 0 || cwd === undefined || !cwd.startsWith('/') || compiler === undefined || !compiler.startsWith('/')) {
     throw invalid('a command without compiler or working directory');
   }
-  if (terminal?.length !== 3) throw invalid('no terminal record');
+  if (terminal?.length !== 5) throw invalid('no terminal record');
   const pwd = string('P');
   const path = string('H');
   return {
@@ -73,7 +73,7 @@ export const decodeRequest = (payload: Buffer): LauncherRequest => {
     umask: number('U') & 0o777,
     ...(path === undefined ? {} : { path }),
     env,
-    terminal: { isTerminal: terminal[0] === 1, columns: terminal.readUInt16LE(1) },
+    terminal: { isTerminal: terminal[0] === 1, columns: terminal.readUInt16LE(1), inputColumns: terminal.readUInt16LE(3) },
     pid: number('D'),
     namespace: string('N') ?? '',
     isUtf8,
@@ -110,9 +110,10 @@ export const encodeRequest = (request: LauncherRequest): Buffer => {
   if (request.path !== undefined) record('H', Buffer.from(request.path));
   for (const [name, value] of Object.entries(request.env)) record('E', Buffer.from(`${name}=${value}`));
   record('N', Buffer.from(request.namespace));
-  const terminal = Buffer.alloc(3);
+  const terminal = Buffer.alloc(5);
   terminal.writeUInt8(request.terminal.isTerminal ? 1 : 0);
   terminal.writeUInt16LE(request.terminal.columns, 1);
+  terminal.writeUInt16LE(request.terminal.inputColumns, 3);
   record('T', terminal);
   record('D', number(request.pid));
   const payload = Buffer.concat(records);

@@ -28,8 +28,8 @@ export interface LauncherRequest {
   readonly path?: string;
   /** The part of the environment that changes a compile, chooses a credential or is wardcc's own. Null prototype. */
   readonly env: Readonly<Record<string, string>>;
-  /** The launcher's stderr. `columns` is 0 where unknown. */
-  readonly terminal: { readonly isTerminal: boolean; readonly columns: number };
+  /** The launcher's stderr, and how wide the terminal on its stdin is; 0 where unknown. */
+  readonly terminal: { readonly isTerminal: boolean; readonly columns: number; readonly inputColumns: number };
   readonly pid: number;
   /** Mount namespace and root directory of the launcher. */
   readonly namespace: string;

@@ -7,8 +7,12 @@
 import type { CompilerIdentity } from './compiler.ts';
 
 export interface Terminal {
+  /** Whether stderr is one. */
   readonly isTerminal: boolean;
+  /** Of stderr; 0 where unknown. */
   readonly columns: number;
+  /** Of stdin; 0 where unknown. */
+  readonly inputColumns: number;
 }
 
 type Environment = Readonly<Record<string, string>>;
@@ -42,6 +46,23 @@ export const diagnosticOptions = (
     ...(columns > 0 && !has(/^-fmessage-length/) ? [`-fmessage-length=${columns}`] : []),
   ];
 };
+
+/**
+ * The width at which gcc begins to cut source lines, as the variable that tells it so. There is no option for it, and gcc asks
+ * only where stderr is a terminal: a server lets it believe so for a job that has this variable.
+ */
+export const diagnosticEnvironment = (
+  env: Environment, terminal: Terminal | undefined, { family }: CompilerIdentity,
+): Record<string, string> => {
+  if (terminal?.isTerminal !== true || family !== 'gcc') {
+    return {};
+  }
+  const said = Number.parseInt(env['COLUMNS'] ?? '', 10);
+  const columns = said > 0 ? said : terminal.inputColumns;
+  return columns > 0 && columns <= widest ? { COLUMNS: String(columns) } : {};
+};
+
+const widest = 99_999;
 
 const gccColours = (env: Environment): boolean => env['TERM'] !== undefined && env['TERM'] !== 'dumb';
 

@@ -18,8 +18,8 @@ export interface CommandRequest {
   /** `$PWD`, if it names the same directory. */
   readonly pwd?: string;
   readonly env: Readonly<Record<string, string>>;
-  /** The launcher's stderr; `columns` is 0 where unknown. */
-  readonly terminal?: { readonly isTerminal: boolean; readonly columns: number };
+  /** The launcher's stderr, and how wide the terminal on its stdin is; 0 where unknown. */
+  readonly terminal?: { readonly isTerminal: boolean; readonly columns: number; readonly inputColumns: number };
   /** False if something of the command was not UTF-8. */
   readonly isUtf8?: boolean;
 }

@@ -11,7 +11,7 @@ import { deriveOutputs, firstMisfit, languageOf, readArguments, searchDirectorie
 import type { Reading } from '../../policy/options/index.ts';
 import { identifyCompiler } from './compiler.ts';
 import { dependencyArguments } from './dependency-arguments.ts';
-import { diagnosticOptions } from './diagnostics.ts';
+import { diagnosticEnvironment, diagnosticOptions } from './diagnostics.ts';
 import { localeOf } from './locale.ts';
 import { expandNative } from './native.ts';
 import { absolutePath, hasCompiledHeader, isDirectory, isRegularFile, mayWrite, outputPlace } from './paths.ts';
@@ -116,15 +116,19 @@ interface Stay {
   detail: string;
 }
 
-const readEnvironment = async (request: CommandRequest, { family }: CompilerIdentity): Promise<Environment | Stay> => {
+/** What these say is not what travels. */
+const decided: ReadonlySet<string> = new Set(['LC_ALL', 'COLUMNS']);
+
+const readEnvironment = async (request: CommandRequest, identity: CompilerIdentity): Promise<Environment | Stay> => {
+  const { family } = identity;
   const locale = await localeOf(request.env, family, request.compiler);
   if (locale === undefined) {
     return { reason: 'translated-messages', detail: request.env['LC_ALL'] ?? request.env['LANG'] ?? '' };
   }
-  const found: Environment = { env: { LC_ALL: locale }, search: [] };
+  const found: Environment = { env: { LC_ALL: locale, ...diagnosticEnvironment(request.env, request.terminal, identity) }, search: [] };
   for (const [name, value] of Object.entries(request.env)) {
     const variable = variableOf(name);
-    if (variable === undefined || name === 'LC_ALL' || !variable.families.includes(family)) {
+    if (variable === undefined || decided.has(name) || !variable.families.includes(family)) {
       continue;
     }
     if (variable.effect === 'local' || variable.value?.test(value) === false) {

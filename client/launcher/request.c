@@ -86,12 +86,15 @@ static void record_compiler(struct message *message, const char *compiler, const
   }
 }
 
+/* clang asks stderr how wide it is, gcc asks stdin. */
 static void record_terminal(struct message *message) {
-  struct winsize size = { 0 };
-  unsigned char bytes[3] = { (unsigned char)isatty(STDERR_FILENO) };
-  if (bytes[0] && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0) {
-    bytes[1] = (unsigned char)size.ws_col;
-    bytes[2] = (unsigned char)(size.ws_col >> 8);
+  const int asked[] = { STDERR_FILENO, STDIN_FILENO };
+  unsigned char bytes[5] = { (unsigned char)isatty(STDERR_FILENO) };
+  for (int i = 0; i < 2; i++) {
+    struct winsize size = { 0 };
+    if (!bytes[0] || ioctl(asked[i], TIOCGWINSZ, &size) != 0) continue;
+    bytes[1 + 2 * i] = (unsigned char)size.ws_col;
+    bytes[2 + 2 * i] = (unsigned char)(size.ws_col >> 8);
   }
   record(message, 'T', bytes, sizeof bytes);
 }

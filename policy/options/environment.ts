@@ -24,6 +24,8 @@ const printable = /^[^\0\n]{0,65536}$/;
 export const variables: readonly Variable[] = [
   { name: 'SOURCE_DATE_EPOCH', families: both, effect: 'travels', value: /^[0-9]{1,15}$/ },
   { name: 'LC_ALL', families: both, effect: 'travels', value: /^C(?:\.UTF-8)?$/ },
+  // Only where the client's gcc writes to a terminal: the server lets it believe that it does.
+  { name: 'COLUMNS', families: ['gcc'], effect: 'travels', value: /^[1-9][0-9]{0,4}$/ },
   { name: 'GCC_COLORS', families: ['gcc'], effect: 'travels', value: printable },
   { name: 'GCC_URLS', families: ['gcc'], effect: 'travels', value: /^[a-z]*$/ },
   { name: 'TERM_URLS', families: ['gcc'], effect: 'travels', value: /^[a-z]*$/ },

@@ -126,7 +126,7 @@ export class Job {
     this.#sandbox = new Sandbox({
       bubblewrap: this.#slot.bubblewrap,
       args,
-      seccompFile: this.#slot.seccompFile,
+      seccompFile: 'COLUMNS' in request.env ? this.#slot.seccompFiles.terminal : this.#slot.seccompFiles.plain,
       stdin: this.#slot.nothing,
       stdout: out,
       stderr: err,

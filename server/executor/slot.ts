@@ -33,7 +33,8 @@ export class Slot {
   readonly temporary: string;
   readonly printed: string;
   readonly tree: InputTree;
-  readonly seccompFile: string;
+  /** For `bwrap --seccomp`; the second is for a job whose compiler believes to write to a terminal. */
+  readonly seccompFiles: { readonly plain: string; readonly terminal: string };
   readonly bubblewrap = bubblewrap;
   readonly reaper: Reaper;
   /** Standard input of every job. */
@@ -51,8 +52,10 @@ export class Slot {
     this.printed = places.printed;
     mkdirSync(`${this.work}/tree`, { mode: 0o755 });
     this.tree = new InputTree(`${this.work}/tree`);
-    this.seccompFile = `${this.work}/seccomp.bpf`;
-    writeFileSync(this.seccompFile, encodeFilter(filterFor(process.arch === 'arm64' ? 'arm64' : 'x64')), { mode: 0o400 });
+    this.seccompFiles = { plain: `${this.work}/seccomp.bpf`, terminal: `${this.work}/seccomp-terminal.bpf` };
+    const architecture = process.arch === 'arm64' ? 'arm64' : 'x64';
+    writeFileSync(this.seccompFiles.plain, encodeFilter(filterFor(architecture)), { mode: 0o400 });
+    writeFileSync(this.seccompFiles.terminal, encodeFilter(filterFor(architecture, { terminal: true })), { mode: 0o400 });
     this.reaper = new Reaper();
     this.#meter = group === undefined ? undefined : new Meter(group);
   }

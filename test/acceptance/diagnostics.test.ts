@@ -1,7 +1,6 @@
 /**
- * What a compiler says is the same text wherever it runs: warnings, errors, caret lines, colours and links. gcc has no option
- * for the one thing it takes from a terminal's width, where it begins to show a source line that does not fit: its terminal is
- * as wide as the longest line here.
+ * What a compiler says is the same text wherever it runs: warnings, errors, caret lines, colours and links, at any width of the
+ * terminal.
  *
  * @module
  */
@@ -73,14 +72,15 @@ const settings: readonly (readonly [string, NodeJS.ProcessEnv, { gcc?: string[];
   ['NO_COLOR', { TERM: 'xterm', NO_COLOR: '1' }, {}],
   ['colours by option', { TERM: 'dumb' }, { gcc: ['-fdiagnostics-color=always'], clang: ['-fcolor-diagnostics'] }],
   ['no caret lines', { TERM: 'xterm' }, { gcc: ['-fno-diagnostics-show-caret'], clang: ['-fno-caret-diagnostics'] }],
-  ['COLUMNS', { TERM: 'xterm', COLUMNS: '150' }, {}],
+  ['no terminal on its input', { TERM: 'xterm', INPUT: '</dev/null' }, {}],
+  ['COLUMNS', { TERM: 'xterm', COLUMNS: '50' }, {}],
 ];
 
 for (const [title, environment, options] of settings) {
   for (const compiler of ['gcc', 'clang'] as const) {
     test.serial(`${compiler} says the same on a terminal with ${title}`, async (t) => {
       await compare(t, shared, `${compiler} ${title}`, {
-        command: (launcher) => terminal(`stty cols 160; exec ${launcher} ${compiler} -Wall ${(options[compiler] ?? []).join(' ')} -c warnings.c`),
+        command: (launcher) => terminal(`stty cols 100; exec ${launcher} ${compiler} -Wall ${(options[compiler] ?? []).join(' ')} -c warnings.c ${environment['INPUT'] ?? ''}`),
         prepare,
         settings: environment,
         how: 'remote',

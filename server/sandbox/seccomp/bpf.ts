@@ -8,7 +8,7 @@
  * @module
  */
 import { WardError } from '../../../protocol/errors.ts';
-import { otherwise, rulesFor, type Action, type Architecture, type ArgumentRule } from './list.ts';
+import { otherwise, rulesFor, type Action, type Architecture, type ArgumentRule, type FilterOptions } from './list.ts';
 
 /** One `struct sock_filter`. */
 export interface Instruction {
@@ -67,13 +67,13 @@ interface Range {
 const sameVerdict = (a: Range | undefined, b: Range): boolean =>
   a !== undefined && a.verdict.length === 1 && b.verdict.length === 1 && a.verdict[0]!.k === b.verdict[0]!.k;
 
-const rangesOf = (architecture: Architecture): Range[] => {
+const rangesOf = (architecture: Architecture, options: FilterOptions): Range[] => {
   const ranges: Range[] = [];
   const add = (range: Range) => {
     if (!sameVerdict(ranges.at(-1), range)) ranges.push(range);
   };
   let next = 0;
-  for (const { number, action, rules } of rulesFor(architecture)) {
+  for (const { number, action, rules } of rulesFor(architecture, options)) {
     if (number > next) add({ start: next, verdict: [ret(otherwise)] });
     add({ start: number, verdict: checkArguments(rules, action) });
     next = number + 1;
@@ -100,12 +100,12 @@ const tree = (ranges: readonly Range[]): readonly Instruction[] => {
 };
 
 /** The filter for one architecture. */
-export const filterFor = (architecture: Architecture): Instruction[] => [
+export const filterFor = (architecture: Architecture, options: FilterOptions = {}): Instruction[] => [
   load(offsetOfArchitecture),
   { code: JEQ_K, jt: 1, jf: 0, k: auditArchitecture[architecture] },
   ret('kill'),
   load(offsetOfNumber),
-  ...tree(rangesOf(architecture)),
+  ...tree(rangesOf(architecture, options)),
 ];
 
 /** The bytes that `bwrap --seccomp FD` reads: an array of `struct sock_filter` (both architectures are little-endian). */

@@ -258,12 +258,21 @@ export interface SyscallRule {
   readonly rules: readonly ArgumentRule[];
 }
 
+/** isatty asks so: answered as a terminal would, it makes gcc heed COLUMNS. Nothing else about a terminal can be asked or done. */
+const pretendTerminal: ArgumentRule = Object.freeze({ argument: 1, mask: 0xffffffff, value: TCGETS, action: { errno: 0 } });
+
+export interface FilterOptions {
+  /** Whether every descriptor passes for a terminal. */
+  readonly terminal?: boolean;
+}
+
 /** The table for one architecture, sorted by number. */
-export const rulesFor = (architecture: Architecture): SyscallRule[] =>
+export const rulesFor = (architecture: Architecture, { terminal = false }: FilterOptions = {}): SyscallRule[] =>
   Object.entries(syscalls)
     .map(([name, [action, x64, arm64]]) => {
       const number = architecture === 'x64' ? x64 : arm64;
-      return { name, number, action, rules: argumentRules[name] ?? [] };
+      const rules = argumentRules[name] ?? [];
+      return { name, number, action, rules: terminal && name === 'ioctl' ? [pretendTerminal, ...rules] : rules };
     })
     .filter(({ number }) => number >= 0)
     .sort((a, b) => a.number - b.number);

@@ -5,7 +5,7 @@ import type { LauncherRequest } from '../../../client/agent/types.ts';
 import { errorTable, WardError } from '../../../protocol/errors.ts';
 
 const request = (argv: string[], env: Record<string, string> = {}): LauncherRequest => ({
-  argv, compiler: '/usr/bin/gcc', cwd: '/src', umask: 0o22, env, terminal: { isTerminal: false, columns: 0 }, pid: 1,
+  argv, compiler: '/usr/bin/gcc', cwd: '/src', umask: 0o22, env, terminal: { isTerminal: false, columns: 0, inputColumns: 0 }, pid: 1,
   namespace: '', isUtf8: true,
 });
 

@@ -16,14 +16,14 @@ const request: fc.Arbitrary<LauncherRequest> = fc.record({
   umask: fc.nat(0o777),
   path: text,
   env: fc.dictionary(name, text).map((env) => Object.assign(Object.create(null), env) as Record<string, string>),
-  terminal: fc.record({ isTerminal: fc.boolean(), columns: fc.nat(65535) }),
+  terminal: fc.record({ isTerminal: fc.boolean(), columns: fc.nat(65535), inputColumns: fc.nat(65535) }),
   pid: fc.nat(),
   namespace: text,
   isUtf8: fc.constant(true),
 });
 
 const simple: LauncherRequest = {
-  argv: ['gcc'], compiler: '/gcc', cwd: '/', umask: 0, env: {}, terminal: { isTerminal: false, columns: 0 }, pid: 1,
+  argv: ['gcc'], compiler: '/gcc', cwd: '/', umask: 0, env: {}, terminal: { isTerminal: false, columns: 0, inputColumns: 0 }, pid: 1,
   namespace: '', isUtf8: true,
 };
 
@@ -41,7 +41,7 @@ test('a request decodes to what was encoded', (t) => {
 test('a request cut off anywhere, or with any byte changed, is refused with protocol-violation or decodes', (t) => {
   const bytes = encodeRequest({
     argv: ['gcc', '-c', 'a.c'], compiler: '/usr/bin/gcc', cwd: '/src', umask: 0o22, env: { LANG: 'C' },
-    terminal: { isTerminal: true, columns: 80 }, pid: 7, namespace: 'mnt', isUtf8: true,
+    terminal: { isTerminal: true, columns: 80, inputColumns: 80 }, pid: 7, namespace: 'mnt', isUtf8: true,
   }).subarray(8);
   const attempt = (damaged: Buffer): void => {
     try {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { compileOf, place } from './fixture.ts';
 
-const terminal = { isTerminal: true, columns: 91 };
+const terminal = { isTerminal: true, columns: 91, inputColumns: 91 };
 
 test('colours, links and width of the terminal become options', async t => {
   const { type } = place(t);
@@ -23,9 +23,21 @@ test('colours, links and width of the terminal become options', async t => {
   t.deepEqual(await added('clang -c a.c -frecord-command-line'), []);
 });
 
+test('gcc is told the width of its terminal by COLUMNS, which travels for no other reason', async t => {
+  const { type } = place(t);
+  const width = async (line: string, columns: string | undefined, here: Partial<typeof terminal> = {}): Promise<string | undefined> =>
+    compileOf(await type(line, { terminal: { ...terminal, ...here }, env: columns === undefined ? {} : { COLUMNS: columns } })).env['COLUMNS'];
+  t.is(await width('gcc -c a.c', undefined), '91');
+  t.is(await width('gcc -c a.c', '50'), '50');
+  t.is(await width('gcc -c a.c', 'wide'), '91');
+  t.is(await width('gcc -c a.c', undefined, { inputColumns: 0 }), undefined);
+  t.is(await width('gcc -c a.c', '50', { isTerminal: false }), undefined);
+  t.is(await width('clang -c a.c', '50'), undefined);
+});
+
 test('without a terminal nothing is added', async t => {
   const { type } = place(t);
-  const command = await type('gcc -c a.c', { terminal: { isTerminal: false, columns: 0 }, env: { TERM: 'xterm' } });
+  const command = await type('gcc -c a.c', { terminal: { isTerminal: false, columns: 0, inputColumns: 0 }, env: { TERM: 'xterm' } });
   t.deepEqual(compileOf(command).argv, ['/usr/bin/gcc', '-c', 'a.c']);
 });
 

@@ -69,7 +69,7 @@ test('what the client sends, the server admits', async t => {
   const lines = ['gcc -c a.c', 'gcc -S a.c -o out/a.s', 'clang -c e.i', 'gcc -c src/c.S -DX', 'g++ -c a.c', 'gcc -xc++ -c a.c',
     'clang -c a.c -fstack-usage --coverage -g -gsplit-dwarf'];
   for (const line of lines) {
-    const command = compileOf(await type(line, { terminal: { isTerminal: true, columns: 80 }, env: { TERM: 'xterm' } }));
+    const command = compileOf(await type(line, { terminal: { isTerminal: true, columns: 80, inputColumns: 80 }, env: { TERM: 'xterm' } }));
     t.true(checkArgv(command.argv, command.family).ok, line);
   }
 });

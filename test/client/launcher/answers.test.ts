@@ -131,7 +131,7 @@ test('the agent is told the compiler, the directory as the shell names it, the u
   t.is(seen['pwd'], `${bench.directory}/linked`);
   t.is(seen['umask'], 0o027);
   t.deepEqual(Object.keys(seen['env']).filter((name) => !name.startsWith('WARDCC_')).sort(), ['CPATH', 'KRB5CCNAME', 'LC_ALL']);
-  t.deepEqual(seen['terminal'], { isTerminal: false, columns: 0 });
+  t.deepEqual(seen['terminal'], { isTerminal: false, columns: 0, inputColumns: 0 });
 });
 
 test.serial('costs a build less than ten milliseconds a job over starting a program at all', async (t) => {

@@ -92,6 +92,14 @@ for (const architecture of architectures) {
     t.is(ask('ioctl', 1, 0x541c), enotty, 'TIOCLINUX');
   });
 
+  test(`${architecture}: where the client's compiler writes to a terminal, isatty says so, and nothing else changes`, (t) => {
+    const pretending = filterFor(architecture, { terminal: true });
+    const askPretender = (name: string, ...args: number[]): number => interpret(pretending, { number: numberOf(architecture, name), audit, args });
+    t.is(askPretender('ioctl', 2, 0x5401), returnValue({ errno: 0 }));
+    for (const request of [0x5412, 0x541c, 0x5413, 0x541b, 0]) t.is(askPretender('ioctl', 2, request), ask('ioctl', 2, request));
+    for (const { name } of rulesFor(architecture)) if (name !== 'ioctl') t.is(askPretender(name, 0, 0, 0, 0), ask(name, 0, 0, 0, 0), name);
+  });
+
   test(`${architecture}: prlimit64 on itself only, prctl for names only`, (t) => {
     t.is(ask('prlimit64', 0), allow);
     t.is(ask('prlimit64', 1), eperm);
