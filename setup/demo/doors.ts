@@ -39,6 +39,8 @@ export const visitorsOf: Readonly<Record<DemoMechanism, readonly Visitor[]>> = {
   krb5: [
     { id: 'bob', who: 'bob, a committer', refusal: undefined },
     { id: 'mallory', who: 'mallory, who has a ticket but is no committer', refusal: /commit/ },
+    { id: 'carol', who: 'carol, a committer whose ticket has ended', refusal: /run kinit/ },
+    { id: 'stranger', who: 'somebody with a ticket for "alice/admin", who is not alice', refusal: /identity rule/ },
   ],
   ssh: [
     { id: 'alice', who: 'alice, a committer, by the fingerprint of her key', refusal: undefined },
