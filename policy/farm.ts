@@ -6,10 +6,12 @@
  *
  * @module
  */
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import type { WardError } from '../protocol/errors.ts';
-import { findingError, readDocument } from './jsonc.ts';
+import { decodeText, findingError, parseDocument, readBounded } from './jsonc.ts';
 import { keyId } from './log/checkpoint.ts';
+import { printKeyId, type PublicKey } from './signature/format.ts';
+import { verifySignature } from './signature/minisign.ts';
 
 export const farmSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -71,8 +73,33 @@ export interface Farm {
 }
 
 /** Reads a farm file. Throws `config-invalid` with the position of the first mistake. */
-export const loadFarm = async (file: string): Promise<Farm> => {
-  const document = await readDocument<WrittenFarm>(file, farmSchema);
+export const loadFarm = async (file: string): Promise<Farm> => parseFarm(await readBounded(file), file);
+
+/** Whose signature a farm file must have: `minisign`, beside the file as `FILE.minisig`. */
+export interface FarmTrust {
+  readonly file: string;
+  readonly keys: readonly PublicKey[];
+}
+
+export interface SignedFarm extends Farm {
+  readonly digest: string;
+  readonly trustedComment: string;
+  /** The key that signed it, as minisign prints it. */
+  readonly signedBy: string;
+}
+
+export const signatureFile = (file: string): string => `${file}.minisig`;
+
+/** Reads a farm file that must be signed. Throws `config-invalid`: nothing of a file is looked at before its signature holds. */
+export const loadSignedFarm = async ({ file, keys }: FarmTrust): Promise<SignedFarm> => {
+  const bytes = await readBounded(file);
+  const signature = (await readBounded(signatureFile(file), 64 * 1024)).toString('utf8');
+  const { trustedComment, key } = verifySignature({ bytes, signature, keys, file: signatureFile(file) });
+  return { ...parseFarm(bytes, file), digest: createHash('sha256').update(bytes).digest('hex'), trustedComment, signedBy: printKeyId(key.id) };
+};
+
+const parseFarm = (bytes: Buffer, file: string): Farm => {
+  const document = parseDocument<WrittenFarm>(decodeText(bytes, file), file, farmSchema);
   const { serial, epoch, servers: written } = document.value;
   const servers = new Map<string, FarmServer>();
   for (const [index, { name, resultKeys = [] }] of written.entries()) {

@@ -146,7 +146,7 @@ test('StartTLS: whoever answers more than yes, no, or nothing, is refused before
   for (const [answer, message] of answers) {
     const received: Buffer[] = [];
     const server = createTcpServer((socket: Socket) => void socket.on('error', () => {}).on('data', (chunk) => {
-      received.push(chunk);
+      received.push(Buffer.from(chunk as Buffer));
       socket.write(answer);
     }));
     const port = await listening(t, server);
