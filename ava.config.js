@@ -16,6 +16,7 @@ const system = process.env.WARDCC_TEST_PART === 'system';
 export default {
   extensions: ['ts'],
   files: system ? ['test/system/**/*.test.ts'] : ['test/**/*.test.ts', '!test/system/**', '!test/fixtures/**'],
+  require: ['./test/fixtures/properties.ts'],
   timeout: '5m',
   concurrency: 3,
   workerThreads: false,

@@ -13,7 +13,8 @@ test('random lists say of random certificates what ssh-keygen says of them', (t)
   const serial = fc.oneof(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 300 }), fc.constant(2 ** 40));
   const entry = fc.oneof(
     serial.map((one) => `serial: ${one}`),
-    fc.tuple(serial, fc.nat(40)).map(([from, more]) => `serial: ${from}-${from + more}`),
+    // A range of one is refused by ssh-keygen.
+    fc.tuple(serial, fc.integer({ min: 1, max: 40 })).map(([from, more]) => `serial: ${from}-${from + more}`),
     fc.constantFrom('alice', 'bob').map((id) => `id: ${id}`),
   );
   const certificates = authorities.flatMap((authority, which) =>
