@@ -130,7 +130,21 @@ export interface Result {
   stderr: number;
   outputs: ResultOutput[];
   usage: { wallMs: number; userMs: number; systemMs: number; maxRssKb: number };
+  /** Name of the server that made it, which another may give away again. */
   server: string;
+  /** Of a success: what the keeper of that server says about it. */
+  signed?: ResultSignature;
+}
+
+/** Ed25519 over server, epoch, action digest and result digest (action.ts, PROTOCOL.md). */
+export interface ResultSignature {
+  /** Cache domain, which is a part of the action. */
+  domain: string;
+  epoch: number;
+  /** Names the key: the first 16 hex digits of SHA-256 over its SubjectPublicKeyInfo. */
+  key: string;
+  /** In base64. */
+  signature: string;
 }
 
 export type ClientMessage = Probe | Start;

@@ -68,7 +68,10 @@ const schemas = {
     status: object({ code: integer(255), signal: integer(127) }), stdout: bytes, stderr: bytes,
     outputs: list(object({ index: integer(limits.outputs - 1), size: bytes, digest, mode: integer(0o777) }), limits.outputs),
     usage: object({ wallMs: number(1e9), userMs: number(1e9), systemMs: number(1e9), maxRssKb: bytes }), server: name,
-  }),
+    signed: object({
+      domain: text(2048), epoch: bytes, key: { type: 'string', pattern: '^[0-9a-f]{16}$' }, signature: { type: 'string', pattern: '^[A-Za-z0-9+/]{86}==$' },
+    }),
+  }, ['signed']),
 };
 
 /** Where a message may come. */

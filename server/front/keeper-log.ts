@@ -72,7 +72,13 @@ export class KeeperLog implements DecisionLog, Signer {
   /** The keeper's signature under a result, for a job that is logged and not over. */
   async sign(job: number, action: string, result: string): Promise<{ key: string; signature: string }> {
     if (this.#peer === undefined) throw noKeeper();
-    return (await this.#peer.request({ type: 'sign', job, action, result })).json;
+    const { key, signature } = (await this.#peer.request({ type: 'sign', job, action, result })).json;
+    return { key, signature };
+  }
+
+  /** The epoch in which this server's keeper signs. */
+  get epoch(): number {
+    return this.#resultKey?.epoch ?? 0;
   }
 
   /** Did a keeper of this farm sign this result, in the epoch of today? */

@@ -8,7 +8,7 @@
  *  4. admit     a place among the jobs of this server, or a place in line (`busy`), then `offer`
  *  5. receive   the list of inputs, checked as a tree in memory; then the contents that are not here yet
  *  6. run       an executor's slot, a fresh sandbox, the compiler
- *  7. answer    status, diagnostics and the outputs that were asked for; a success is kept, signed by the keeper
+ *  7. answer    status, diagnostics and the outputs that were asked for; a success is signed by the keeper, and kept
  *  8. log       how it ended and what it used
  *
  * @module
@@ -81,8 +81,9 @@ async function answerJob(job: Job, { decision, toolchain, seq }: Authorized): Pr
     return leave !== undefined;
   };
   const kept = domain === undefined ? undefined : await services.results.find(domain, action, room);
-  if (kept !== undefined) {
-    await abortable(sendKept(stream, kept, services.unread), signal);
+  if (domain !== undefined && kept !== undefined) {
+    const signed = services.keeping.signatureOf(domain, kept.record);
+    await abortable(sendKept(stream, kept, signed, services.unread), signal);
     return { action, status: { code: 0, signal: 0 }, outputs: kept.record.outputs.map(({ digest }) => digest) };
   }
 
@@ -91,9 +92,11 @@ async function answerJob(job: Job, { decision, toolchain, seq }: Authorized): Pr
   const { boarding, leavePlace } = services.flights.has(flight) ? join(job, flight) : await begin(job, { decision, toolchain, seq }, flight);
   release.push(boarding.leave);
   const outcome = await abortable(boarding.result, signal);
-  const send = (): Promise<void> => sendResult(stream, outcome, services.serverName, domain !== undefined, services.unread);
+  const result = await services.keeping.sign({ digest: action, domain: domain ?? decision.domain, job: seq }, outcome);
+  const giving = { server: services.serverName, keep: domain !== undefined, signed: result?.signature };
+  const send = (): Promise<void> => sendResult(stream, outcome, giving, services.unread);
   await abortable(services.unread.send({ principal: session.principal, bytes: bytesOf(outcome), leavePlace }, send), signal);
-  if (domain !== undefined) await services.keeping.keep(domain, action, seq, outcome);
+  if (domain !== undefined && result !== undefined) await services.keeping.keep(domain, result, outcome);
   return { action, status: outcome.status, usage: outcome.usage, outputs: outcome.outputs.map(({ digest }) => digest) };
 }
 

@@ -1,17 +1,21 @@
 /**
- * Keeping a result for whoever asks for the same action next. Successes only: a failure may be the fault of the moment. What
- * is kept is signed by the keeper, for a job that is in its log and not over.
+ * What becomes of a success: the keeper signs it, for a job that is in its log and not over, and it is kept for whoever asks for the same
+ * action next. A failure may be the fault of the moment: it is neither signed nor kept.
  *
  * @module
  */
 import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { toWardError, type WardError } from '../../protocol/errors.ts';
+import { resultDigest, type Part, type ResultParts } from '../../protocol/action.ts';
+import { toWardError, WardError } from '../../protocol/errors.ts';
+import type { ResultSignature } from '../../protocol/messages.ts';
 import { largestResult, type ResultCache } from '../store/result-cache.ts';
-import { resultDigest, type Part } from '../store/result-record.ts';
+import type { ResultRecord } from '../store/result-record.ts';
+import { bytesOf } from './send-result.ts';
 import type { Outcome, StoredFile } from './services.ts';
 
 export interface Signer {
+  readonly epoch: number;
   /** @throws WardError when the keeper does not sign */
   sign(job: number, action: string, result: string): Promise<{ key: string; signature: string }>;
 }
@@ -24,6 +28,21 @@ export interface KeepOptions {
   readonly trouble: (error: WardError) => void;
 }
 
+/** What a result is the result of. */
+export interface Action {
+  readonly digest: string;
+  /** A part of the action. */
+  readonly domain: string;
+  /** Number of the decision in the log. */
+  readonly job: number;
+}
+
+/** A success with the keeper's word for it. */
+export interface SignedResult {
+  readonly record: ResultRecord;
+  readonly signature: ResultSignature;
+}
+
 export class ResultKeeping {
   readonly #options: KeepOptions;
   /** Actions that are being kept at the moment: equal jobs share a result, one of them keeps it. */
@@ -33,21 +52,39 @@ export class ResultKeeping {
     this.#options = options;
   }
 
+  /** Never rejects: undefined for a failure, and when the keeper does not sign. */
+  async sign({ digest: action, domain, job }: Action, outcome: Outcome): Promise<SignedResult | undefined> {
+    if (outcome.status.code !== 0 || outcome.status.signal !== 0) return undefined;
+    try {
+      const [stdout, stderr] = await Promise.all([partOfFile(outcome.stdout), partOfFile(outcome.stderr)]);
+      const parts: ResultParts = { stdout, stderr, outputs: outcome.outputs.map(({ index, mode, digest, size }) => ({ index, mode, digest, size })) };
+      const { key, signature } = await this.#options.signer.sign(job, action, resultDigest(parts));
+      return {
+        record: { action, server: this.#options.server, job, ...parts, key, signature },
+        signature: this.signatureOf(domain, { key, signature }),
+      };
+    } catch (thrown) {
+      this.#options.trouble(toWardError(thrown));
+      return undefined;
+    }
+  }
+
+  /** The signature of a record as clients are told of it. What is kept here is of this server's epoch. */
+  signatureOf(domain: string, { key, signature }: Pick<ResultRecord, 'key' | 'signature'>): ResultSignature {
+    return { domain, epoch: this.#options.signer.epoch, key, signature };
+  }
+
   /** Never rejects: a result that could not be kept is compiled again. */
-  async keep(domain: string, action: string, job: number, outcome: Outcome): Promise<void> {
-    const files = [outcome.stdout, outcome.stderr, ...outcome.outputs];
-    const bytes = files.reduce((sum, { size }) => sum + size, 0);
-    if (outcome.status.code !== 0 || outcome.status.signal !== 0 || bytes > largestResult || this.#keeping.has(action)) return;
+  async keep(domain: string, { record }: SignedResult, outcome: Outcome): Promise<void> {
+    const { action } = record;
+    if (bytesOf(outcome) > largestResult || this.#keeping.has(action)) return;
     this.#keeping.add(action);
     try {
-      const [stdout, stderr, ...outputs] = (await Promise.all(files.map(read))) as [Buffer, Buffer, ...Buffer[]];
-      const parts = {
-        stdout: partOf(stdout),
-        stderr: partOf(stderr),
-        outputs: outcome.outputs.map(({ index, mode }, at) => ({ index, mode, ...partOf(outputs[at] as Buffer) })),
-      };
-      const signed = await this.#options.signer.sign(job, action, resultDigest(parts));
-      await this.#options.cache.keep(domain, { record: { action, server: this.#options.server, job, ...parts, ...signed }, stdout, stderr, outputs });
+      const [stdout, stderr, ...outputs] = (await Promise.all([outcome.stdout, outcome.stderr, ...outcome.outputs].map(read))) as [Buffer, Buffer, ...Buffer[]];
+      for (const [index, { digest }] of record.outputs.entries()) {
+        if (partOf(outputs[index] as Buffer).digest !== digest) throw new WardError('blob-corrupt', `An output of ${action} changed before it was kept.`);
+      }
+      await this.#options.cache.keep(domain, { record, stdout, stderr, outputs });
     } catch (thrown) {
       this.#options.trouble(toWardError(thrown));
     } finally {
@@ -59,3 +96,5 @@ export class ResultKeeping {
 const read = ({ path, size }: StoredFile): Promise<Buffer> => (size === 0 ? Promise.resolve(Buffer.alloc(0)) : readFile(path));
 
 const partOf = (content: Buffer): Part => ({ digest: hash('sha256', content, 'hex'), size: content.length });
+
+const partOfFile = async (file: StoredFile): Promise<Part> => partOf(await read(file));

@@ -6,6 +6,7 @@
 import { open } from 'node:fs/promises';
 import { readFile } from 'node:fs';
 import type { Stream } from '../../protocol/channel.ts';
+import type { ResultSignature } from '../../protocol/messages.ts';
 import type { KeptResult } from '../store/result-cache.ts';
 import type { Outcome, StoredFile } from './services.ts';
 import type { Unread } from './unread.ts';
@@ -16,8 +17,17 @@ const pieceBytes = 256 * 1024;
 /** Bytes of a result, diagnostics included. */
 export const bytesOf = ({ stdout, stderr, outputs }: Outcome): number => [stdout, stderr, ...outputs].reduce((sum, { size }) => sum + size, 0);
 
-/** Resolves when the last byte was taken by the stream. `keep`: may the client give this result again? */
-export async function sendResult(stream: Stream, outcome: Outcome, server: string, keep: boolean, unread: Unread): Promise<void> {
+/** How a result is given away. */
+export interface Giving {
+  readonly server: string;
+  /** May the client give this result again? */
+  readonly keep: boolean;
+  /** Of a success. */
+  readonly signed: ResultSignature | undefined;
+}
+
+/** Resolves when the last byte was taken by the stream. */
+export async function sendResult(stream: Stream, outcome: Outcome, { server, keep, signed }: Giving, unread: Unread): Promise<void> {
   const bodies = [outcome.stdout, outcome.stderr, ...outcome.outputs].filter(({ size }) => size > 0);
   stream.send(
     {
@@ -30,6 +40,7 @@ export async function sendResult(stream: Stream, outcome: Outcome, server: strin
       outputs: outcome.outputs.map(({ index, size, digest, mode }) => ({ index, size, digest, mode })),
       usage: outcome.usage,
       server,
+      ...(signed === undefined ? {} : { signed }),
     },
     { end: bodies.length === 0 },
   );
@@ -37,7 +48,7 @@ export async function sendResult(stream: Stream, outcome: Outcome, server: strin
 }
 
 /** Sends a result that was kept: its bytes were checked already. Resolves when the last of them was taken by the stream. */
-export async function sendKept(stream: Stream, { record, stdout, stderr, outputs }: KeptResult, unread: Unread): Promise<void> {
+export async function sendKept(stream: Stream, { record, stdout, stderr, outputs }: KeptResult, signed: ResultSignature, unread: Unread): Promise<void> {
   const bodies = [stdout, stderr, ...outputs].filter(({ length }) => length > 0);
   stream.send(
     {
@@ -50,6 +61,7 @@ export async function sendKept(stream: Stream, { record, stdout, stderr, outputs
       outputs: record.outputs.map(({ index, size, digest, mode }) => ({ index, size, digest, mode })),
       usage: { wallMs: 0, userMs: 0, systemMs: 0, maxRssKb: 0 },
       server: record.server,
+      signed,
     },
     { end: bodies.length === 0 },
   );

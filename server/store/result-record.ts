@@ -4,38 +4,20 @@
  *
  * @module
  */
-import { hash } from 'node:crypto';
+import type { Part, ResultParts } from '../../protocol/action.ts';
 import { WardError } from '../../protocol/errors.ts';
 
-export interface Part {
-  readonly digest: string;
-  readonly size: number;
-}
+export { resultDigest, type OutputPart, type Part } from '../../protocol/action.ts';
 
-export interface OutputPart extends Part {
-  /** Index into the outputs that the action names. */
-  readonly index: number;
-  readonly mode: number;
-}
-
-export interface ResultRecord {
+export interface ResultRecord extends ResultParts {
   readonly action: string;
   readonly server: string;
   /** Number of the decision in the server's log. */
   readonly job: number;
-  readonly stdout: Part;
-  readonly stderr: Part;
-  readonly outputs: readonly OutputPart[];
   /** Keeper's key and signature over action and `resultDigest`. */
   readonly key: string;
   readonly signature: string;
 }
-
-/** Digest of what came out, in hex: what the keeper signs beside the action. */
-export const resultDigest = ({ stdout, stderr, outputs }: Pick<ResultRecord, 'stdout' | 'stderr' | 'outputs'>): string => {
-  const part = ({ digest, size }: Part): [string, number] => [digest, size];
-  return hash('sha256', JSON.stringify(['wardcc result', 1, part(stdout), part(stderr), outputs.map((output) => [output.index, output.mode, ...part(output)])]), 'hex');
-};
 
 const hexDigest = /^[0-9a-f]{64}$/;
 const isPart = (value: unknown): value is Part => {

@@ -1,0 +1,42 @@
+/**
+ * The name of what a job does: everything its result can depend on. The server computes it of what it was asked to run and of the tree
+ * whose digest it checked; a client that verifies a signature computes it of what it asked for.
+ *
+ * @module
+ */
+import { hash } from 'node:crypto';
+import type { Probe } from './messages.ts';
+
+/** Changes whenever a result means something else than before. */
+const format = 1;
+
+/** SHA-256 in hex over one JSON line: toolchain, language, arguments, environment, places, mode mask, inputs, and the domain. */
+export function actionDigest(probe: Omit<Probe, 'type'>, domain: string): string {
+  const { toolchain, language, argv, env, cwd, pwd = cwd, umask, outputs, tree } = probe;
+  const variables = Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1));
+  return hash('sha256', JSON.stringify(['wardcc action', format, domain, toolchain, language, argv, variables, cwd, pwd, umask, outputs, tree]), 'hex');
+}
+
+export interface Part {
+  readonly digest: string;
+  readonly size: number;
+}
+
+export interface OutputPart extends Part {
+  /** Index into the outputs that the action names. */
+  readonly index: number;
+  readonly mode: number;
+}
+
+/** What came out of a job that succeeded. */
+export interface ResultParts {
+  readonly stdout: Part;
+  readonly stderr: Part;
+  readonly outputs: readonly OutputPart[];
+}
+
+/** Digest of what came out, in hex: what a keeper signs beside the action. */
+export const resultDigest = ({ stdout, stderr, outputs }: ResultParts): string => {
+  const part = ({ digest, size }: Part): [string, number] => [digest, size];
+  return hash('sha256', JSON.stringify(['wardcc result', 1, part(stdout), part(stderr), outputs.map((output) => [output.index, output.mode, ...part(output)])]), 'hex');
+};
