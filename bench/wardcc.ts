@@ -64,10 +64,11 @@ const nameOf = (pid: number): string => {
   return /(front|keeper|executor)\/main\.js/.exec(command)?.[1] ?? /wardccd: (\w+)/.exec(command)?.[1] ?? (command.includes('wardcc-slot') ? 'slot helper' : 'supervisor');
 };
 
-export const startWardcc = async (place: string): Promise<WardccContender> => {
-  const farm = join(place, 'farm');
-  const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('WARDCC_')));
-  const up = await run([wardctl, 'dev', 'up', '--dir', farm], { env: clean });
+/** `krb5`: with tickets in place of certificates. */
+export const startWardcc = async (place: string, mechanism: 'cert' | 'krb5' = 'cert'): Promise<WardccContender> => {
+  const farm = join(place, mechanism === 'cert' ? 'farm' : `farm-${mechanism}`);
+  const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(WARDCC_|KRB5)/.test(name)));
+  const up = await run([wardctl, 'dev', 'up', '--dir', farm, ...(mechanism === 'krb5' ? ['--krb5'] : [])], { env: clean });
   if (up.status !== 0) throw new Error(`wardctl dev up failed:\n${up.stderr}`);
   const env = { ...(await environmentAfter(join(farm, 'env.sh'), clean)), WARDCC_FALLBACK: 'never' };
   const stats = async (): Promise<Stats> => JSON.parse((await run(['wardctl', 'stats', '--json'], { env })).stdout) as Stats;
@@ -81,7 +82,7 @@ export const startWardcc = async (place: string): Promise<WardccContender> => {
     return [...pids.map((pid) => ({ process: nameOf(pid), pid })), ...(agent === undefined ? [] : [{ process: 'agent', pid: agent }])];
   };
   return {
-    name: 'wardcc',
+    name: mechanism === 'cert' ? 'wardcc' : `wardcc, ${mechanism}`,
     env,
     command: (compiler) => `wardcc ${compiler}`,
     helpers: agent === undefined ? [] : [agent],
