@@ -47,7 +47,7 @@ const meanings: readonly Meaning[] = [
     sentence: () => 'lets you log in but has no subsystem wardcc for this account. Its administrator finds the settings in docs/ssh.md.',
   },
   {
-    says: /Bad configuration option[^\n]*|Bad owner or permissions on [^\n]*|[^\n]*terminating, \d+ bad configuration options|Can't open user config file [^\n]*/,
+    says: /[^\n]*Bad configuration option[^\n]*|Bad owner or permissions on [^\n]*|[^\n]*terminating, \d+ bad configuration options|Can't open user config file [^\n]*/,
     code: 'config-invalid',
     sentence: ([text]) => `cannot be asked, because ssh refuses its configuration: ${text.trim()}.`,
   },
