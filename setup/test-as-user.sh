@@ -14,4 +14,4 @@ if join_cgroup "$cgroup" "$user"; then delegated=/$cgroup; fi
 cd -- "$place"
 exec setpriv --reuid "$user" --regid "$user" --init-groups --inh-caps=-all -- \
   env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME="$home" USER="$user" LOGNAME="$user" ${CI:+CI="$CI"} \
-  WARDCC_TEST_CGROUP="$delegated" node_modules/.bin/node node_modules/.bin/ava --tap "$@"
+  ${WARDCC_LONG:+WARDCC_LONG="$WARDCC_LONG"} WARDCC_TEST_CGROUP="$delegated" node_modules/.bin/node node_modules/.bin/ava --tap "$@"

@@ -94,14 +94,14 @@ export const readArguments = (argv: readonly string[], family: Family): Reading 
       if (match.entry.effect.kind === 'language') {
         language = match.value === 'none' ? undefined : match.value;
       }
-      apply(reading, option, argument);
+      apply(reading, option, argument, family);
       index += match.consumed;
     }
   }
   return reading;
 };
 
-const apply = (reading: Reading, option: ReadOption, argument: string): void => {
+const apply = (reading: Reading, option: ReadOption, argument: string, family: Family): void => {
   const { effect } = option.entry;
   const { index } = option;
   const value = option.value ?? '';
@@ -133,7 +133,7 @@ const apply = (reading: Reading, option: ReadOption, argument: string): void => 
       return;
     case 'dependencies': return applyDependencies(reading, effect.part, value, misfit);
     case 'pieces': {
-      const pieces = readPieces(effect.tool, value, option.consumed === 1);
+      const pieces = readPieces(effect.tool, value, option.consumed === 1, family);
       if (pieces === undefined) {
         return misfit(pieceReason[effect.tool]);
       }

@@ -6,6 +6,7 @@
  */
 import { text } from './entries.ts';
 import type { OptionReason } from './reasons.ts';
+import type { Family } from './types.ts';
 
 type Tool = 'assembler' | 'preprocessor' | 'linker';
 
@@ -45,17 +46,20 @@ export interface Pieces {
  *
  * @param value what follows `-Wa,`; or one whole argument of `-Xassembler`.
  */
-export const readPieces = (tool: Tool, value: string, split: boolean): Pieces | undefined => {
+export const readPieces = (tool: Tool, value: string, split: boolean, family: Family): Pieces | undefined => {
   const pieces = split ? value.split(',') : [value];
   if (tool === 'preprocessor') {
-    return split ? readPreprocessor(pieces) : undefined;
+    return split ? readPreprocessor(pieces, family) : undefined;
   }
   const allowed = tool === 'assembler' ? assembler : linker;
   return pieces.every(piece => allowed.some(pattern => pattern.test(piece))) ? {} : undefined;
 };
 
-/** `-Wp,-D…`, `-Wp,-U…` and `-Wp,-MD,file[,-MT,target]`: what build systems use. */
-const readPreprocessor = (pieces: readonly string[]): Pieces | undefined => {
+/**
+ * `-Wp,-D…`, `-Wp,-U…` and `-Wp,-MD,file[,-MT,target]`: what build systems use. clang knows `-Wp,-MD,file` as a whole and means
+ * something else by anything longer.
+ */
+const readPreprocessor = (pieces: readonly string[], family: Family): Pieces | undefined => {
   let dependencies: Pieces['dependencies'];
   for (let index = 0; index < pieces.length; index += 1) {
     const piece = pieces[index] ?? '';
@@ -75,5 +79,8 @@ const readPreprocessor = (pieces: readonly string[]): Pieces | undefined => {
       return undefined;
     }
   }
-  return dependencies === undefined ? {} : { dependencies };
+  if (dependencies === undefined) {
+    return {};
+  }
+  return family === 'clang' && pieces.length !== 2 ? undefined : { dependencies };
 };
