@@ -23,6 +23,9 @@ const attacks: Record<string, readonly [string, string]> = {
   'a charset switch': ['\u000e\u001b(0x', '(0x'],
   'a backspace over text': ['good\b\b\b\bevil', 'goodevil'],
   'an overwritten line': ['error: real\rok            \n', 'error: realok            \n'],
+  'a control character of UTF-8': ['\u00c2\u009b2J\u00c2\u009d0;owned\u00c2\u009cx', '2J0;ownedx'],
+  'a control character of UTF-8 that appears when another goes': [Buffer.from([0xc2, 0xc2, 0x9b, 0x9b, 0x4a]).toString('latin1'), 'J'],
+  'what is no address in a link': ['\u001b]8;;http://x\r\u00c2\u009b2J\u0007x', ']8;;http://x2Jx'],
   'a bell': ['\u0007x', 'x'],
   'a delete': ['\u007fx', 'x'],
 };

@@ -5,6 +5,8 @@ import { gitoliteReader } from '../../../policy/committers/gitolite/reader.ts';
 import { compilePattern } from '../../../policy/committers/gitolite/pattern.ts';
 import { WardError } from '../../../protocol/errors.ts';
 import { temporaryDirectory } from '../../fixtures/temporary.ts';
+import { cleanLine } from '../../../policy/committers/gitolite/lines.ts';
+import fc from 'fast-check';
 
 const refused: [text: string, line: number, message: RegExp][] = [
   ['repo a\nRW alice\n', 2, /no line of gitolite\.conf/],
@@ -92,4 +94,12 @@ test('regular expressions that Perl might read otherwise are refused', (t) => {
   for (const source of ['(?i)a', 'a++', 'a{2}{3}', '\\bx', '\\1', '\\Qa', 'a{1001}', 'a{3,2}', '[]a]', '[[a]', '[b-a]', '[\\d-z]', '*a', '(+)', 'a)', '(a', 'a\\', '^*', '((a{1000}){1000})']) {
     t.throws(() => compilePattern(source), { instanceOf: SyntaxError }, source);
   }
+});
+
+test('a comment begins where gitolite says that it begins, and finding it takes no time', (t) => {
+  const gitolites = (line: string): string => line.replace(/^((?:".*?"|[^#"])*)#.*/, '$1').replace('=', ' = ').replaceAll(/[ \t\n\r\f\v]+/g, ' ').replace(/^ /, '').replace(/ $/, '');
+  fc.assert(fc.property(fc.string({ unit: fc.constantFrom('"', '#', 'a', ' ', '='), maxLength: 16 }), (line) => cleanLine(line) === gitolites(line)), { numRuns: 3000 });
+  const begun = performance.now();
+  t.is(cleanLine(`@g = ${'" a b'.repeat(20_000)}`).length, 5 + 5 * 20_000);
+  t.true(performance.now() - begun < 500);
 });
