@@ -108,7 +108,8 @@ export const canaryDigest = (objects: readonly Buffer[]): string => {
 const run = (job: CanaryJob, cwd: string): Promise<void> =>
   new Promise((resolve, reject) => {
     const [file, ...args] = job.argv as [string, ...string[]];
-    const child = spawn(file, args, { cwd, env: { ...job.env }, stdio: ['ignore', 'ignore', 'pipe'], timeout: 60_000 });
+    // What the compiler keeps for itself goes away with the rest, even if it is killed.
+    const child = spawn(file, args, { cwd, env: { ...job.env, TMPDIR: cwd }, stdio: ['ignore', 'ignore', 'pipe'], timeout: 60_000 });
     let said = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(0, 4096)));
     child.on('error', (error) => reject(new WardError('toolchain-unknown', `${file} could not be run.`, { cause: error })));
@@ -121,12 +122,16 @@ const run = (job: CanaryJob, cwd: string): Promise<void> =>
 /** Compiles the canary here, without a sandbox, as a client does with its own compiler. */
 export const localCanary = async (toolchain: Pick<Toolchain, 'name' | 'languages'>): Promise<string> => {
   const cwd = mkdtempSync(join(tmpdir(), 'wardcc-canary-'));
+  const remove = (): void => rmSync(cwd, { recursive: true, force: true });
+  // A process that is told to end does not wait for the compilers.
+  process.once('exit', remove);
   try {
     const jobs = canaryJobs(toolchain, cwd);
     for (const job of jobs) writeFileSync(join(cwd, job.source), job.content);
     await Promise.all(jobs.map((job) => run(job, cwd)));
     return canaryDigest(jobs.map((job) => readFileSync(join(cwd, job.object))));
   } finally {
-    rmSync(cwd, { recursive: true, force: true });
+    process.off('exit', remove);
+    remove();
   }
 };
