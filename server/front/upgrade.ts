@@ -35,6 +35,9 @@ export const answerUpgrades = <S extends Duplex>(server: Server | TlsServer, eve
     const socket = duplex as S;
     const refuse = (status: string, why: string): void => {
       events.refused(socket, why);
+      // After an upgrade nobody else listens: a peer that resets the connection now, or keeps its half open, must do no harm.
+      socket.once('error', () => socket.destroy());
+      socket.once('finish', () => socket.destroy());
       socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
     };
     if (request.headers.origin !== undefined) return refuse('403 Forbidden', 'Origin header');
