@@ -17,10 +17,12 @@ export function receiveBlob(blob: IncomingBlob, session: Session, store: Store, 
   const domain = uploads.domainAwaiting(session.domains, digest, session) ?? session.latestDomain;
   if (domain === undefined) return blob.reset(new WardError('protocol-violation', 'Contents came before any job.'));
   const settle = (): void => uploads.settle(domain, digest);
+  // What this session could not bring says nothing about what another one is bringing.
+  const giveUp = (): void => uploads.giveUp(domain, digest, session);
   const fail = (thrown: unknown): void => {
     receiver?.abort();
     blob.reset(toWardError(thrown));
-    settle();
+    giveUp();
   };
   let receiver: ReturnType<Store['receive']> | undefined;
   let writing: Promise<void> = Promise.resolve();
@@ -37,6 +39,6 @@ export function receiveBlob(blob: IncomingBlob, session: Session, store: Store, 
   blob.onEnd(() => writing.then(finish).then(settle, fail));
   blob.onReset(() => {
     abort();
-    settle();
+    giveUp();
   });
 }

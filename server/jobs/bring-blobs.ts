@@ -46,7 +46,7 @@ export async function bringBlobs(
       ask(stream, ours, asked);
       await patient(Promise.all(flights), services, signal);
     } catch (error) {
-      for (const digest of ours) services.uploads.settle(domain, digest);
+      for (const digest of ours) services.uploads.giveUp(domain, digest, session);
       throw error;
     } finally {
       distrust();

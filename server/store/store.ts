@@ -104,22 +104,39 @@ export class Store {
       counted += bytes;
     };
     let counted = 0;
+    /** The last write: a descriptor is closed once, and never while something is still to be written to it. */
+    let writing: Promise<void> = Promise.resolve();
+    let over = false;
     const opened = (): Promise<number> =>
       (file ??= new Promise((resolve, reject) => open(temporary, 'wx', 0o444, (error, fd) => (error ? reject(toWardError(error)) : resolve(fd)))));
     const closed = async (): Promise<void> => {
+      await writing.catch(() => {});
       const fd = await opened();
       await new Promise<void>((resolve, reject) => close(fd, (error) => (error ? reject(toWardError(error)) : resolve())));
     };
+    const wanted = (): void => {
+      if (over) throw new WardError('cancelled', `The blob ${digest} is not wanted any more.`);
+    };
+    const append = async (before: Promise<void>, chunk: Buffer): Promise<void> => {
+      await before;
+      const fd = await opened();
+      wanted();
+      await writeFully(fd, chunk);
+    };
     return {
       write: async (chunk) => {
+        wanted();
         received += chunk.length;
         if (received > size) throw new WardError('blob-corrupt', `The blob ${digest} is longer than announced.`);
         arrived(chunk.length);
         this.#makeRoom();
         hash.update(chunk);
-        await writeFully(await opened(), chunk);
+        await (writing = append(writing, chunk));
       },
       finish: async () => {
+        await writing;
+        wanted();
+        over = true;
         await closed();
         arrived(-counted);
         if (received !== size || hash.digest('hex') !== digest) {
@@ -133,6 +150,8 @@ export class Store {
       },
       abort: () => {
         arrived(-counted);
+        if (over) return;
+        over = true;
         if (file !== undefined) void closed().catch(() => {}).then(() => unlink(temporary, () => {}));
       },
     };

@@ -34,11 +34,16 @@ export class Uploads {
     return this.#flights.get(`${domain}\0${digest}`)?.settled ?? Promise.resolve();
   }
 
-  /** The blob is here, or will not come from this flight. */
+  /** The blob is here, or nobody believes any more that it will come from this flight. */
   settle(domain: string, digest: string): void {
     const key = `${domain}\0${digest}`;
     this.#flights.get(key)?.settle();
     this.#flights.delete(key);
+  }
+
+  /** It will not come from `owner`. What somebody else has taken upon themselves meanwhile goes on. */
+  giveUp(domain: string, digest: string, owner: object): void {
+    if (this.#flights.get(`${domain}\0${digest}`)?.owner === owner) this.settle(domain, digest);
   }
 
   /** A session ended: everything it had promised is free for others. */

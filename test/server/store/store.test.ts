@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, openSync, closeSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { WardError } from '../../../protocol/errors.ts';
@@ -48,6 +48,34 @@ test('a blob that is longer than announced is refused at once', async (t) => {
   const receiver = store.receive('lua', sha256(Buffer.from('abc')), 3);
   const error = await t.throwsAsync(() => receiver.write(Buffer.from('abcd')), { instanceOf: WardError });
   t.is((error as WardError).code, 'blob-corrupt');
+});
+
+test('a blob that was refused or given up closes its descriptor once, and writes nothing into whoever has its number next', async (t) => {
+  const directory = join(await temporaryDirectory(t), 'store');
+  const store = new Store({ directory, maxBytes: 1e6 });
+  const settled = async (): Promise<void> => {
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 2));
+  };
+  const refused = store.receive('lua', sha256(Buffer.from('good')), 4);
+  await refused.write(Buffer.from('evil'));
+  await t.throwsAsync(() => refused.finish(), { instanceOf: WardError });
+  // The lowest free numbers are given out: one of these is the one that was just closed.
+  const others = Array.from({ length: 64 }, () => openSync('/dev/null', 'r'));
+  refused.abort();
+  refused.abort();
+  await settled();
+  t.notThrows(() => others.forEach((fd) => closeSync(fd)));
+
+  const given = store.receive('lua', sha256(Buffer.from('abcdef')), 6);
+  await given.write(Buffer.from('ab'));
+  const late = [given.write(Buffer.from('cd')), given.write(Buffer.from('ef'))];
+  given.abort();
+  const results = await Promise.allSettled(late);
+  t.true(results.every(({ status }) => status === 'rejected'));
+  const afterwards = await t.throwsAsync(() => given.write(Buffer.from('x')), { instanceOf: WardError });
+  t.is((afterwards as WardError).code, 'cancelled');
+  await settled();
+  t.deepEqual(readdirSync(join(directory, 'incoming')), []);
 });
 
 test('the least recently used goes first, and nothing that may be in use', async (t) => {

@@ -36,3 +36,16 @@ test('when a session ends, whoever waited for it may ask in its place', async (t
 test('waiting for what nobody brings ends at once', async (t) => {
   await t.notThrowsAsync(new Uploads().settled('d', 'x'));
 });
+
+test('who gives up ends no flight of somebody else', async (t) => {
+  const uploads = new Uploads();
+  uploads.claim('d', 'x', alice);
+  let settled = false;
+  const waiting = uploads.settled('d', 'x').then(() => { settled = true; });
+  uploads.giveUp('d', 'x', bob);
+  await new Promise(setImmediate);
+  t.false(settled);
+  uploads.giveUp('d', 'x', alice);
+  await waiting;
+  t.true(uploads.claim('d', 'x', bob));
+});
