@@ -7,6 +7,7 @@
 import { statSync } from 'node:fs';
 import { toWardError, type WardError } from '../protocol/errors.ts';
 import { clientFiles, loadClientConfig, type ClientConfig, type ClientPlaces } from './config.ts';
+import { FarmFile } from './farm-file.ts';
 
 /** Where a farm gets its configuration from. */
 export interface ConfigSource {
@@ -14,6 +15,8 @@ export interface ConfigSource {
   current(): ClientConfig;
   close(): void;
 }
+
+const retryMs = 5_000;
 
 const stamp = (path: string): string => {
   try {
@@ -32,19 +35,26 @@ export const watchConfig = async (
   env: Readonly<Record<string, string | undefined>>, places?: ClientPlaces, everyMs = 1000,
 ): Promise<ConfigSource> => {
   const { user, system } = clientFiles(env, places);
-  const look = (): string => `${stamp(user)}\n${stamp(system)}`;
+  const farmFile = new FarmFile();
+  const files = new Set([user, system]);
+  const look = (): string => [...files].map(stamp).join('\n');
   let state: { config: ClientConfig } | { error: WardError };
+  /** When a farm file that is broken, while another counts in its place, is looked at again. */
+  let again = Infinity;
   const load = async (): Promise<void> => {
-    state = await loadClientConfig(env, places).then((config) => ({ config }), (thrown: unknown) => ({ error: toWardError(thrown) }));
+    const also = (file: string): void => void files.add(file);
+    state = await loadClientConfig(env, places, { farmFile, also }).then((config) => ({ config }), (thrown: unknown) => ({ error: toWardError(thrown) }));
+    again = 'config' in state && state.config.farm?.problem !== undefined ? performance.now() + retryMs : Infinity;
   };
-  let seen = look();
-  await load();
-  const timer = setInterval(() => {
-    const now = look();
-    if (now === seen) return;
-    seen = now;
-    void load();
-  }, everyMs);
+  let seen = '';
+  const lookAndLoad = async (): Promise<void> => {
+    const before = look();
+    if (before === seen && performance.now() < again) return;
+    seen = before;
+    await load();
+  };
+  await lookAndLoad();
+  const timer = setInterval(() => void lookAndLoad(), everyMs);
   timer.unref();
   return {
     current: () => {

@@ -11,6 +11,8 @@ import { readJsonc } from '../policy/jsonc.ts';
 import { WardError } from '../protocol/errors.ts';
 import type { Mechanism } from '../protocol/hello.ts';
 import { defaultCertPaths, type CertPaths } from './credentials/cert.ts';
+import type { DiscoverySettings } from './farm/discovery.ts';
+import { FarmFile, type TrustedFarm, type WrittenFarmTrust } from './farm-file.ts';
 import { parseHosts, parseHostsVariable, type Host } from './farm/hosts.ts';
 import type { SshConfig } from './farm/ssh-command.ts';
 
@@ -20,7 +22,8 @@ export type Fallback = 'never' | 'infra' | 'always';
 interface ClientFile {
   $schema?: string;
   hosts?: string[];
-  trust?: { ca?: string; crl?: string; servers?: string[]; realm?: string; service?: string };
+  trust?: { ca?: string; crl?: string; servers?: string[]; farm?: WrittenFarmTrust; realm?: string; service?: string };
+  discovery?: { dns?: string[] };
   credentials?: { cert?: string; key?: string; ccache?: string };
   ssh?: { config?: string; knownHosts?: string; identity?: string };
   mechanisms?: Mechanism[];
@@ -32,9 +35,9 @@ interface ClientFile {
   lock?: LockableSetting[];
 }
 
-export type LockableSetting = 'hosts' | 'trust' | 'credentials' | 'ssh' | 'mechanisms' | 'fallback' | 'project' | 'localSlots' | 'cache';
+export type LockableSetting = 'hosts' | 'discovery' | 'trust' | 'credentials' | 'ssh' | 'mechanisms' | 'fallback' | 'project' | 'localSlots' | 'cache';
 
-const settings: readonly LockableSetting[] = ['hosts', 'trust', 'credentials', 'ssh', 'mechanisms', 'fallback', 'project', 'localSlots', 'cache'];
+const settings: readonly LockableSetting[] = ['hosts', 'discovery', 'trust', 'credentials', 'ssh', 'mechanisms', 'fallback', 'project', 'localSlots', 'cache'];
 
 const defaultCacheBytes = 2 * 2 ** 30;
 
@@ -42,7 +45,7 @@ const defaultCacheBytes = 2 * 2 ** 30;
 export interface TrustConfig {
   readonly ca?: string;
   readonly crl?: string;
-  /** Names that a server may have: in its certificate, or in its Kerberos principal. */
+  /** Names that a server may have: in its certificate, or in its Kerberos principal. Those of the farm file, where there is one. */
   readonly servers: readonly string[];
   /** Realm of the servers; absent: that of the user's ticket. */
   readonly realm?: string;
@@ -52,6 +55,11 @@ export interface TrustConfig {
 
 export interface ClientConfig {
   readonly servers: readonly Host[];
+  /** Domains whose SRV records name more servers. */
+  readonly domains?: readonly string[];
+  readonly discovery?: DiscoverySettings;
+  /** The signed farm file: then servers, and results, must be those that it names. */
+  readonly farm?: TrustedFarm;
   readonly trust: TrustConfig;
   readonly credentials: CertPaths & { readonly ccache?: string };
   /** How servers written `ssh://` are reached, beyond what the user's own configuration of ssh says. */
@@ -78,8 +86,13 @@ const closed = (properties: Record<string, object>): object => ({ type: 'object'
 export const clientConfigSchema = closed({
   $schema: { type: 'string' },
   hosts: { type: 'array', items: { ...name, maxLength: 512 }, maxItems: 1000 },
+  discovery: closed({ dns: { type: 'array', items: { type: 'string', minLength: 1, maxLength: 64 }, minItems: 1, maxItems: 8 } }),
   trust: closed({
     ca: path, crl: path, servers: { type: 'array', items: name, minItems: 1, maxItems: 1000 },
+    farm: {
+      ...closed({ file: path, publicKey: { type: ['string', 'array'], maxLength: 64, items: { type: 'string', maxLength: 64 }, minItems: 1, maxItems: 8 } }),
+      required: ['file', 'publicKey'],
+    },
     realm: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$', description: 'the name of a realm' },
     service: {
       type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,252})?$',
@@ -130,11 +143,19 @@ const readFile = async (file: string, required: boolean): Promise<ClientFile> =>
     ) as T;
   return {
     ...content,
-    ...(content.trust === undefined ? {} : { trust: absolute(content.trust, ['ca', 'crl']) }),
+    ...(content.trust === undefined ? {} : { trust: absoluteFarm(directory, absolute(content.trust, ['ca', 'crl']), file) }),
     ...(content.cache === undefined ? {} : { cache: absolute(content.cache, ['directory']) }),
     ...(content.credentials === undefined ? {} : { credentials: absoluteCache(directory, absolute(content.credentials, ['cert', 'key'])) }),
     ...(content.ssh === undefined ? {} : { ssh: absolute(content.ssh, ['config', 'knownHosts', 'identity']) }),
   };
+};
+
+const absoluteFarm = (directory: string, { farm, ...trust }: NonNullable<ClientFile['trust']>, file: string): NonNullable<ClientFile['trust']> => {
+  if (farm === undefined) return trust;
+  if (trust.servers !== undefined) {
+    throw new WardError('config-invalid', `${file}: trust.farm says which servers there are, so trust.servers must not.`, { at: file });
+  }
+  return { ...trust, farm: { ...farm, file: resolve(directory, farm.file) } };
 };
 
 /** `FILE:name` and `DIR:name` are relative to the file too. */
@@ -143,12 +164,21 @@ const absoluteCache = <T extends { ccache?: string }>(directory: string, credent
   return path === undefined ? credentials : { ...credentials, ccache: `${type}:${resolve(directory, path)}` };
 };
 
+/** What a process that lives longer has to say, and wants to know. */
+export interface LoadOptions {
+  readonly farmFile?: FarmFile;
+  /** Told of each file that decides beside those of `clientFiles`. */
+  readonly also?: (file: string) => void;
+}
+
 /**
  * Reads the configuration. Without any file: no servers, everything is compiled locally.
  *
  * @throws WardError `config-invalid` with the position of the first mistake
  */
-export const loadClientConfig = async (env: Environment, places = placesOf(env)): Promise<ClientConfig> => {
+export const loadClientConfig = async (
+  env: Environment, places = placesOf(env), { farmFile = new FarmFile(), also = () => {} }: LoadOptions = {},
+): Promise<ClientConfig> => {
   const files = clientFiles(env, places);
   const system = await readFile(files.system, false);
   const user = await readFile(files.user, files.named);
@@ -157,12 +187,20 @@ export const loadClientConfig = async (env: Environment, places = placesOf(env))
   }
   const locked = new Set(system.lock ?? []);
   const pick = <K extends LockableSetting>(key: K): ClientFile[K] => (locked.has(key) ? system[key] : user[key] ?? system[key]);
-  const { servers, localSlots } = parseHosts(pick('hosts') ?? []);
+  const { farm: written, ...trust } = pick('trust') ?? {};
+  const cache = { directory: join(places.home, '.cache', 'wardcc'), bytes: defaultCacheBytes, ...pick('cache') };
+  for (const file of written === undefined ? [] : FarmFile.files(written)) also(file);
+  const farm = written === undefined ? undefined : await farmFile.load(written, cache.directory);
+  const names = [...farm?.servers.keys() ?? []];
+  const { servers, domains, localSlots } = parseHosts(pick('hosts') ?? names);
   const slots = pick('localSlots') ?? localSlots;
-  const trust = pick('trust') ?? {};
+  const discovery = pick('discovery');
   return {
     servers,
-    trust: { servers: [], ...trust },
+    domains,
+    ...(discovery === undefined ? {} : { discovery }),
+    ...(farm === undefined ? {} : { farm }),
+    trust: { servers: names, ...trust },
     credentials: { ...defaultCertPaths(places.home), ...pick('credentials') },
     ssh: pick('ssh') ?? {},
     environment: {},
@@ -170,7 +208,7 @@ export const loadClientConfig = async (env: Environment, places = placesOf(env))
     fallback: pick('fallback') ?? 'infra',
     project: pick('project') ?? 'default',
     ...(slots === undefined ? {} : { localSlots: slots }),
-    cache: { directory: join(places.home, '.cache', 'wardcc'), bytes: defaultCacheBytes, ...pick('cache') },
+    cache,
     locked,
     files: [files.user, files.system],
   };
@@ -194,10 +232,13 @@ export const withEnvironment = (config: ClientConfig, env: Environment): ClientC
   if (fallback && fallback !== 'never' && fallback !== 'infra' && fallback !== 'always') {
     throw new WardError('config-invalid', `WARDCC_FALLBACK is ${JSON.stringify(fallback)}; it can be never, infra or always.`);
   }
-  const { servers, localSlots } = hosts === undefined ? { servers: config.servers, localSlots: undefined } : parseHostsVariable(hosts);
+  const { servers, domains, localSlots } = hosts === undefined
+    ? { servers: config.servers, domains: config.domains ?? [], localSlots: undefined }
+    : parseHostsVariable(hosts);
   return {
     ...config,
     servers,
+    domains,
     ...(environment === undefined ? {} : { environment }),
     ...(fallback ? { fallback: fallback as Fallback } : {}),
     ...(project ? { project } : {}),

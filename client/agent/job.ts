@@ -39,7 +39,7 @@ export async function runJob(request: LauncherRequest, services: AgentServices, 
   }
   const local = (reason: string, message: string): JobOutcome => ({ how: 'local', reason, message, source: command.source, ms: took() });
 
-  const { project } = services.farm.config(request.env);
+  const { project, farm } = services.farm.config(request.env);
   const toolchain = await services.toolchains.get(command.compiler).catch((error: unknown) => error);
   if (toolchain instanceof WardError) return local('toolchain-odd', toolchain.message);
   if (toolchain instanceof Error) throw toolchain;
@@ -51,7 +51,7 @@ export async function runJob(request: LauncherRequest, services: AgentServices, 
   if (inputs.reason !== undefined) return local(inputs.reason.code, sentence(inputReasons[inputs.reason.code], inputs.reason.detail));
 
   const job = assemble(command, inputs, compiler.digest, project, request.umask);
-  const key = LocalResults.key(job.probe);
+  const key = LocalResults.key(job.probe, farm?.epoch);
   const known = services.results.find(key);
   if (known !== undefined) {
     deliver({ ...known, status: { code: 0, signal: 0 } }, command, reply);

@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import type { Part, ResultParts } from '../../protocol/action.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import { limits } from '../../protocol/limits.ts';
 import type { Offer, Probe, Result, ServerMessage } from '../../protocol/messages.ts';
@@ -39,8 +40,13 @@ export interface FarmResult {
 
 export type AttemptState = 'asked' | 'waiting' | 'running' | 'offered' | 'started' | 'receiving' | 'done' | 'failed';
 
+/** Whether a result may be believed. Throws WardError. */
+export type VerifyResult = (probe: Probe, result: Result, parts: ResultParts) => void;
+
 /** Contents that are read and on the way at the same time for one job. */
 const blobsAtOnce = 8;
+
+const partOf = (content: Buffer): Part => ({ digest: hash('sha256', content, 'hex'), size: content.length });
 
 export class Attempt {
   readonly server: string;
@@ -50,6 +56,7 @@ export class Attempt {
   /** Called when the state changes. */
   onChange: () => void = () => {};
   readonly #job: FarmJob;
+  readonly #verify: (result: Result, parts: ResultParts) => void;
   readonly #connection: Connection;
   readonly #stream: Stream;
   readonly #result = Promise.withResolvers<FarmResult>();
@@ -65,8 +72,9 @@ export class Attempt {
   /** This side has ended the stream. */
   #ended = false;
 
-  constructor(server: string, connection: Connection, probe: Probe, job: FarmJob) {
+  constructor(server: string, connection: Connection, probe: Probe, job: FarmJob, verify: VerifyResult = () => {}) {
     this.server = server;
+    this.#verify = (result, parts) => verify(probe, result, parts);
     this.#job = job;
     this.#connection = connection;
     this.#result.promise.catch(() => {});
@@ -197,11 +205,12 @@ export class Attempt {
     const [stdout, stderr, ...contents] = this.#parts as [Buffer, Buffer, ...Buffer[]];
     const outputs = result.outputs.map(({ index, mode, digest }, position) => {
       const content = contents[position]!;
-      if (createHash('sha256').update(content).digest('hex') !== digest) {
+      if (partOf(content).digest !== digest) {
         throw new WardError('blob-corrupt', `An output of the server ${this.server} does not have the digest that was announced.`);
       }
       return { index, mode, content };
     });
+    this.#verify(result, { stdout: partOf(stdout), stderr: partOf(stderr), outputs: result.outputs });
     // A kept or shared result came without a tree: the stream is open on this side still.
     if (!this.#ended) this.#stream.write(Buffer.alloc(0), { end: true }).catch(() => {});
     this.#become('done');

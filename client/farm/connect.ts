@@ -76,12 +76,18 @@ const readTrust = (what: string, path: string | undefined): Buffer => {
   }
 };
 
-/** Names that the certificate may be for: exactly the host where it is a trusted name itself, else any trusted one. */
+/**
+ * Names that the certificate may be for: exactly the host where it is a trusted name itself, else any trusted one. A host that DNS named
+ * must be a trusted name itself.
+ */
 const expectedNames = (host: TcpHost, trust: TrustConfig): readonly string[] => {
   if (trust.servers.length === 0) {
     throw new WardError('config-invalid', 'client.jsonc does not say trust.servers, so no server can be trusted.');
   }
-  return trust.servers.includes(host.host) ? [host.host] : trust.servers;
+  if (trust.servers.includes(host.host)) return [host.host];
+  if (host.discovered === undefined) return trust.servers;
+  const sentence = `DNS names ${host.host} as a server of ${host.discovered}, but it is no name in trust.servers: whoever answers for DNS cannot make it one.`;
+  throw new WardError('server-untrusted', sentence, { at: host.name });
 };
 
 /** The one name that a server must have by Kerberos. Unlike a certificate, a ticket must be asked for by name. */
@@ -132,7 +138,7 @@ const openTls = (options: ConnectOptions, names: readonly string[]): Promise<TLS
     let socket: TLSSocket;
     try {
       socket = tlsConnect({
-        host: host.host, port: host.port, ...(servername === undefined ? {} : { servername }),
+        host: host.address ?? host.host, port: host.port, ...(servername === undefined ? {} : { servername }),
         minVersion: 'TLSv1.3', ...trusted,
         // Refused below, with a reason; the stream is not used before.
         rejectUnauthorized: false,

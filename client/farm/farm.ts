@@ -10,13 +10,15 @@ import type { Probe } from '../../protocol/messages.ts';
 import type { FallbackSetting, FarmView, HostStatus, PingAnswer, WhoAmI } from '../agent/farm-view.ts';
 import { withEnvironment, type ClientConfig } from '../config.ts';
 import { fixedConfig, type ConfigSource } from '../config-watch.ts';
-import { Attempt, type FarmJob, type FarmResult } from './attempt.ts';
+import { Attempt, type FarmJob, type FarmResult, type VerifyResult } from './attempt.ts';
 import { findCandidates, type Candidates } from './candidates.ts';
 import { choose } from './choose.ts';
+import { Discovery } from './discovery.ts';
 import { mostHelpful } from './failure.ts';
 import { rank } from './rendezvous.ts';
 import { Sessions } from './sessions.ts';
 import type { Session } from './session.ts';
+import { verifySigned } from './verify-result.ts';
 
 export type { FarmJob, FarmOutput, FarmResult } from './attempt.ts';
 
@@ -41,9 +43,15 @@ export interface CompileOptions {
   readonly onPlaced?: () => void;
 }
 
+interface PlaceOptions extends CompileOptions {
+  /** Whose signatures on results count; undefined: whatever a server of the farm answers. */
+  readonly farm: ClientConfig['farm'];
+}
+
 export class Farm implements FarmView {
   readonly #config: ConfigSource;
   readonly #sessions = new Sessions();
+  readonly #discovery = new Discovery();
   /** `server\0toolchain` → until when, and why. */
   readonly #unfit = new Map<string, { until: number; error: WardError }>();
 
@@ -89,7 +97,8 @@ export class Farm implements FarmView {
    */
   async compile(job: FarmJob, signal: AbortSignal, options: CompileOptions = {}): Promise<FarmResult> {
     const probe: Probe = { type: 'probe', ...job.probe };
-    const sessions = this.#serversFor(this.config(options.env));
+    const config = this.config(options.env);
+    const sessions = await this.#serversFor(config);
     const failures: WardError[] = [];
     let order = rank(sessions, probe.tree, ({ host }) => host.name);
     for (let tried = 0; tried < tries && order.length > 0; tried++) {
@@ -98,7 +107,7 @@ export class Farm implements FarmView {
       const home = asked.now[0];
       if (home === undefined) break;
       try {
-        return await this.#place(asked, probe, job, signal, options);
+        return await this.#place(asked, probe, job, signal, { ...options, farm: config.farm });
       } catch (thrown) {
         const error = toWardError(thrown);
         failures.push(error);
@@ -116,7 +125,7 @@ export class Farm implements FarmView {
   }
 
   async whoami(env: Environment): Promise<WhoAmI> {
-    const sessions = this.#serversFor(this.config(env));
+    const sessions = await this.#serversFor(this.config(env));
     const failures: WardError[] = [];
     const connections = sessions.map((session) => session.ready().then(
       ({ welcome }): WhoAmI => ({
@@ -139,16 +148,19 @@ export class Farm implements FarmView {
 
   /** The servers and their state, after a moment in which idle ones may connect. */
   async hosts(env: Environment): Promise<readonly HostStatus[]> {
-    const sessions = this.config(env).servers.map((host) => this.#sessions.get(host, this.config(env)));
+    const config = this.config(env);
+    const { servers, errors } = await this.#discovery.servers(config.domains ?? [], config.discovery);
+    const sessions = [...config.servers, ...servers].map((host) => this.#sessions.get(host, config));
     const { promise: enough, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, hostsMs);
     await Promise.race([enough, Promise.allSettled(sessions.map((session) => session.ready()))]);
     clearTimeout(timer);
-    return sessions.map(({ status }) => status);
+    const unknown = [...errors].map(([domain, { code, message }]): HostStatus => ({ name: `srv:${domain}`, state: 'resting', reason: code, message }));
+    return [...sessions.map(({ status }) => status), ...unknown];
   }
 
   async ping(env: Environment): Promise<readonly PingAnswer[]> {
-    return Promise.all(this.#serversFor(this.config(env)).map(async (session): Promise<PingAnswer> => {
+    return Promise.all((await this.#serversFor(this.config(env))).map(async (session): Promise<PingAnswer> => {
       const server = session.host.name;
       try {
         const { channel } = await session.ready();
@@ -165,11 +177,17 @@ export class Farm implements FarmView {
     this.#config.close();
   }
 
-  #serversFor(config: ClientConfig): Session[] {
-    if (config.servers.length === 0) {
+  async #serversFor(config: ClientConfig): Promise<Session[]> {
+    const { domains = [] } = config;
+    if (config.servers.length === 0 && domains.length === 0) {
       throw new WardError('no-server', 'No server is configured: name some in client.jsonc or WARDCC_HOSTS.');
     }
-    return config.servers.map((host) => this.#sessions.get(host, config));
+    const { servers, errors } = domains.length === 0 ? { servers: [], errors: undefined } : await this.#discovery.servers(domains, config.discovery);
+    const [error] = errors?.values() ?? [];
+    if (config.servers.length === 0 && servers.length === 0 && error !== undefined) throw error;
+    // One that is configured counts as it was written there.
+    const written = new Set(config.servers.map(({ name }) => name));
+    return [...config.servers, ...servers.filter(({ name }) => !written.has(name))].map((host) => this.#sessions.get(host, config));
   }
 
   #isFull({ host, running }: Session, failures: WardError[]): boolean {
@@ -190,13 +208,15 @@ export class Farm implements FarmView {
     return false;
   }
 
-  async #place({ now, late }: Candidates, probe: Probe, job: FarmJob, signal: AbortSignal, options: CompileOptions): Promise<FarmResult> {
+  async #place({ now, late }: Candidates, probe: Probe, job: FarmJob, signal: AbortSignal, options: PlaceOptions): Promise<FarmResult> {
+    const { farm } = options;
+    const verify: VerifyResult | undefined = farm === undefined ? undefined : (...result) => verifySigned(farm, ...result);
     const leave = new Map<string, () => void>();
     const ask = (session: Session): Attempt | undefined => {
       const { connection, host } = session;
       if (connection === undefined) return undefined;
       leave.set(host.name, session.enter());
-      return new Attempt(host.name, connection, probe, job);
+      return new Attempt(host.name, connection, probe, job, verify);
     };
     try {
       const attempts = now.map(ask).filter((attempt) => attempt !== undefined);

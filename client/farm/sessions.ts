@@ -12,6 +12,7 @@ import { loadCert, type CertCredential, type CertPaths } from '../credentials/ce
 import { checkCacheFile, watchTicket } from '../credentials/krb5.ts';
 import { Krb5Helper, type Krb5Environment } from '../credentials/krb5-helper.ts';
 import type { Service } from '../credentials/krb5-messages.ts';
+import { sshCredentialKey, watchSshCredential, type SshCredential } from '../credentials/ssh.ts';
 import { watchCert } from '../credentials/watch.ts';
 import { connectSsh } from './connect-ssh.ts';
 import { connectTls, krb5HostName, type Connection } from './connect.ts';
@@ -40,6 +41,22 @@ interface Attempt<H extends Host = TcpHost> {
 /** Errors of one mechanism after which the next one that the configuration permits may be tried, on a new connection. */
 const yielding: ReadonlySet<string> = new Set(['credential-missing', 'credential-expired', 'kdc-unreachable', 'mechanism-not-permitted']);
 
+/** A successor is opened this long before a session's end, at most. */
+const longestLeadMs = 60_000;
+/** Closer to the end nothing is gained. */
+const shortestLeadMs = 2_000;
+const longestTimerMs = 2 ** 31 - 1;
+
+/** A session over SSH ends by itself: its successor begins before, with what ssh then proves. */
+const renewBeforeEnd = (session: Session, { channel, welcome }: Connection): void => {
+  const left = welcome.expires - Date.now();
+  const lead = Math.min(longestLeadMs, left / 4);
+  if (welcome.expires === 0 || lead < shortestLeadMs || left > longestTimerMs) return;
+  const timer = setTimeout(() => session.renew(), left - lead);
+  timer.unref();
+  void channel.closed.then(() => clearTimeout(timer));
+};
+
 const certKey = (paths: CertPaths): string => `cert\0${paths.cert}\0${paths.key}`;
 
 const krb5Environment = ({ environment, credentials }: ClientConfig): Krb5Environment => {
@@ -51,10 +68,16 @@ const krb5Environment = ({ environment, credentials }: ClientConfig): Krb5Enviro
 
 const krb5Key = ({ KRB5CCNAME = '', KRB5_CONFIG = '' }: Krb5Environment): string => `krb5\0${KRB5CCNAME}\0${KRB5_CONFIG}`;
 
+/** Beside a key that the configuration names no agent is asked. */
+const sshEnvironment = ({ environment, ssh }: ClientConfig): Readonly<Record<string, string>> => {
+  const { SSH_AUTH_SOCK, ...others } = environment;
+  return ssh.identity === undefined && SSH_AUTH_SOCK !== undefined ? { ...others, SSH_AUTH_SOCK } : others;
+};
+
 const keyOf = (host: Host, config: ClientConfig): string => {
-  const { trust, credentials, mechanisms, ssh, environment } = config;
-  if (host.kind === 'ssh') return [host.name, JSON.stringify(ssh), ...Object.entries(environment).flat()].join('\0');
-  return [host.name, certKey(credentials), krb5Key(krb5Environment(config)), ...mechanisms, JSON.stringify(trust)].join('\0');
+  const { trust, credentials, mechanisms, ssh } = config;
+  if (host.kind === 'ssh') return [host.name, JSON.stringify(ssh), ...Object.entries(sshEnvironment(config)).flat()].join('\0');
+  return [host.name, host.discovered ?? '', host.address ?? '', certKey(credentials), krb5Key(krb5Environment(config)), ...mechanisms, JSON.stringify(trust)].join('\0');
 };
 
 export class Sessions {
@@ -82,10 +105,26 @@ export class Sessions {
     for (const map of [this.#sessions, this.#watched, this.#certificates, this.#helpers]) map.clear();
   }
 
-  async #bySsh({ host, config, signal }: Attempt<SshHost>): Promise<Connection> {
-    if (config.mechanisms.includes('ssh')) return connectSsh({ host, ssh: config.ssh, env: config.environment, signal });
-    const sentence = `client.jsonc permits ${config.mechanisms.join(', ')}, and ${host.name} is reached over SSH.`;
-    throw new WardError('mechanism-not-permitted', sentence, { at: host.name });
+  async #bySsh({ host, config, signal, kept }: Attempt<SshHost>): Promise<Connection> {
+    const { mechanisms, ssh } = config;
+    if (!mechanisms.includes('ssh')) {
+      const sentence = `client.jsonc permits ${mechanisms.join(', ')}, and ${host.name} is reached over SSH.`;
+      throw new WardError('mechanism-not-permitted', sentence, { at: host.name });
+    }
+    const env = sshEnvironment(config);
+    const credential: SshCredential = { identity: ssh.identity, agent: env['SSH_AUTH_SOCK'] };
+    const key = sshCredentialKey(credential);
+    kept.credential = key;
+    const connection = await connectSsh({ host, ssh, env, signal });
+    if (!this.#watched.has(key)) {
+      const stop = watchSshCredential(credential, {
+        removed: (reason) => this.#endAll(key, reason),
+        replaced: () => this.#renewAll(key),
+      });
+      this.#watched.set(key, { stop });
+    }
+    renewBeforeEnd(kept.session, connection);
+    return connection;
   }
 
   /** One mechanism a connection, in the order of the configuration. A refusal of the person or of the server ends it. */

@@ -42,11 +42,12 @@ export class LocalResults {
   /**
    * The name of what a job does: toolchain, arguments, environment, places, inputs, and the project, whose results stay apart.
    *
+   * @param epoch of the farm file: results of another one are not found; 0 where there is no file, and nothing was verified
    * @returns SHA-256 in hex
    */
-  static key({ toolchain, language, argv, env, cwd, pwd, umask, outputs, tree, project }: FarmJob['probe']): string {
+  static key({ toolchain, language, argv, env, cwd, pwd, umask, outputs, tree, project }: FarmJob['probe'], epoch = 0): string {
     const variables = Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1));
-    return hash('sha256', JSON.stringify([1, toolchain, language, argv, variables, cwd, pwd ?? cwd, umask, outputs, tree, project]), 'hex');
+    return hash('sha256', JSON.stringify([1, epoch, toolchain, language, argv, variables, cwd, pwd ?? cwd, umask, outputs, tree, project]), 'hex');
   }
 
   /** Synchronous: a file in the page cache is there sooner than a promise. */

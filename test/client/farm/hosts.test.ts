@@ -52,7 +52,7 @@ for (const [text, message] of wrong) {
   test(`${JSON.stringify(text)} is not a host`, (t) => {
     const error = t.throws(() => parseHost(text), { instanceOf: WardError, code: 'config-invalid' });
     t.regex(error.message, message);
-    t.true(error.message.includes('a host is written name:port, [v6]:port, ssh://user@name or local/N'));
+    t.true(error.message.includes('a host is written name:port, [v6]:port, ssh://user@name, srv:DOMAIN or local/N'));
   });
 }
 
@@ -60,11 +60,18 @@ test('WARDCC_HOSTS is a list with blanks between; local/N is this machine', (t) 
   const { servers, localSlots } = parseHostsVariable('  build1 build2:9000/3\n\tlocal/4 ssh://ward@build3 ');
   t.deepEqual(servers.map(({ name }) => name), ['build1:7632', 'build2:9000', 'ssh://ward@build3']);
   t.is(localSlots, 4);
-  t.deepEqual(parseHostsVariable(''), { servers: [] });
+  t.deepEqual(parseHostsVariable(''), { servers: [], domains: [] });
   t.throws(() => parseHostsVariable('build1 local/0'), { instanceOf: WardError, code: 'config-invalid', message: /slots/ });
 });
 
 test('a server that is named twice counts once', (t) => {
   const { servers } = parseHosts(['build1/2', 'BUILD1:7632', 'build1./9']);
   t.deepEqual(servers, [{ kind: 'tcp', name: 'build1:7632', host: 'build1', port: 7632, slots: 2 }]);
+});
+
+test('srv:DOMAIN is a domain whose records name servers', (t) => {
+  t.deepEqual(parseHosts(['srv:Corp.Example.', 'build1', 'srv:corp.example']).domains, ['corp.example']);
+  for (const text of ['srv:', 'srv:-x', 'srv:a b', 'srv:10.0.0.1', 'srv:a..b', 'srv:corp.example:80', 'srv://corp.example']) {
+    t.throws(() => parseHosts([text]), { instanceOf: WardError, code: 'config-invalid', message: /does not name a domain/ }, text);
+  }
 });
