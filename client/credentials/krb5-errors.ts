@@ -32,9 +32,15 @@ const explanations: readonly (readonly [RegExp, (service: string, said: string) 
   [/encryption type|enctype/i, (service) => new WardError('ticket-invalid', `There is no AES key for ${service}, and no other kind is used.`)],
 ];
 
-/** The error for what the library said while a context with `service` was made. */
-export const initiatorError = (message: string, service: string): WardError => {
+const realmOf = (principal: string): string => principal.slice(principal.lastIndexOf('@') + 1);
+
+/** The error for what the library said while a context with `service` was made for somebody. */
+export const initiatorError = (message: string, service: string, principal: string): WardError => {
   const said = cleanText(message.replace(/^.*Minor code may provide more information:?\s*/is, ''), 300).trim().replace(/\.$/, '');
+  // Heimdal's KDC and Samba's do not say which server they miss: the service, or the KDC of its realm.
+  if (realmOf(principal) !== realmOf(service) && said === 'Server not found in Kerberos database') {
+    return new WardError('server-untrusted', `There is no way from your realm to that of ${service}, the compile server: a KDC on the way knows no such server.`);
+  }
   const known = explanations.find(([pattern]) => pattern.test(said));
   return known?.[1](service, said) ?? new WardError('ticket-invalid', `Kerberos refused to make a token for ${service}: ${said}.`);
 };

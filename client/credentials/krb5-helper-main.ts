@@ -87,7 +87,7 @@ const begin = async (service: Service): Promise<HelperRequests['begin']['answer'
     contexts.set(context, { client, service: principal });
     return { context, token, principal, ticket };
   } catch (error) {
-    throw initiatorError((error as Error).message, principal);
+    throw initiatorError((error as Error).message, principal, ticket.principal);
   }
 };
 
@@ -142,6 +142,8 @@ process.on('message', (request: HelperRequest) => {
     process.send?.(reply);
   });
 });
+// The first message says that this process is up; no request has this number.
+process.send?.({ id: 0 } satisfies HelperReply);
 process.on('disconnect', () => {
   rmSync(directory, { recursive: true, force: true });
   // An ordinary exit would wait for a step that is under way.

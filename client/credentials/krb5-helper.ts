@@ -33,14 +33,16 @@ export interface Krb5Context {
 
 const module = fileURLToPath(new URL(`krb5-helper-main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url));
 
-/** For all that a request may take, a KDC's answer and the start of the helper included. */
+/** For all that a request may take, a KDC's answer included. */
 const answerMs = 4_000;
+/** On a machine that is very busy, starting a process takes its time, and no KDC is to blame. */
+const startMs = 10_000;
 const idleMs = 5_000;
 
 interface Waiting {
   resolve(answer: object): void;
   reject(error: WardError): void;
-  timer: NodeJS.Timeout;
+  timer: NodeJS.Timeout | undefined;
 }
 
 /** One child process and what was asked of it. */
@@ -48,6 +50,8 @@ class Incarnation {
   readonly #child: ChildProcess;
   readonly #directory: string;
   readonly #waiting = new Map<number, Waiting>();
+  /** Until the process says that it is up. */
+  #starting: NodeJS.Timeout | undefined;
   #idle: NodeJS.Timeout | undefined;
   #ended: WardError | undefined;
   #nextId = 1;
@@ -63,6 +67,7 @@ class Incarnation {
     this.#child.once('error', gone);
     this.#child.once('exit', gone);
     this.#child.on('message', (reply: HelperReply) => this.#take(reply));
+    this.#starting = setTimeout(() => this.end(new WardError('internal', 'The Kerberos helper did not start.')), startMs);
     this.#child.unref();
     this.#child.channel?.unref();
   }
@@ -76,8 +81,9 @@ class Incarnation {
     clearTimeout(this.#idle);
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.end(kdcSilent(answerMs / 1000)), answerMs);
-      this.#waiting.set(id, { resolve: resolve as Waiting['resolve'], reject, timer });
+      const waiting: Waiting = { resolve: resolve as Waiting['resolve'], reject, timer: undefined };
+      this.#waiting.set(id, waiting);
+      if (this.#starting === undefined) this.#limit(waiting);
       this.#child.send({ id, type, ...request }, (error) => {
         if (error !== null) this.end(new WardError('internal', 'The Kerberos helper does not take requests.', { cause: error }));
       });
@@ -89,6 +95,7 @@ class Incarnation {
     if (this.#ended !== undefined) return;
     this.#ended = error;
     clearTimeout(this.#idle);
+    clearTimeout(this.#starting);
     this.#child.kill('SIGKILL');
     rmSync(this.#directory, { recursive: true, force: true });
     for (const { reject, timer } of this.#waiting.values()) {
@@ -98,7 +105,16 @@ class Incarnation {
     this.#waiting.clear();
   }
 
+  #limit(waiting: Waiting): void {
+    waiting.timer = setTimeout(() => this.end(kdcSilent(answerMs / 1000)), answerMs);
+  }
+
   #take({ id, answer, error }: HelperReply): void {
+    if (this.#starting !== undefined) {
+      clearTimeout(this.#starting);
+      this.#starting = undefined;
+      for (const waiting of this.#waiting.values()) this.#limit(waiting);
+    }
     const waiting = this.#waiting.get(id);
     if (waiting === undefined) return;
     this.#waiting.delete(id);

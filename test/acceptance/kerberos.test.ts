@@ -1,7 +1,7 @@
 /**
  * A farm that takes Kerberos tickets and nothing else, used as a person would use it.
  */
-import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -89,6 +89,23 @@ test.serial('tickets of a few seconds, renewed while make runs: no job is lost, 
   const connections = await sessions() - before;
   t.log(`${connections} connections`);
   t.true(connections >= 2, 'the tickets were really short');
+});
+
+test.serial('a keytab that becomes readable to others is not taken, which the log says; people still come in', async (t) => {
+  const keytab = join(shared.farm.directory, 'servers', '1', 'service.keytab');
+  const refused = async (): Promise<boolean> => {
+    const log = join(shared.farm.directory, 'log');
+    const files = (await readdir(log)).filter((name) => name.endsWith('.jsonl'));
+    return (await Promise.all(files.map((name) => readFile(join(log, name), 'utf8')))).some((text) => text.includes('"keytab.refused"'));
+  };
+  t.false(await refused());
+  await chmod(keytab, 0o644);
+  for (const deadline = Date.now() + 10_000; !(await refused()) && Date.now() < deadline;) await new Promise((resolve) => setTimeout(resolve, 100));
+  t.true(await refused());
+  const cwd = await shared.directory('keytab');
+  await writeFile(join(cwd, 'three.c'), 'int three;\n');
+  t.is((await shared.run(['wardcc', 'gcc', '-c', 'three.c'], { cwd, settings: shared.farm.as('alice') })).status, 0);
+  await chmod(keytab, 0o600);
 });
 
 test.serial('after kdestroy: kinit is what is said, and a build goes on here unless that is forbidden', async (t) => {
