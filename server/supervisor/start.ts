@@ -9,7 +9,7 @@ import { rmSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { loadFarm } from '../../policy/farm.ts';
 import { WardError } from '../../protocol/errors.ts';
-import type { ListenAddress, ServerConfig } from '../config.ts';
+import { sshSocket, type ListenAddress, type ServerConfig } from '../config.ts';
 import { connectAsChild } from '../ipc/child.ts';
 import type { IpcPeer } from '../ipc/peer.ts';
 import type { StageIndex } from '../toolchains/index-file.ts';
@@ -59,7 +59,7 @@ export async function startServer(config: ServerConfig, accounts: Accounts, isol
   const stop = async (): Promise<void> => {
     stopping = true;
     await Promise.all([...children].map((child) => child.stop(graceMs)));
-    rmSync(socketPath, { force: true });
+    for (const socket of [socketPath, sshSocket(config)]) rmSync(socket, { force: true });
   };
   const gone = (child: Child): Promise<string> => child.ended.then((how) => `the ${child.name} ended (${how})`);
 
