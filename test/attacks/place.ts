@@ -9,6 +9,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { readElf } from '../../toolchain/elf.ts';
 import type { RawEntry } from './raw-tree.ts';
 import type { Attack, File, Sign } from './types.ts';
 
@@ -33,6 +34,18 @@ __attribute__((constructor)) static void loaded(void) {
 }
 `;
 
+/** Where this machine's gcc has its parts. */
+const toolchainNames = (): Record<string, string> => {
+  const ask = (question: string): string => execFileSync('gcc', [question], { encoding: 'utf8' }).trim();
+  return {
+    TRIPLET: ask('-dumpmachine'),
+    GCC: dirname(ask('-print-prog-name=cc1')),
+    DRIVER: realpathSync('/usr/bin/gcc'),
+    LIBM: realpathSync(ask('-print-file-name=libm.so.6')),
+    LOADER: readElf(realpathSync('/usr/bin/gcc'))!.interpreter!,
+  };
+};
+
 export class Place {
   readonly directory: string;
   readonly work: string;
@@ -47,6 +60,7 @@ export class Place {
   readonly oracle = 'ward_oracle_yes';
   readonly plugin: Buffer;
   readonly script: string;
+  readonly #names: Readonly<Record<string, string>>;
 
   constructor() {
     this.directory = realpathSync(mkdtempSync(join(tmpdir(), 'wardcc-attacks-')));
@@ -56,6 +70,7 @@ export class Place {
     this.temporary = join(this.directory, 'temporary');
     mkdirSync(this.temporary);
     this.script = `#!/bin/sh\necho ${this.ran} >&2\n: >${this.host}/out/ran\nexit 1\n`;
+    this.#names = { WORK: this.work, HOST: this.host, RAN: this.ran, ...toolchainNames() };
     this.restore();
     this.plugin = this.#buildPlugin();
     this.restore();
@@ -91,13 +106,14 @@ export class Place {
 
   /** The text of a row, with its places filled in. */
   fill(text: string): string {
-    return text.replaceAll('{WORK}', this.work).replaceAll('{HOST}', this.host).replaceAll('{RAN}', this.ran);
+    return text.includes('{') ? text.replaceAll(/\{([A-Z]+)\}/g, (whole, name: string) => this.#names[name] ?? whole) : text;
   }
 
   /** The files of an attack by absolute path. Relative names lie in the attacker's directory. */
   files({ files }: Attack): Map<string, File> {
     return new Map(Object.entries(files).map(([name, file]): [string, File] => {
-      const path = name.startsWith('/') || name.startsWith('{') ? this.fill(name) : `${this.work}/${name}`;
+      const filled = this.fill(name);
+      const path = filled.startsWith('/') ? filled : `${this.work}/${filled}`;
       if (file === '{PLUGIN}') return [path, this.plugin];
       if (file === '{SCRIPT}') return [path, this.script];
       if (typeof file === 'object' && 'link' in file) return [path, { link: this.fill(file.link) }];

@@ -110,8 +110,9 @@ const elf: Target = {
   words: [Buffer.from([0x7f, 0x45, 0x4c, 0x46])],
   seeds: () => {
     // The compiler of the machine has every part that is read; a small library is changed faster.
-    const small = readdirSync('/usr/lib/x86_64-linux-gnu', { withFileTypes: true }).filter((entry) => entry.isFile() && /\.so\.[0-9.]+$/.test(entry.name)).slice(0, 60)
-      .map(({ name }) => readFileSync(`/usr/lib/x86_64-linux-gnu/${name}`)).filter(({ length }) => length < 32_768).slice(0, 6);
+    const directory = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
+    const libraries = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isFile() && /\.so\.[0-9.]+$/.test(entry.name));
+    const small = libraries.slice(0, 60).map(({ name }) => readFileSync(`${directory}/${name}`)).filter(({ length }) => length < 32_768).slice(0, 6);
     return [...small, readFileSync('/bin/true').subarray(0, 65_536)];
   },
   run: (input) => attempt(() => parseElf(bytesSource(input)), ({ bits, needed, rpath, runpath, interpreter }) =>
