@@ -22,4 +22,6 @@ const report = await campaign(targets.find((each) => each.name === name)!, ms, s
   view.writeUInt32LE(Math.min(input.length, view.length - 4), 0);
   input.copy(view, 4);
 });
-parentPort!.postMessage({ ...report, crashes: report.crashes.map(({ input, error }) => ({ input, message: error.stack ?? String(error) })), heap: process.memoryUsage().heapUsed });
+const crashes = report.crashes.map(({ input, error }) => ({ input, message: error.stack ?? String(error) }));
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker's port has no origin
+parentPort!.postMessage({ ...report, crashes, heap: process.memoryUsage().heapUsed });
