@@ -16,7 +16,7 @@ status=0
 
 clean_up() {
   remove_cgroup "$name"
-  rm -rf -- "$results"
+  rm -rf -- "$results" "$stage/home"
   rmdir -- "$stage/the checkout" "$stage" 2>/dev/null || :
 }
 trap clean_up EXIT
@@ -40,15 +40,29 @@ ensure_user() {
 
 as_user() {
   ensure_user
-  mkdir -p "$stage/the checkout" "$results/home"
-  chown "$user:" "$results/home"
+  mkdir -p "$stage/the checkout" "$stage/home" "$results/tmp"
+  chown "$user:" "$stage/home"
+  chmod 1777 "$results/tmp"
   chmod 711 "$results"
   delegate_cgroup "$name" "$user" || say 'no cgroup can be handed out here: tests that need one will fail'
-  unshare --mount --propagation private sh setup/test-as-user.sh "$user" "$name" "$stage/the checkout" "$results/home" "$@"
+  unshare --mount --propagation private sh setup/test-as-user.sh "$user" "$name" "$stage/the checkout" "$stage/home" "$results/tmp" "$@"
+}
+
+# The user's tests have a /tmp of their own. What is in it after them is a test's mistake, and counts as one that failed.
+nothing_left() {
+  left=$(find "$results/tmp" -mindepth 1 -maxdepth 1 -printf '%f\n' | LC_ALL=C sort)
+  if [ -z "$left" ]; then
+    echo 'ok - nothing is left in /tmp'
+  else
+    echo 'not ok - nothing is left in /tmp'
+    (cd -- "$results/tmp" && find . -mindepth 1 -maxdepth 3) | sed 's/^/# /'
+    return 1
+  fi
 }
 
 if [ "$(id -u)" -eq 0 ]; then
   tap user as_user "$@"
+  tap left nothing_left
   if [ $# -eq 0 ]; then tap system env WARDCC_TEST_PART=system "$node" node_modules/.bin/ava --tap; fi
 else
   tap user "$node" node_modules/.bin/ava --tap "$@"
