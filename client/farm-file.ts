@@ -91,7 +91,8 @@ const readSeen = async (place: string): Promise<Seen | undefined> => {
     if (Number.isSafeInteger(serial) && typeof digest === 'string') return { serial: serial!, digest };
     throw new Error('damaged');
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw new WardError('config-invalid', `${place}, which remembers the serial of the farm file, cannot be read.`, { at: place, cause });
   }
 };
