@@ -29,6 +29,6 @@ export const refuseKrb5Name = (name: string, realms: ReadonlySet<string>): strin
   if (name.includes('\\')) return 'has an escape in its name';
   const realm = realmOf(name);
   if (!name.includes('@') || !realms.has(realm)) return `is of a realm that no identity rule lists`;
-  if (!plainName.test(name.slice(0, name.lastIndexOf('@')))) return 'is no plain name in lower case; only an identity rule that has it literally can stand for it';
-  return undefined;
+  if (plainName.test(name.slice(0, name.lastIndexOf('@')))) return undefined;
+  return 'is no plain name in lower case; only an identity rule that has it literally can stand for it';
 };

@@ -81,7 +81,9 @@ const begin = async (service: Service): Promise<HelperRequests['begin']['answer'
   const meant = addon.servicePrincipal(name);
   if (meant !== principal) throw new WardError('server-untrusted', `krb5.conf turns the name of the server ${principal} into ${meant}.`);
   try {
-    const client = await kerberos.initializeClient(name, { principal: ticket.principal, mechOID: kerberos.GSS_MECH_OID_KRB5, flags } as object);
+    // The declaration of this option says `gssFlag`; the library reads `flags`.
+    const options: object = { principal: ticket.principal, mechOID: kerberos.GSS_MECH_OID_KRB5, flags };
+    const client = await kerberos.initializeClient(name, options);
     const token = await client.step('');
     const context = nextContext++;
     contexts.set(context, { client, service: principal });

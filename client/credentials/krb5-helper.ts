@@ -121,7 +121,8 @@ class Incarnation {
     clearTimeout(waiting.timer);
     if (error === undefined) waiting.resolve(answer ?? {});
     else waiting.reject(new WardError(error.code, error.message));
-    if (this.#waiting.size === 0) this.#idle = setTimeout(() => this.end(new WardError('session-lost', 'The Kerberos helper was idle.')), idleMs).unref();
+    if (this.#waiting.size > 0) return;
+    this.#idle = setTimeout(() => this.end(new WardError('session-lost', 'The Kerberos helper was idle.')), idleMs).unref();
   }
 }
 

@@ -38,7 +38,9 @@ export interface HelperRequests {
 
 export type RequestType = keyof HelperRequests;
 
-export type HelperRequest = { readonly [T in RequestType]: { readonly id: number; readonly type: T } & HelperRequests[T]['request'] }[RequestType];
+export type HelperRequest = {
+  readonly [T in RequestType]: { readonly id: number; readonly type: T } & HelperRequests[T]['request'];
+}[RequestType];
 
 export interface HelperReply {
   readonly id: number;

@@ -73,7 +73,9 @@ const lookAt = (cache: string): (() => string) | undefined => {
  *
  * @param everyMs time between two looks; a removal is reported within twice that and the helper's answer
  */
-export const watchTicket = (helper: Pick<Krb5Helper, 'look'>, service: Service, ticket: Ticket, events: TicketEvents, everyMs = 1000): (() => void) => {
+export const watchTicket = (
+  helper: Pick<Krb5Helper, 'look'>, service: Service, ticket: Ticket, events: TicketEvents, everyMs = 1000,
+): (() => void) => {
   const look = lookAt(ticket.cache);
   let current = ticket;
   let seen = look?.();
@@ -94,7 +96,9 @@ export const watchTicket = (helper: Pick<Krb5Helper, 'look'>, service: Service, 
       const found = await helper.look(service);
       failures = 0;
       if (stopped) return;
-      if (found.principal !== current.principal) return remove(new WardError('credential-missing', `The tickets in ${current.cache} are those of ${found.principal} now.`));
+      if (found.principal !== current.principal) {
+        return remove(new WardError('credential-missing', `The tickets in ${current.cache} are those of ${found.principal} now.`));
+      }
       if (found.ends <= current.ends) return;
       current = found;
       events.renewed(found);

@@ -77,7 +77,8 @@ const sshEnvironment = ({ environment, ssh }: ClientConfig): Readonly<Record<str
 const keyOf = (host: Host, config: ClientConfig): string => {
   const { trust, credentials, mechanisms, ssh } = config;
   if (host.kind === 'ssh') return [host.name, JSON.stringify(ssh), ...Object.entries(sshEnvironment(config)).flat()].join('\0');
-  return [host.name, host.discovered ?? '', host.address ?? '', certKey(credentials), krb5Key(krb5Environment(config)), ...mechanisms, JSON.stringify(trust)].join('\0');
+  const identities = [certKey(credentials), krb5Key(krb5Environment(config))];
+  return [host.name, host.discovered ?? '', host.address ?? '', ...identities, ...mechanisms, JSON.stringify(trust)].join('\0');
 };
 
 export class Sessions {
@@ -92,7 +93,8 @@ export class Sessions {
     const key = keyOf(host, config);
     const known = this.#sessions.get(key);
     if (known !== undefined) return known.session;
-    const session = new Session(host, (signal) => (host.kind === 'ssh' ? this.#bySsh({ host, config, signal, kept }) : this.#overTls({ host, config, signal, kept })));
+    const session = new Session(host, (signal) =>
+      (host.kind === 'ssh' ? this.#bySsh({ host, config, signal, kept }) : this.#overTls({ host, config, signal, kept })));
     const kept: Kept = { session, credential: undefined };
     this.#sessions.set(key, kept);
     return session;
@@ -182,7 +184,8 @@ export class Sessions {
     checkCacheFile(environment);
     const helper = this.#helpers.get(key) ?? new Krb5Helper(environment);
     this.#helpers.set(key, helper);
-    const service: Service = { service: trust.service ?? 'wardcc', host: krb5HostName(host, trust), ...(trust.realm === undefined ? {} : { realm: trust.realm }) };
+    const realm = trust.realm === undefined ? {} : { realm: trust.realm };
+    const service: Service = { service: trust.service ?? 'wardcc', host: krb5HostName(host, trust), ...realm };
     const context = await helper.begin(service);
     try {
       kept.credential = key;

@@ -65,7 +65,9 @@ export const openRealm = async (layout: FarmLayout, { realm }: FarmRealm, people
 };
 
 /** Writes a server its keys. */
-export const writeServiceKeys = async (layout: FarmLayout, { realm }: FarmRealm, plan: ServerPlan, owner: Account | undefined): Promise<void> => {
+export const writeServiceKeys = async (
+  layout: FarmLayout, { realm }: FarmRealm, plan: ServerPlan, owner: Account | undefined,
+): Promise<void> => {
   const keytab = join(layout.server(plan.number), 'service.keytab');
   await rm(keytab, { force: true });
   await writeKeytab(realm, service, keytab);

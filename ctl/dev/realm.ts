@@ -33,7 +33,8 @@ export interface Realm {
 
 const aes = ['aes256-cts-hmac-sha1-96', 'aes128-cts-hmac-sha1-96', 'aes256-cts-hmac-sha384-192', 'aes128-cts-hmac-sha256-128'];
 
-const configuration = ({ name, port, clockSkew, neighbours, keyTypes }: Required<RealmOptions>): string => `[libdefaults]
+/** krb5.conf of whoever uses the realm. */
+export const configuration = ({ name, port, clockSkew, neighbours, keyTypes }: Required<RealmOptions>): string => `[libdefaults]
   default_realm = ${name}
   dns_lookup_realm = false
   dns_lookup_kdc = false
@@ -107,8 +108,11 @@ export const writeKeytab = (realm: Realm, principal: string, keytab: string, { k
   tool(realm, 'kadmin.local', ['-q', `ktadd -k ${quote(keytab)} ${keep ? '-norandkey ' : ''}${quote(principal)}`]);
 
 /** Gets a ticket into the cache file. `lifetime` as kinit writes it, such as `3s`; `options` are those of kinit. */
-export const getTicket = async (realm: Realm, principal: string, password: string, cache: string, lifetime?: string, options: readonly string[] = []): Promise<void> => {
-  await tool(realm, 'kinit', ['-c', `FILE:${cache}`, ...(lifetime === undefined ? [] : ['-l', lifetime]), ...options, principal], cache, `${password}\n`);
+export const getTicket = async (
+  realm: Realm, principal: string, password: string, cache: string, lifetime?: string, options: readonly string[] = [],
+): Promise<void> => {
+  const lasting = lifetime === undefined ? [] : ['-l', lifetime];
+  await tool(realm, 'kinit', ['-c', `FILE:${cache}`, ...lasting, ...options, principal], cache, `${password}\n`);
 };
 
 /** Starts the KDC, detached, and waits until it accepts. Returns its process id. */

@@ -34,8 +34,12 @@ const isKrb5Token = (token: Buffer): boolean => {
   return token.subarray(start, start + krb5Oid.length).equals(krb5Oid);
 };
 
+const invalid = (sentence: string): WardError => new WardError('ticket-invalid', sentence);
+
 const accept = async (keys: ServiceKeys, token: Buffer): Promise<GssAccepted> => {
-  if (!isKrb5Token(token)) throw new WardError('ticket-invalid', 'The token is not one of the Kerberos mechanism itself; SPNEGO and others are not accepted.');
+  if (!isKrb5Token(token)) {
+    throw invalid('The token is not one of the Kerberos mechanism itself; SPNEGO and others are not accepted.');
+  }
   try {
     return await keys.accept(token);
   } catch (thrown) {
@@ -44,11 +48,14 @@ const accept = async (keys: ServiceKeys, token: Buffer): Promise<GssAccepted> =>
 };
 
 const checkContext = ({ flags, keyType }: GssAccepted): void => {
-  if ((flags & flag.delegation) !== 0) throw new WardError('ticket-invalid', 'The client delegated its ticket, which no compile server may have: kdestroy and a new kinit end what was delegated.');
-  if ((flags & flag.anonymous) !== 0) throw new WardError('ticket-invalid', 'The ticket is anonymous.');
+  if ((flags & flag.delegation) !== 0) {
+    const advice = 'kdestroy and a new kinit end what was delegated';
+    throw invalid(`The client delegated its ticket, which no compile server may have: ${advice}.`);
+  }
+  if ((flags & flag.anonymous) !== 0) throw invalid('The ticket is anonymous.');
   const needed = flag.mutual | flag.confidentiality | flag.integrity;
-  if ((flags & needed) !== needed) throw new WardError('ticket-invalid', 'The Kerberos context is not mutual, or cannot encrypt.');
-  if (keyType === 0) throw new WardError('ticket-invalid', 'The session key of the ticket is not AES.');
+  if ((flags & needed) !== needed) throw invalid('The Kerberos context is not mutual, or cannot encrypt.');
+  if (keyType === 0) throw invalid('The session key of the ticket is not AES.');
 };
 
 const openProof = ({ context }: GssAccepted, sealed: Buffer): Buffer => {

@@ -17,7 +17,9 @@ const base = -1_765_328_384;
 
 const invalid = (sentence: Explanation['sentence']): Explanation => ({ code: 'ticket-invalid', sentence });
 
-const noKey = invalid((service) => `The ticket was made for a key of ${service} that this server does not have: kdestroy and kinit get a new one; administrator: renew the keytab.`);
+const noKey = invalid((service) =>
+  `The ticket was made for a key of ${service} that this server does not have: kdestroy and kinit get a new one; `
+  + 'administrator: renew the keytab.');
 
 const explanations: ReadonlyMap<number, Explanation> = new Map([
   [base + 31, invalid(() => 'The ticket or the token was changed, or was made with another key.')],

@@ -12,7 +12,8 @@ import { WardError } from '../../protocol/errors.ts';
 import type { Krb5Config, ServerConfig } from '../config.ts';
 import { native, type GssAcceptor, type GssAccepted } from '../native/load.ts';
 
-const invalid = (file: string, sentence: string, cause?: unknown): WardError => new WardError('config-invalid', sentence, { at: file, cause });
+const invalid = (file: string, sentence: string, cause?: unknown): WardError =>
+  new WardError('config-invalid', sentence, { at: file, cause });
 
 const octal = (mode: number): string => (mode & 0o777).toString(8).padStart(4, '0');
 
@@ -25,9 +26,12 @@ const checkFile = (file: string): void => {
     throw invalid(file, `The keytab ${file} cannot be read (${(cause as NodeJS.ErrnoException).code}).`, cause);
   }
   if (!status.isFile()) throw invalid(file, `The keytab ${file} is not a regular file.`);
-  if (status.uid !== process.geteuid?.() && status.uid !== 0) throw invalid(file, `The keytab ${file} belongs to another user (uid ${status.uid}).`);
+  if (status.uid !== process.geteuid?.() && status.uid !== 0) {
+    throw invalid(file, `The keytab ${file} belongs to another user (uid ${status.uid}).`);
+  }
   if ((status.mode & 0o077) !== 0) {
-    throw invalid(file, `The keytab ${file} is open to others (mode ${octal(status.mode)}): chmod 600, and give the service new keys if somebody may have read it.`);
+    const advice = 'chmod 600, and give the service new keys if somebody may have read it';
+    throw invalid(file, `The keytab ${file} is open to others (mode ${octal(status.mode)}): ${advice}.`);
   }
 };
 
@@ -44,7 +48,10 @@ const principalIn = (file: string, service: string): string => {
   const names = [...new Set(reading(file, () => native().keytabPrincipals(file)))];
   const found = service.includes('@') ? names.filter((name) => name === service) : names.filter((name) => name.startsWith(`${service}@`));
   if (found.length === 1) return found[0]!;
-  if (found.length > 1) throw invalid(file, `The keytab ${file} has ${service} in several realms: say in server.jsonc which of ${found.join(', ')} is meant.`);
+  if (found.length > 1) {
+    const sentence = `The keytab ${file} has ${service} in several realms: say in server.jsonc which of ${found.join(', ')} is meant.`;
+    throw invalid(file, sentence);
+  }
   const has = names.length === 0 ? 'nothing' : names.slice(0, 5).map((name) => cleanText(name, 200)).join(', ');
   throw invalid(file, `The keytab ${file} has no keys of ${service}; it has those of ${has}.`);
 };
@@ -104,7 +111,7 @@ export class ServiceKeys {
 const withoutReplayCache = ({ KRB5RCACHETYPE, KRB5RCACHENAME }: NodeJS.ProcessEnv): boolean =>
   KRB5RCACHETYPE === 'none' || KRB5RCACHENAME?.startsWith('none:') === true;
 
-/** What holds whatever the machine's krb5.conf says. A ticket whose session key is weaker is refused before anything is decrypted with it. */
+/** What holds whatever the machine's krb5.conf says. A ticket whose session key is weaker is refused before that key is used. */
 const pinned = `[libdefaults]
   allow_weak_crypto = false
   permitted_enctypes = aes256-cts-hmac-sha1-96 aes128-cts-hmac-sha1-96 aes256-cts-hmac-sha384-192 aes128-cts-hmac-sha256-128
@@ -115,10 +122,13 @@ const pinned = `[libdefaults]
  *
  * @throws WardError `config-invalid`
  */
-export const openServiceKeys = ({ krb5, state }: Pick<ServerConfig, 'krb5' | 'state'>, env: NodeJS.ProcessEnv = process.env): ServiceKeys | undefined => {
+export const openServiceKeys = (
+  { krb5, state }: Pick<ServerConfig, 'krb5' | 'state'>, env: NodeJS.ProcessEnv = process.env,
+): ServiceKeys | undefined => {
   if (krb5 === undefined) return undefined;
   if (withoutReplayCache(env)) {
-    throw new WardError('config-invalid', 'The environment switches the replay cache of Kerberos off (KRB5RCACHETYPE, KRB5RCACHENAME), and without one no ticket is accepted.');
+    const how = 'The environment switches the replay cache of Kerberos off (KRB5RCACHETYPE, KRB5RCACHENAME)';
+    throw new WardError('config-invalid', `${how}, and without one no ticket is accepted.`);
   }
   const own = `${state}/front/krb5.conf`;
   writeFileSync(own, pinned, { mode: 0o600 });

@@ -19,7 +19,8 @@ struct Reading {
   }
 };
 
-// The cache that GSS would take for this server: of a collection that whose realm fits, else the default one. Without a server: the default.
+// The cache that GSS would take for this server: of a collection that whose realm fits, else the default one. Without a server, the
+// default one.
 krb5_error_code Choose(Reading* reading, const std::string& service) {
   krb5_context context = reading->context;
   krb5_principal server = nullptr;
@@ -34,9 +35,9 @@ krb5_error_code Choose(Reading* reading, const std::string& service) {
 }
 
 bool IsOwnTicketGranting(krb5_const_principal server, krb5_const_principal owner) {
-  const auto same = [](const krb5_data& a, const krb5_data& b) { return a.length == b.length && std::string(a.data, a.length) == std::string(b.data, b.length); };
-  return server->length == 2 && std::string(server->data[0].data, server->data[0].length) == "krbtgt" && same(server->data[1], owner->realm) &&
-         same(server->realm, owner->realm);
+  const auto text = [](const krb5_data& data) { return std::string(data.data, data.length); };
+  const std::string realm = text(owner->realm);
+  return server->length == 2 && text(server->data[0]) == "krbtgt" && text(server->data[1]) == realm && text(server->realm) == realm;
 }
 
 // The end of the ticket-granting ticket; where there is none, of the ticket for the service; 0 when there is neither.

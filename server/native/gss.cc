@@ -145,7 +145,8 @@ Napi::Value MakeAcceptor(const Napi::CallbackInfo& info) {
     gss_key_value_set_desc store = {2, elements};
     major = gss_import_name(&minor, &text, const_cast<gss_OID>(GSS_KRB5_NT_PRINCIPAL_NAME), &name);
     if (!GSS_ERROR(major)) {
-      major = gss_acquire_cred_from(&minor, name, GSS_C_INDEFINITE, &mechanisms, GSS_C_ACCEPT, &store, &acceptor->credential, nullptr, nullptr);
+      gss_cred_id_t* credential = &acceptor->credential;
+      major = gss_acquire_cred_from(&minor, name, GSS_C_INDEFINITE, &mechanisms, GSS_C_ACCEPT, &store, credential, nullptr, nullptr);
     }
     gss_release_name(&ignored, &name);
   }
@@ -156,7 +157,8 @@ Napi::Value MakeAcceptor(const Napi::CallbackInfo& info) {
   Napi::Object answer = Napi::Object::New(env);
   answer.Set("usable", acceptor->usable);
   answer.Set("refused", acceptor->refused);
-  auto handle = Napi::External<AcceptorHandle>::New(env, new AcceptorHandle(std::move(acceptor)), [](Napi::Env, AcceptorHandle* data) { delete data; });
+  const auto drop = [](Napi::Env, AcceptorHandle* data) { delete data; };
+  auto handle = Napi::External<AcceptorHandle>::New(env, new AcceptorHandle(std::move(acceptor)), drop);
   handle.TypeTag(&kAcceptorTag);
   answer.Set("handle", handle);
   return answer;
@@ -165,7 +167,10 @@ Napi::Value MakeAcceptor(const Napi::CallbackInfo& info) {
 class AcceptWorker : public Napi::AsyncWorker {
  public:
   AcceptWorker(Napi::Env env, AcceptorHandle acceptor, std::string token)
-      : Napi::AsyncWorker(env, "wardcc:gssAccept"), deferred_(Napi::Promise::Deferred::New(env)), acceptor_(std::move(acceptor)), token_(std::move(token)) {}
+      : Napi::AsyncWorker(env, "wardcc:gssAccept"),
+        deferred_(Napi::Promise::Deferred::New(env)),
+        acceptor_(std::move(acceptor)),
+        token_(std::move(token)) {}
 
   Napi::Promise Promise() const { return deferred_.Promise(); }
 
@@ -176,8 +181,8 @@ class AcceptWorker : public Napi::AsyncWorker {
     // Without a place for them, delegated credentials would be dropped unseen.
     gss_cred_id_t delegated = GSS_C_NO_CREDENTIAL;
     gss_buffer_desc input = BufferOf(token_), output = GSS_C_EMPTY_BUFFER, name = GSS_C_EMPTY_BUFFER;
-    OM_uint32 major = gss_accept_sec_context(&minor, &context_->handle, acceptor_->credential, &input, GSS_C_NO_CHANNEL_BINDINGS, &source, nullptr, &output,
-                                             &flags_, nullptr, &delegated);
+    OM_uint32 major = gss_accept_sec_context(&minor, &context_->handle, acceptor_->credential, &input, GSS_C_NO_CHANNEL_BINDINGS,
+                                             &source, nullptr, &output, &flags_, nullptr, &delegated);
     if (delegated != GSS_C_NO_CREDENTIAL) {
       flags_ |= GSS_C_DELEG_FLAG;
       gss_release_cred(&ignored, &delegated);
@@ -211,7 +216,8 @@ class AcceptWorker : public Napi::AsyncWorker {
   OM_uint32 SessionKeyType() {
     OM_uint32 minor, type = 0;
     gss_buffer_set_t set = GSS_C_NO_BUFFER_SET;
-    if (gss_inquire_sec_context_by_oid(&minor, context_->handle, const_cast<gss_OID>(GSS_C_INQ_SSPI_SESSION_KEY), &set) == GSS_S_COMPLETE && set->count == 2) {
+    const OM_uint32 major = gss_inquire_sec_context_by_oid(&minor, context_->handle, const_cast<gss_OID>(GSS_C_INQ_SSPI_SESSION_KEY), &set);
+    if (major == GSS_S_COMPLETE && set->count == 2) {
       const auto* bytes = static_cast<const unsigned char*>(set->elements[1].value);
       size_t start = set->elements[1].length;
       while (start > 1 && (start == set->elements[1].length || (bytes[start - 1] & 0x80) != 0)) start -= 1;
@@ -234,21 +240,24 @@ class AcceptWorker : public Napi::AsyncWorker {
 // gssAccept(acceptor, token) -> Promise<{ context, token, name, flags, keyType }>; keyType is 0 unless the session key is AES.
 Napi::Value Accept(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  if (info.Length() != 2 || !info[0].IsExternal() || !info[0].As<Napi::External<AcceptorHandle>>().CheckTypeTag(&kAcceptorTag) || !info[1].IsBuffer()) {
+  using Handle = Napi::External<AcceptorHandle>;
+  const bool isAcceptor = info.Length() == 2 && info[0].IsExternal() && info[0].As<Handle>().CheckTypeTag(&kAcceptorTag);
+  if (!isAcceptor || !info[1].IsBuffer()) {
     Napi::TypeError::New(env, "gssAccept(acceptor, token: Buffer)").ThrowAsJavaScriptException();
     return env.Undefined();
   }
   auto token = info[1].As<Napi::Buffer<char>>();
-  auto* worker = new AcceptWorker(env, *info[0].As<Napi::External<AcceptorHandle>>().Data(), std::string(token.Data(), token.Length()));
+  auto* worker = new AcceptWorker(env, *info[0].As<Handle>().Data(), std::string(token.Data(), token.Length()));
   worker->Queue();
   return worker->Promise();
 }
 
 // The context of a call `f(context, bytes)`, or null with an exception pending.
 SecurityContext* ContextOf(const Napi::CallbackInfo& info, const char* usage, bool withBytes) {
-  const bool isContext = info.Length() > 0 && info[0].IsExternal() && info[0].As<Napi::External<SecurityContext>>().CheckTypeTag(&kContextTag);
+  using Handle = Napi::External<SecurityContext>;
+  const bool isContext = info.Length() > 0 && info[0].IsExternal() && info[0].As<Handle>().CheckTypeTag(&kContextTag);
   if (isContext && (!withBytes || (info.Length() == 2 && info[1].IsBuffer()))) {
-    auto* context = info[0].As<Napi::External<SecurityContext>>().Data();
+    auto* context = info[0].As<Handle>().Data();
     if (context->handle != GSS_C_NO_CONTEXT) return context;
     Napi::Error::New(info.Env(), "the security context has ended").ThrowAsJavaScriptException();
     return nullptr;
