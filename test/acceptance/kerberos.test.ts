@@ -69,8 +69,9 @@ test.serial('tickets of a few seconds, renewed while make runs: no job is lost, 
   t.timeout(150_000);
   const cwd = await layOut('lua', join(shared.place, 'renewed'));
   const cache = join(shared.place, 'short-lived');
-  await renewTicket('8s', cache);
-  const renewing = setInterval(() => void renewTicket('8s', cache).catch(() => {}), 3_000);
+  // Longer than a busy machine may be late with the next one.
+  await renewTicket('30s', cache);
+  const renewing = setInterval(() => void renewTicket('30s', cache).catch(() => {}), 3_000);
   t.teardown(() => clearInterval(renewing));
   await shared.counts();
   const before = await sessions();
@@ -88,7 +89,7 @@ test.serial('tickets of a few seconds, renewed while make runs: no job is lost, 
   t.is(jobs.remote + jobs.hit, 3 * 34);
   const connections = await sessions() - before;
   t.log(`${connections} connections`);
-  t.true(connections >= 2, 'the tickets were really short');
+  t.true(connections >= 2, 'the tickets were really renewed');
 });
 
 test.serial('a keytab that becomes readable to others is not taken, which the log says; people still come in', async (t) => {

@@ -42,8 +42,13 @@ test.after.always('nothing of it is left', async () => {
 let serial = 0;
 /** A job that no other has; `change` its probe as an attacker would. */
 const job = ({ welcome }: RawSession, source = `int x${serial++};\n`, attack: Partial<Attack> = {}): WireJob => {
-  const whole: Attack = { id: 'peer', family: 'read', tries: '', compilers: ['gcc'], files: { 'a.c': source }, argv: compile(), sign: 'read', wall: 'blind', ...attack };
-  return wireJob({ name: 'peer', attack: whole, compiler: 'gcc' }, place, welcome.toolchains.find(({ name }) => name === '/usr/bin/gcc')!.digest);
+  const whole: Attack = {
+    id: 'peer', family: 'read', tries: '', compilers: ['gcc'], files: { 'a.c': source }, argv: compile(), sign: 'read', wall: 'blind',
+    ...attack,
+  };
+  return wireJob(
+    { name: 'peer', attack: whole, compiler: 'gcc' }, place, welcome.toolchains.find(({ name }) => name === '/usr/bin/gcc')!.digest,
+  );
 };
 const inProject = (sent: WireJob, project: string): WireJob => ({ ...sent, probe: { ...sent.probe, project } });
 
@@ -108,7 +113,11 @@ for (const [title, act] of silences) {
 }
 
 test.serial('what is no TLS is refused', async (t) => {
-  for (const bytes of [Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n'), randomBytes(4096), Buffer.alloc(70_000, 0x16), Buffer.from('SSH-2.0-x\r\n')]) {
+  for (
+    const bytes of [
+      Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n'), randomBytes(4096), Buffer.alloc(70_000, 0x16), Buffer.from('SSH-2.0-x\r\n'),
+    ]
+  ) {
     const socket = await tcp(farm.port);
     socket.write(bytes);
     await t.notThrowsAsync(closedWithin(socket, 5_000));
@@ -122,9 +131,21 @@ test.serial('TLS before 1.3 is refused', async (t) => {
 });
 
 const requests: [string, string, RegExp][] = [
-  ['a browser is no client', 'GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: wardcc.1\r\n\r\n', /^HTTP\/1.1 403 /],
-  ['another protocol is not spoken', 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: wardcc.0\r\n\r\n', /^HTTP\/1.1 400 /],
-  ['there is nothing at another path', 'GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: wardcc.1\r\n\r\n', /^HTTP\/1.1 400 /],
+  [
+    'a browser is no client',
+    'GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: wardcc.1\r\n\r\n',
+    /^HTTP\/1.1 403 /,
+  ],
+  [
+    'another protocol is not spoken',
+    'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: wardcc.0\r\n\r\n',
+    /^HTTP\/1.1 400 /,
+  ],
+  [
+    'there is nothing at another path',
+    'GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: wardcc.1\r\n\r\n',
+    /^HTTP\/1.1 400 /,
+  ],
   ['a plain request is told to upgrade', 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n', /^HTTP\/1.1 426 /],
   ['headers are bounded', `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(9000)}\r\n\r\n`, /^HTTP\/1.1 431 /],
   ['a broken request is refused', 'GARBAGE\r\n\r\n', /^HTTP\/1.1 400 /],
@@ -158,7 +179,10 @@ const hellos: [string, () => Buffer, ErrorCode][] = [
   ['SSH over TCP', () => hello('ssh'), 'mechanism-not-permitted'],
   ['a key that makes the shared secret zero', () => hello('cert', Buffer.alloc(32)), 'protocol-violation'],
   ['a job before the keys', () => encodeFrame(frameType.MESSAGE, 0, 1, 0, Buffer.from('{"type":"probe"}')), 'protocol-violation'],
-  ['a token where none is wanted', () => Buffer.concat([hello(), encodeFrame(frameType.AUTH, 0, 0, 1, Buffer.from('token'))]), 'protocol-violation'],
+  [
+    'a token where none is wanted', () => Buffer.concat([hello(), encodeFrame(frameType.AUTH, 0, 0, 1, Buffer.from('token'))]),
+    'protocol-violation',
+  ],
 ];
 for (const [title, bytes, code] of hellos) {
   test.serial(`a handshake with ${title} is refused with ${code}`, async (t) => {
@@ -169,7 +193,9 @@ for (const [title, bytes, code] of hellos) {
 
 test.serial('hellos with any byte changed and cut off anywhere end with a code or a session that knows nothing', async (t) => {
   const whole = hello();
-  const bad = Array.from({ length: 40 }, (_, index) => (index % 2 === 0 ? whole.subarray(0, index * 2) : changedHello((index * 3) % 70, [index])));
+  const bad = Array.from(
+    { length: 40 }, (_, index) => (index % 2 === 0 ? whole.subarray(0, index * 2) : changedHello((index * 3) % 70, [index])),
+  );
   for (const bytes of bad) {
     const { code } = await provoke(farm.credential(), (webSocket) => {
       webSocket.send(bytes);
@@ -179,7 +205,9 @@ test.serial('hellos with any byte changed and cut off anywhere end with a code o
   }
 });
 
-const messages: [string, (send: { raw: (bytes: Buffer) => void; webSocket: { send(data: unknown, options?: object): void } }) => void, number[]][] = [
+const messages: [
+  string, (send: { raw: (bytes: Buffer) => void; webSocket: { send(data: unknown, options?: object): void } }) => void, number[],
+][] = [
   ['a text message', ({ webSocket }) => webSocket.send('hello'), [1003]],
   ['a message larger than the limit', ({ webSocket }) => webSocket.send(Buffer.alloc(300 * 1024)), [1009]],
   ['a message that announces 2^62 bytes', ({ raw }) => raw(Buffer.from('82ff400000000000000000000000', 'hex')), [1009, 1006]],
@@ -192,12 +220,16 @@ const messages: [string, (send: { raw: (bytes: Buffer) => void; webSocket: { sen
 ];
 for (const [title, act, codes] of messages) {
   test.serial(`${title} closes the connection`, async (t) => {
-    const { code } = await provoke(farm.credential(), (webSocket, tls) => act({ raw: (bytes) => tls.write(bytes), webSocket: webSocket as never }));
+    const { code } = await provoke(
+      farm.credential(), (webSocket, tls) => act({ raw: (bytes) => tls.write(bytes), webSocket: webSocket as never }),
+    );
     t.true(codes.includes(code), String(code));
   });
 }
 
-const people: [string, ErrorCode][] = [['mallory', 'not-a-committer'], ['carol', 'certificate-revoked'], ['stranger', 'certificate-invalid']];
+const people: [string, ErrorCode][] = [
+  ['mallory', 'not-a-committer'], ['carol', 'certificate-revoked'], ['stranger', 'certificate-invalid'],
+];
 for (const [person, code] of people) {
   test.serial(`${person} is refused with ${code}`, async (t) => {
     const error = await t.throwsAsync(openSession(farm.credential(person)), { instanceOf: WardError });
@@ -287,7 +319,13 @@ test.serial('a content that was promised and never sent holds nobody else up for
   const bob = await openSession(farm.credential('bob'));
   const header = { 'shared.h': `/* ${randomBytes(8).toString('hex')} */\n` };
   const asked = Promise.withResolvers<void>();
-  const greedy = submit(alice, { ...job(alice, '#include "shared.h"\nint a;\n', { files: { 'a.c': '#include "shared.h"\nint a;\n', ...header } }), send: () => asked.resolve() }, 50_000);
+  const greedy = submit(
+    alice,
+    { ...job(
+      alice, '#include "shared.h"\nint a;\n', { files: { 'a.c': '#include "shared.h"\nint a;\n', ...header } },
+    ), send: () => asked.resolve() },
+    50_000,
+  );
   greedy.catch(() => {});
   await asked.promise;
   const begun = performance.now();
@@ -309,7 +347,13 @@ test.serial('nobody has more jobs at once, or in line, than the policy allows', 
   });
   const patience = Date.now() + 1_500;
   while (said.length < 6 && Date.now() < patience) await pause(10);
-  t.deepEqual(said.sort(), ['busy', 'busy', 'cert:alice has 2 jobs in line already, as many as the policy allows.', 'cert:alice has 2 jobs in line already, as many as the policy allows.', 'offer', 'offer']);
+  t.deepEqual(
+    said.sort(),
+    [
+      'busy', 'busy', 'cert:alice has 2 jobs in line already, as many as the policy allows.',
+      'cert:alice has 2 jobs in line already, as many as the policy allows.', 'offer', 'offer',
+    ],
+  );
   for (const stream of streams) stream.reset(new WardError('cancelled'));
   session.channel.close();
 });
@@ -319,7 +363,9 @@ test.serial('a result is not given to somebody who may not have the project, nor
   const bob = await openSession(farm.credential('bob'));
   const secret = `const char secret${serial++}[] = "alice";\n`;
   t.false((await submit(alice, inProject(job(alice, secret), 'secret'))).result.cached);
-  t.true((await submit(alice, inProject(job(alice, secret), 'secret'))).result.cached);
+  // A result is kept after it was answered: on a busy machine that takes a moment.
+  const again = async (): Promise<boolean> => (await submit(alice, inProject(job(alice, secret), 'secret'))).result.cached;
+  for (const end = Date.now() + 20_000; !(await again()); await pause(200)) t.true(Date.now() < end, 'the result is found again');
   const denied = await t.throwsAsync(submit(bob, inProject(job(bob, secret), 'secret')), { instanceOf: WardError });
   t.is((denied as WardError).code, 'policy-denied');
   // In a project of his own he has to bring the content himself: knowing its digest is worth nothing.
@@ -344,7 +390,9 @@ test.serial('a client that reads none of its results keeps nobody else from comp
         stream.send({ type: 'start' });
         stream.write(sent.tree, { end: true }).catch(() => {});
       }
-      for (const digest of message.digests ?? []) alice.channel.sendBlob(Buffer.from(digest, 'hex'), sent.blobs.get(digest)!).catch(() => {});
+      for (const digest of message.digests ?? []) alice.channel.sendBlob(
+        Buffer.from(digest, 'hex'), sent.blobs.get(digest)!,
+      ).catch(() => {});
       if (message.type === 'result') results++;
     });
     await pause(150);
@@ -364,7 +412,9 @@ test.serial('when a client vanishes in mid-job, everything of the job is gone at
   const long = job(session, '', { files: { 'a.c': '__asm__(".data\\n.rept 100000000\\n.quad 1\\n.endr");\n' } });
   submit(session, long).catch(() => {});
   const until = async (what: string, condition: (now: Footprint) => boolean): Promise<void> => {
-    for (const patience = Date.now() + 8_000; !condition(await farm.footprint()); await pause(20)) if (Date.now() > patience) return t.fail(what);
+    for (
+      const patience = Date.now() + 8_000; !condition(await farm.footprint()); await pause(20)
+    ) if (Date.now() > patience) return t.fail(what);
   };
   await until('the job begins', ({ processes }) => processes.length > before.processes.length + 1);
   session.tls.destroy();
