@@ -65,7 +65,7 @@ test.serial('a colleague comes in; who is no committer, whose ticket has ended a
   }
 });
 
-test.serial('tickets of a few seconds, renewed while make runs: no job is lost, and none is compiled here', async (t) => {
+test.serial('tickets of half a minute, renewed while make runs: no job is lost, and none is compiled here', async (t) => {
   t.timeout(150_000);
   const cwd = await layOut('lua', join(shared.place, 'renewed'));
   const cache = join(shared.place, 'short-lived');
