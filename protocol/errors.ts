@@ -51,7 +51,7 @@ const table = {
   'ticket-invalid': entry('authentication', 'never', 119, 'The Kerberos token was not accepted.', 'Run klist and kinit; check clocks and the service name.'),
   'kdc-unreachable': entry('infrastructure', 'another-server', 118, 'No Kerberos server answered in time, so there is no ticket for the compile server.', 'Check the network and krb5.conf; kinit shows the same.'),
   'binding-mismatch': entry('authentication', 'never', 119, 'The proof does not belong to this connection: somebody may be relaying it.', 'Tell the security team; do not retry from an untrusted network.'),
-  'ssh-refused': entry('authentication', 'never', 119, 'The SSH login does not name exactly one accepted identity.', 'Check the sshd settings with wardccd doctor.'),
+  'ssh-refused': entry('authentication', 'never', 119, 'The SSH login was refused, or does not name exactly one accepted identity.', 'docs/ssh.md says what to try. Administrator: wardccd doctor.'),
   'server-untrusted': entry('authentication', 'another-server', 119, 'The server could not prove that it is the server that was asked for.', 'Check the CA and server names in client.jsonc; tell the administrator.'),
 
   // authorization: may they?
