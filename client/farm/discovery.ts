@@ -35,18 +35,22 @@ export interface Discovered {
 export class Discovery {
   readonly #known = new Map<string, Known>();
 
-  /** The servers of domains. Waits for the first answer of each; later ones come in the background. */
-  async servers(domains: readonly string[], settings: DiscoverySettings = {}): Promise<Discovered> {
+  /**
+   * The servers of domains. Later answers come in the background.
+   *
+   * @param wait for the first answer of each domain; else what is known by now
+   */
+  async servers(domains: readonly string[], settings: DiscoverySettings = {}, wait = true): Promise<Discovered> {
     const servers = new Map<string, TcpHost>();
     const errors = new Map<string, WardError>();
-    for (const known of await Promise.all(domains.map((domain) => this.#ask(domain, settings)))) {
+    for (const known of await Promise.all(domains.map((domain) => this.#ask(domain, settings, wait)))) {
       for (const server of known.answer.servers) if (!servers.has(server.name)) servers.set(server.name, server);
       if (known.answer.error !== undefined && known.answer.servers.length === 0) errors.set(known.domain, known.answer.error);
     }
     return { servers: [...servers.values()], errors };
   }
 
-  async #ask(domain: string, settings: DiscoverySettings): Promise<{ domain: string; answer: Known }> {
+  async #ask(domain: string, settings: DiscoverySettings, wait: boolean): Promise<{ domain: string; answer: Known }> {
     const key = JSON.stringify([domain, settings.dns]);
     const answer = this.#known.get(key) ?? { servers: [], error: undefined, askedAt: -Infinity, asking: undefined };
     this.#known.set(key, answer);
@@ -62,7 +66,7 @@ export class Discovery {
         answer.asking = undefined;
       });
     }
-    if (answer.servers.length === 0) await answer.asking;
+    if (wait && answer.servers.length === 0) await answer.asking;
     return { domain, answer };
   }
 }

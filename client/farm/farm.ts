@@ -182,7 +182,10 @@ export class Farm implements FarmView {
     if (config.servers.length === 0 && domains.length === 0) {
       throw new WardError('no-server', 'No server is configured: name some in client.jsonc or WARDCC_HOSTS.');
     }
-    const { servers, errors } = domains.length === 0 ? { servers: [], errors: undefined } : await this.#discovery.servers(domains, config.discovery);
+    // Who has servers by name does not wait for DNS.
+    const { servers, errors } = domains.length === 0
+      ? { servers: [], errors: undefined }
+      : await this.#discovery.servers(domains, config.discovery, config.servers.length === 0);
     const [error] = errors?.values() ?? [];
     if (config.servers.length === 0 && servers.length === 0 && error !== undefined) throw error;
     // One that is configured counts as it was written there.
