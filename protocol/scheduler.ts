@@ -43,7 +43,7 @@ export class Scheduler {
     this.#sealer = sealer;
     this.#failed = failed;
     transport.onDrain(() => {
-      if (this.#ring.length > 0 && !this.#scheduled) this.#run();
+      if (this.#ring.length + this.#control.length > 0 && !this.#scheduled) this.#run();
     });
   }
 
@@ -94,8 +94,9 @@ export class Scheduler {
     if (this.#stopped) return;
     try {
       const out: Buffer[] = [];
-      let bytes = this.#drainControl(out) + this.#transport.bufferedAmount;
-      // The control frames above are few and bounded; bodies wait for room.
+      let bytes = this.#transport.bufferedAmount;
+      // A peer that asks and never reads fills the transport once; from then on its answers wait here, where they are counted.
+      if (bytes < limits.bufferedBytes) bytes += this.#drainControl(out);
       while (this.#ring.length > 0 && bytes < limits.bufferedBytes) {
         const source = this.#ring.shift()!;
         const frame = source.take();

@@ -234,6 +234,19 @@ for (const [title, role, breach, code, message] of breaches) {
   });
 }
 
+test.serial('pings that come slowly from a peer that does not read end the session before they fill the memory', async (t) => {
+  const { channel, transport, send } = lonely('server');
+  transport.stalled = true;
+  transport.bufferedAmount = limits.bufferedBytes - 10_000;
+  for (let round = 0; round < 100 && !transport.closed; round++) {
+    for (let index = 0; index < 100; index++) send(frameType.PING, 0, Buffer.alloc(8));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.regex((await channel.closed)!.message, /faster than it reads/);
+  // What waited when the session ended leaves with the reason.
+  t.true(transport.sentBytes < 10_000 + (limits.controlFrames + 200) * 50, `${transport.sentBytes} bytes were buffered`);
+});
+
 test('a job before welcome ends the session', async (t) => {
   const [, transport] = transportPair();
   const channel = new Channel(transport, { role: 'server', keys, decoder: new FrameDecoder() });
