@@ -87,8 +87,8 @@ async function answerJob(job: Job, { decision, toolchain, seq }: Authorized): Pr
     return { action, status: { code: 0, signal: 0 }, outputs: kept.record.outputs.map(({ digest }) => digest) };
   }
 
-  // Nobody shares what may not be shared: then the decision's own number keeps the compile apart.
-  const flight = domain === undefined ? `job ${seq}` : action;
+  // Nobody shares what may not be shared: then the decision's own number keeps the compile apart. Nor is anybody's job run under another rule's limits.
+  const flight = domain === undefined ? `job ${seq}` : `${action} ${JSON.stringify(decision.limits)}`;
   const { boarding, leavePlace } = services.flights.has(flight) ? join(job, flight) : await begin(job, { decision, toolchain, seq }, flight);
   release.push(boarding.leave);
   const outcome = await abortable(boarding.result, signal);

@@ -35,7 +35,8 @@ export function receiveTree(
   promise.catch(() => {});
   let callOff = services.deadlines.after(leaseMs, () => reject(new WardError('busy', 'The offered place was not taken in time.')));
   let started = false;
-  const chunks: Buffer[] = [];
+  // Tiny pieces must cost no more than their bytes: they are put together as they come.
+  let encoded: Buffer | undefined;
   let received = 0;
 
   stream.onMessage((message: { type: string }) => {
@@ -45,14 +46,16 @@ export function receiveTree(
     callOff = services.deadlines.after(transferMs, () => reject(new WardError('job-timeout', 'The list of inputs did not arrive in time.')));
   });
   stream.onData((chunk) => {
+    const at = received;
     received += chunk.length;
     stream.consumed(chunk.length);
     if (!started || received > probe.treeBytes) return reject(new WardError('protocol-violation', 'More bytes came than the list of inputs was announced to have.'));
-    chunks.push(chunk);
+    if (chunk.length === probe.treeBytes) encoded = chunk;
+    else chunk.copy((encoded ??= Buffer.allocUnsafeSlow(probe.treeBytes)), at);
     if (received < probe.treeBytes) return;
     callOff();
     try {
-      resolve(checkedTree(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks), probe, includeDirs));
+      resolve(checkedTree(encoded as Buffer, probe, includeDirs));
     } catch (error) {
       reject(error);
     }

@@ -53,7 +53,7 @@ export class ResultCache {
    * @param room is there room in memory for so many bytes?
    */
   async find(domain: string, action: string, room: (bytes: number) => boolean = () => true): Promise<KeptResult | undefined> {
-    return (await this.#findHere(domain, action, room)) ?? (await this.#findShared(domain, action));
+    return (await this.#findHere(domain, action, room)) ?? (await this.#findShared(domain, action, room));
   }
 
   /** Keeps a result here, and for the other servers. */
@@ -62,13 +62,15 @@ export class ResultCache {
     this.#shared?.keep(domain, result.record.action, result);
   }
 
-  async #findShared(domain: string, action: string): Promise<KeptResult | undefined> {
+  async #findShared(domain: string, action: string, room: (bytes: number) => boolean): Promise<KeptResult | undefined> {
     const result = await this.#shared?.find(domain, action);
     if (result === undefined) return undefined;
     if (!this.#events.signed(result.record)) {
       this.#events.damaged(new WardError('blob-corrupt', `The shared result of ${action} is not signed by a key of today.`));
       return undefined;
     }
+    const { stdout, stderr, outputs } = result;
+    if (!room([stdout, stderr, ...outputs].reduce((sum, { length }) => sum + length, 0))) return undefined;
     // The next one who asks finds it here. That it could not be kept is no reason not to use it.
     await this.#keepHere(domain, result).catch(() => {});
     return result;
