@@ -40,12 +40,14 @@ test.serial('a keytab without an AES key is refused; keys of other kinds are lef
   const keys = new ServiceKeys({ keytab: mixed, service: 'wardcc/localhost', config: undefined }, join(realm.directory, 'replay-cache'));
   t.is(keys.refused, 1);
   const finding = probeKeytab({ keytab: mixed, service: 'wardcc/localhost', config: undefined });
-  t.deepEqual([finding.grade, finding.says], ['CAUTION', 'AES keys of wardcc/localhost@WARDCC.TEST, and 1 of other kinds that are not used']);
+  t.is(finding.grade, 'CAUTION');
+  t.is(finding.says, 'AES keys of wardcc/localhost@WARDCC.TEST, and 1 of other kinds that are not used');
 
   const old = join(realm.directory, 'old.keytab');
   const input = `addent -password -p wardcc/localhost@WARDCC.TEST -k 1 -e ${rc4}\na password\nwkt ${JSON.stringify(old)}\n`;
   await run('ktutil', [], { env: realmEnvironment(realm), input });
   t.throws(() => new ServiceKeys({ keytab: old, service: 'wardcc/localhost', config: undefined }, join(realm.directory, 'replay-cache')), {
-    instanceOf: WardError, code: 'config-invalid', message: `The keytab ${old} has no AES key of wardcc/localhost@WARDCC.TEST, and no other kind is accepted.`,
+    instanceOf: WardError, code: 'config-invalid',
+    message: `The keytab ${old} has no AES key of wardcc/localhost@WARDCC.TEST, and no other kind is accepted.`,
   });
 });

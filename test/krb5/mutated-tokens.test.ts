@@ -48,7 +48,8 @@ test('20,000 mutated tokens are refused, each with a code, in bounded time and m
   t.timeout(240_000);
   const realm = await startRealm(t);
   process.env['KRB5_CONFIG'] = realm.environment['KRB5_CONFIG'];
-  const keys = new ServiceKeys({ keytab: await makeKeytab(realm), service: 'wardcc/localhost', config: undefined }, join(realm.directory, 'replay-cache'));
+  const krb5 = { keytab: await makeKeytab(realm), service: 'wardcc/localhost', config: undefined };
+  const keys = new ServiceKeys(krb5, join(realm.directory, 'replay-cache'));
   const { token } = await initiate(await makePerson(realm, 'alice'));
   // Used once, it is good for nothing more, and neither is a copy in which only bytes that nobody looks at were changed.
   await keys.accept(token);

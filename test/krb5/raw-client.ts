@@ -24,7 +24,9 @@ export interface Initiator {
 }
 
 /** A context that this process makes itself. `KRB5_CONFIG` of the process counts. */
-export const initiate = async (cache: string, changes: { flags?: number; service?: string; mechanism?: number } = {}): Promise<Initiator> => {
+export const initiate = async (
+  cache: string, changes: { flags?: number; service?: string; mechanism?: number } = {},
+): Promise<Initiator> => {
   process.env['KRB5CCNAME'] = cache;
   const options = { flags: changes.flags ?? usual, mechOID: changes.mechanism ?? kerberos.GSS_MECH_OID_KRB5 };
   const client = await kerberos.initializeClient(changes.service ?? 'wardcc@localhost', options as object);
@@ -55,7 +57,9 @@ export const say = (token: Buffer) => async (io: AuthIo): Promise<void> => {
 export const target = (realm: Pick<TestRealm, 'name'>): string => `wardcc/localhost@${realm.name}`;
 
 /** Connects and speaks as it is told. Resolves with the principal, or with the error that ended it. */
-export const knock = async (port: number, means: string, authenticate: (io: AuthIo, socket: TLSSocket) => Promise<void>): Promise<string | WardError> => {
+export const knock = async (
+  port: number, means: string, authenticate: (io: AuthIo, socket: TLSSocket) => Promise<void>,
+): Promise<string | WardError> => {
   const socket = tlsConnect({ host: '127.0.0.1', port, minVersion: 'TLSv1.3', rejectUnauthorized: false });
   await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject));
   const webSocket = new WebSocket('ws://localhost/', SUBPROTOCOL, { ...webSocketClientOptions, createConnection: () => socket });

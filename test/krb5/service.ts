@@ -49,6 +49,8 @@ export interface ServiceOptions {
   readonly service?: string;
   readonly identities?: readonly object[];
   readonly mechanisms?: readonly string[];
+  /** Committer sources; a list of alice and bob without it. */
+  readonly sources?: readonly object[];
   /** Certificates of people; without it none is accepted. */
   readonly people?: { readonly clientCa: string; readonly crl: string; readonly anchors: readonly object[] };
   /** Certificate and key files; self-signed without it. */
@@ -84,19 +86,22 @@ export const startService = async (t: ExecutionContext<unknown>, options: Servic
   const identities = options.identities ?? [{ id: 'realm', mechanism: 'krb5', realms: { 'WARDCC.TEST': '{user}' } }];
   writeFileSync(join(directory, 'committers'), 'alice\nbob\n');
   writeFileSync(join(directory, 'policy.jsonc'), JSON.stringify({
-    serial: 1, mechanisms: options.mechanisms ?? ['krb5'], identities, ...(options.people === undefined ? {} : { anchors: options.people.anchors }),
-    committers: { sources: [{ id: 'list', kind: 'list', file: 'committers' }] },
+    serial: 1, mechanisms: options.mechanisms ?? ['krb5'], identities,
+    ...(options.people === undefined ? {} : { anchors: options.people.anchors }),
+    committers: { sources: options.sources ?? [{ id: 'list', kind: 'list', file: 'committers' }] },
     rules: [{ id: 'everybody', effect: 'allow', who: ['*'] }],
   }));
   mkdirSync(join(directory, 'front'));
   const policy = await PolicyHolder.load(join(directory, 'policy.jsonc'), new Revisions(directory, () => {}));
   const authorities = options.people === undefined ? undefined : new ClientAuthorities(options.people);
-  const keys = openServiceKeys({ krb5: { keytab: options.keytab, service: options.service ?? serviceName, config: process.env['KRB5_CONFIG'] }, state: directory })!;
+  const krb5 = { keytab: options.keytab, service: options.service ?? serviceName, config: process.env['KRB5_CONFIG'] };
+  const keys = openServiceKeys({ krb5, state: directory })!;
   const sessions = new Sessions();
   const opened: Session[] = [];
   const refused: WardError[] = [];
   const log = { sessionDecided: async () => 0 } as unknown as KeeperLog;
-  const config = { listen: [{ host: '127.0.0.1', port: 0 }], tls: options.tls ?? selfSigned(directory), connections: { total: 256, perAddress: 256 } };
+  const listen = [{ host: '127.0.0.1', port: 0 }];
+  const config = { listen, tls: options.tls ?? selfSigned(directory), connections: { total: 256, perAddress: 256 } };
   const welcome = { server: 'localhost', isolation: 'strict' as const, slots: 8, toolchains: [...options.toolchains ?? []] };
   const listener = new Listener(config, authorities, {
     refused: () => {},
@@ -119,7 +124,8 @@ export const startService = async (t: ExecutionContext<unknown>, options: Servic
 
 /** The agent's view of one server, as somebody with this cache. Closed after the test. */
 export const clientOf = (
-  t: ExecutionContext<unknown>, realm: Pick<TestRealm, 'environment'>, server: Pick<TestService, 'name'>, cache: string, changes: Partial<ClientConfig> = {},
+  t: ExecutionContext<unknown>, realm: Pick<TestRealm, 'environment'>, server: Pick<TestService, 'name'>, cache: string,
+  changes: Partial<ClientConfig> = {},
 ): Farm => {
   const farm = new Farm({
     servers: [parseHost(server.name)],
@@ -127,7 +133,8 @@ export const clientOf = (
     credentials: { cert: '/nonexistent/cert.pem', key: '/nonexistent/key.pem' },
     ssh: {},
     environment: { KRB5CCNAME: cache, KRB5_CONFIG: realm.environment['KRB5_CONFIG']! },
-    mechanisms: ['krb5'], fallback: 'never', project: 'default', cache: { directory: '/nonexistent', bytes: 0 }, locked: new Set(), files: [],
+    mechanisms: ['krb5'], fallback: 'never', project: 'default', cache: { directory: '/nonexistent', bytes: 0 },
+    locked: new Set(), files: [],
     ...changes,
   });
   t.teardown(() => farm.close());

@@ -86,11 +86,11 @@ test.serial('a ticket in a key ring of the kernel, and its end', async (t) => {
   const { realm, server } = await open(t);
   await makePerson(realm, 'alice');
   const cache = `KEYRING:user:wardcc-test-${process.pid}-${Date.now()}`;
-  const tool = (program: string, input = '') => run(program, ['-c', cache, ...(program === 'kinit' ? ['alice'] : [])], { env: realmEnvironment(realm), input });
-  await tool('kinit', 'a password\n');
+  const env = realmEnvironment(realm);
+  await run('kinit', ['-c', cache, 'alice'], { env, input: 'a password\n' });
   const farm = clientOf(t, realm, server, cache);
   t.like(await farm.whoami({}), { committer: 'alice' });
-  await tool('kdestroy');
+  await run('kdestroy', ['-c', cache], { env });
   await until(() => server.opened[0]!.ended, 12_000);
   t.is((await refusalOf(t, farm))[0], 'credential-missing');
 });
@@ -137,10 +137,15 @@ test.serial('a KDC that is down or silent: an error within 5 seconds, or the nex
   const authority = await initAuthority(join(realm.directory, 'ca'), { dev: true });
   const place = (name: string): string => join(realm.directory, name);
   const [people, host] = [await authority.issueUser('alice'), await authority.issueServer(['localhost'])];
-  for (const [name, text] of [['ca.pem', authority.caPem], ['crl.pem', await authority.writeCrl()], ['cert.pem', people.certPem], ['key.pem', people.keyPem], ['host.pem', host.certPem], ['host.key', host.keyPem]] as const) {
-    writeFileSync(place(name), text, { mode: 0o600 });
-  }
-  const identities = [{ id: 'realm', mechanism: 'krb5', realms: { 'WARDCC.TEST': '{user}' } }, { id: 'cert', principal: 'cert:{user}', committer: '{user}' }];
+  const files = {
+    'ca.pem': authority.caPem, 'crl.pem': await authority.writeCrl(), 'cert.pem': people.certPem, 'key.pem': people.keyPem,
+    'host.pem': host.certPem, 'host.key': host.keyPem,
+  };
+  for (const [name, text] of Object.entries(files)) writeFileSync(place(name), text, { mode: 0o600 });
+  const identities = [
+    { id: 'realm', mechanism: 'krb5', realms: { 'WARDCC.TEST': '{user}' } },
+    { id: 'cert', principal: 'cert:{user}', committer: '{user}' },
+  ];
   const server = await startService(t, {
     keytab: await makeKeytab(realm), mechanisms: ['krb5', 'cert'], identities, tls: { cert: place('host.pem'), key: place('host.key') },
     people: { clientCa: place('ca.pem'), crl: place('crl.pem'), anchors: [{ id: 'ca', uri: ['wardcc-user:'] }] },

@@ -45,7 +45,8 @@ for (const [principal, complaint] of [
   ['krb5:alice\\@CORP.EXAMPLE', 'the principal has an escape, and names with escapes are never let in'],
 ] as const) {
   test(`an identity rule for ${principal} is refused`, (t) => {
-    const findings = checkPolicyText(JSON.stringify({ ...smallest, identities: [{ id: 'one', principal, committer: 'x' }] }), 'policy.jsonc');
+    const policy = { ...smallest, identities: [{ id: 'one', principal, committer: 'x' }] };
+    const findings = checkPolicyText(JSON.stringify(policy), 'policy.jsonc');
     t.true(findings.some(({ message }) => message === complaint), JSON.stringify(findings));
   });
 }

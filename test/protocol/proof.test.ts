@@ -12,7 +12,9 @@ test('a proof is the four bytes 01 00 00 ff and 64 hexadecimal digits', (t) => {
 });
 
 test('a proof is another one for the other side, another connection and another handshake', (t) => {
-  const proofs = [proofText('client', io(1, 2)), proofText('server', io(1, 2)), proofText('client', io(3, 2)), proofText('client', io(1, 3))];
+  const proofs = [
+    proofText('client', io(1, 2)), proofText('server', io(1, 2)), proofText('client', io(3, 2)), proofText('client', io(1, 3)),
+  ];
   t.is(new Set(proofs).size, proofs.length);
 });
 

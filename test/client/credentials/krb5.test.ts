@@ -11,15 +11,40 @@ const service = 'wardcc/build1@CORP';
 const minor = 'Unspecified GSS failure.  Minor code may provide more information: ';
 
 for (const [said, code, message] of [
-  ['Cannot contact any KDC for realm \'CORP\'', 'kdc-unreachable', 'No Kerberos server (KDC) can be reached: Cannot contact any KDC for realm \'CORP\'.'],
-  ['Server wardcc/build1@CORP not found in Kerberos database', 'server-untrusted', 'Kerberos knows no service wardcc/build1@CORP: the server is not set up for it, or its name in client.jsonc is wrong.'],
-  ['Server krbtgt/CORP@PARTNER not found in Kerberos database', 'server-untrusted', 'There is no way from your realm to that of wardcc/build1@CORP, the compile server: Server krbtgt/CORP@PARTNER not found in Kerberos database.'],
-  ['Cannot find KDC for realm "CORP"', 'server-untrusted', 'There is no way from your realm to that of wardcc/build1@CORP, the compile server: Cannot find KDC for realm "CORP".'],
+  [
+    'Cannot contact any KDC for realm \'CORP\'', 'kdc-unreachable',
+    'No Kerberos server (KDC) can be reached: Cannot contact any KDC for realm \'CORP\'.',
+  ],
+  [
+    'Server wardcc/build1@CORP not found in Kerberos database', 'server-untrusted',
+    'Kerberos knows no service wardcc/build1@CORP: the server is not set up for it, or its name in client.jsonc is wrong.',
+  ],
+  [
+    'Server krbtgt/CORP@PARTNER not found in Kerberos database', 'server-untrusted',
+    'There is no way from your realm to that of wardcc/build1@CORP, the compile server: '
+    + 'Server krbtgt/CORP@PARTNER not found in Kerberos database.',
+  ],
+  [
+    'Cannot find KDC for realm "CORP"', 'server-untrusted',
+    'There is no way from your realm to that of wardcc/build1@CORP, the compile server: Cannot find KDC for realm "CORP".',
+  ],
   ['Ticket expired', 'credential-expired', 'The Kerberos ticket has expired: run kinit.'],
-  ['No Kerberos credentials available (default cache: FILE:/x)', 'credential-missing', 'There is no Kerberos ticket: run kinit. (No Kerberos credentials available (default cache: FILE:/x))'],
-  ['Clock skew too great', 'ticket-invalid', 'The clocks of this machine and of the KDC differ by more than Kerberos allows: correct them.'],
-  ['KDC has no support for encryption type', 'ticket-invalid', 'There is no AES key for wardcc/build1@CORP, and no other kind is used.'],
-  ['Something \u001b[31mred', 'ticket-invalid', 'Kerberos refused to make a token for wardcc/build1@CORP: Something ?[31mred.'],
+  [
+    'No Kerberos credentials available (default cache: FILE:/x)', 'credential-missing',
+    'There is no Kerberos ticket: run kinit. (No Kerberos credentials available (default cache: FILE:/x))',
+  ],
+  [
+    'Clock skew too great', 'ticket-invalid',
+    'The clocks of this machine and of the KDC differ by more than Kerberos allows: correct them.',
+  ],
+  [
+    'KDC has no support for encryption type', 'ticket-invalid',
+    'There is no AES key for wardcc/build1@CORP, and no other kind is used.',
+  ],
+  [
+    'Something \u001b[31mred', 'ticket-invalid',
+    'Kerberos refused to make a token for wardcc/build1@CORP: Something ?[31mred.',
+  ],
 ] as const) {
   test(`what the library says becomes ${code}: ${said.slice(0, 40)}`, (t) => {
     const error = initiatorError(`${minor}${said}`, service, 'alice@CORP');
@@ -29,7 +54,8 @@ for (const [said, code, message] of [
 
 test('a cache that is a file and is not there is no ticket; of other caches nothing is said without asking', (t) => {
   for (const place of ['FILE:/nonexistent/cache', '/nonexistent/cache']) {
-    t.throws(() => checkCacheFile({ KRB5CCNAME: place }), { instanceOf: WardError, code: 'credential-missing', message: 'There is no Kerberos ticket: run kinit. (/nonexistent/cache is not there)' });
+    const message = 'There is no Kerberos ticket: run kinit. (/nonexistent/cache is not there)';
+    t.throws(() => checkCacheFile({ KRB5CCNAME: place }), { instanceOf: WardError, code: 'credential-missing', message });
   }
   for (const place of ['DIR:/nonexistent', 'KEYRING:persistent:1', 'KCM:1']) t.notThrows(() => checkCacheFile({ KRB5CCNAME: place }));
   t.notThrows(() => checkCacheFile({}));
@@ -45,11 +71,13 @@ const load = async (t: Parameters<typeof temporaryDirectory>[0], user: object, s
 };
 
 test('realm, service and cache stand in client.jsonc; a cache that is a file is relative to it', async (t) => {
-  const { home, config } = await load(t, { trust: { servers: ['build1'], realm: 'CORP.EXAMPLE', service: 'wardcc/farm' }, credentials: { ccache: 'FILE:cache' } });
+  const trust = { servers: ['build1'], realm: 'CORP.EXAMPLE', service: 'wardcc/farm' };
+  const { home, config } = await load(t, { trust, credentials: { ccache: 'FILE:cache' } });
   t.deepEqual([config.trust.realm, config.trust.service], ['CORP.EXAMPLE', 'wardcc/farm']);
   t.is(config.credentials.ccache, `FILE:${join(home, '.config', 'wardcc', 'cache')}`);
   t.is((await load(t, { credentials: { ccache: 'KEYRING:persistent:1' } })).config.credentials.ccache, 'KEYRING:persistent:1');
-  for (const wrong of [{ trust: { realm: 'CORP EXAMPLE' } }, { trust: { service: '-x' } }, { credentials: { ccache: 'cache' } }, { credentials: { ccache: 'MEMORY:x' } }]) {
+  const caches = ['cache', 'MEMORY:x'].map((ccache) => ({ credentials: { ccache } }));
+  for (const wrong of [{ trust: { realm: 'CORP EXAMPLE' } }, { trust: { service: '-x' } }, ...caches]) {
     await t.throwsAsync(load(t, wrong), { instanceOf: WardError, code: 'config-invalid' });
   }
 });
