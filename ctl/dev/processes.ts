@@ -79,6 +79,15 @@ export const sessionOf = ({ pid, startTime }: ProcessRecord): ProcessRecord[] =>
     .filter(isRunning);
 };
 
+/** Its command line, or its title if it gave itself one. */
+export const commandOf = ({ pid }: ProcessRecord): string => {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+  } catch {
+    return '';
+  }
+};
+
 /** Every process that was started with this setting in its environment. Others' environments cannot be read and do not count. */
 export const startedWith = (setting: string): ProcessRecord[] =>
   allPids()

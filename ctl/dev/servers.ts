@@ -12,7 +12,7 @@ import type { Authority } from '../../certs/authority.ts';
 import { WardError } from '../../protocol/errors.ts';
 import { serverText, type ServerPlan } from './files.ts';
 import { programs, type FarmLayout } from './layout.ts';
-import { isRunning, recordProcess, type ProcessRecord } from './processes.ts';
+import { commandOf, isRunning, recordProcess, sessionOf, type ProcessRecord } from './processes.ts';
 import { stagedCommand, stagedPath, stagedProgram, type Account } from './stage.ts';
 
 const outputFile = 'output.txt';
@@ -80,7 +80,8 @@ export const whenReady = async (layout: FarmLayout, plan: ServerPlan, server: Pr
     const said = await linesOf(join(layout.server(plan.number), outputFile));
     const ended = !isRunning(server);
     if (ended || Date.now() > deadline || Math.max(0, ...said.values()) >= sameWordsAtMost) {
-      const words = [...said.keys()].slice(-20).join('\n') || 'it said nothing';
+      const running = sessionOf(server).map(commandOf).join('; ');
+      const words = [...said.keys()].slice(-20).join('\n') || `it said nothing, and runs: ${running}`;
       throw new WardError('dev-failed', `${server.role} ${ended ? 'ended' : 'did not become ready'}:\n${words}`);
     }
     await pause(25);
