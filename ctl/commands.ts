@@ -26,6 +26,7 @@ export const entries: Readonly<Record<string, Entry>> = {
   stop: { description: 'end your agent', load: async () => (await import('./stop.ts')).stopCommand() },
   dev: { description: 'a throwaway farm on loopback', load: async () => (await import('./dev.ts')).devCommand() },
   options: { description: 'compiler options that wardcc knows', load: async () => (await import('./options.ts')).optionsCommand() },
+  farm: { description: 'the farm file: what it says, and its signature', load: async () => (await import('./farm.ts')).farmCommand(), failure: 1 },
   policy: {
     description: 'check, ask and compare policies',
     load: async () => (await import('./policy.ts')).policyCommand(),

@@ -8,11 +8,15 @@ import { Command } from 'commander';
 import { loadClientConfig, withEnvironment, type ClientConfig, type LockableSetting } from '../client/config.ts';
 import { print, printJson, table } from './output.ts';
 
+/** As client.jsonc writes them. */
+const hostsOf = ({ servers, domains = [] }: ClientConfig): string[] => [...servers.map(({ name }) => name), ...domains.map((domain) => `srv:${domain}`)];
+
 /** As JSON: the keys of client.jsonc, paths absolute. */
 const asJson = (config: ClientConfig): object => ({
   ...config,
   servers: undefined,
-  hosts: config.servers.map((server) => server.name),
+  hosts: hostsOf(config),
+  farm: config.farm === undefined ? undefined : { file: config.farm.file, serial: config.farm.serial, epoch: config.farm.epoch, problem: config.farm.problem },
   locked: [...config.locked],
 });
 
@@ -25,10 +29,11 @@ export const configCommand = (): Command =>
       if (options.json === true) return printJson(asJson(config));
       const locked = (setting: LockableSetting): string => (config.locked.has(setting) ? '(locked by the system)' : '');
       print(table([
-        ['hosts', config.servers.map((server) => server.name).join(' ') || 'none: everything is compiled here', locked('hosts')],
+        ['hosts', hostsOf(config).join(' ') || 'none: everything is compiled here', locked('hosts')],
         ['trusted CA', config.trust.ca ?? 'none', locked('trust')],
         ['revocation list', config.trust.crl ?? 'none'],
         ['trusted servers', config.trust.servers.join(' ') || 'none'],
+        ...(config.farm === undefined ? [] : [['farm file', `${config.farm.file}, serial ${config.farm.serial}`, config.farm.problem ?? '']]),
         ['certificate', config.credentials.cert, locked('credentials')],
         ['key', config.credentials.key],
         ...Object.entries(config.ssh).map(([name, path]) => [`ssh ${name}`, path, locked('ssh')]),

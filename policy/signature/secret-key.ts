@@ -50,8 +50,12 @@ const powerBelow = (maximum: number): number => {
   return 2 ** power;
 };
 
-/** @throws WardError `config-invalid` for no key, or a wrong passphrase */
-export const parseSecretKey = (text: string, file: string, passphrase: () => string): SecretKey => {
+/**
+ * Reads a key. `passphrase` is asked only for a key that needs one.
+ *
+ * @throws WardError `config-invalid` for no key, or a wrong passphrase
+ */
+export const parseSecretKey = async (text: string, file: string, passphrase: () => string | Promise<string>): Promise<SecretKey> => {
   const refuse = (sentence: string): WardError => new WardError('config-invalid', `${file}: ${sentence}`, { at: file });
   const [first = '', second = '', ...more] = text.replace(/\r?\n$/, '').split(/\r?\n/);
   const bytes = Buffer.from(second, 'base64');
@@ -62,7 +66,7 @@ export const parseSecretKey = (text: string, file: string, passphrase: () => str
   const body = Buffer.from(bytes.subarray(54));
   if (kind === encrypted) {
     const { N, r, p } = scryptParameters(Number(bytes.readBigUInt64LE(38)), Number(bytes.readBigUInt64LE(46)));
-    const stream = scryptSync(passphrase(), bytes.subarray(6, 38), body.length, { N, r, p, maxmem: 256 * N * r });
+    const stream = scryptSync(await passphrase(), bytes.subarray(6, 38), body.length, { N, r, p, maxmem: 256 * N * r });
     for (let at = 0; at < body.length; at++) body[at] = body[at]! ^ stream[at]!;
   }
   const key = { id: body.subarray(0, 8), key: body.subarray(8, 72) };

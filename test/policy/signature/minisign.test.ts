@@ -51,7 +51,7 @@ test('what minisign signed we verify, what we sign minisign verifies; keys are r
     t.is(verified.trustedComment, `serial:${index} a comment with spaces`);
     t.is(verified.key, theirs);
 
-    write(`${name}.minisig`, sign(content, parseSecretKey(read('theirs.key').toString(), 'theirs.key', noPassphrase), 'from us'));
+    write(`${name}.minisig`, sign(content, await parseSecretKey(read('theirs.key').toString(), 'theirs.key', noPassphrase), 'from us'));
     t.regex(run('-V', '-p', 'theirs.pub', '-m', name), /Trusted comment: from us/);
     write(`${name}.ours`, sign(content, ours, ''));
     t.regex(run('-V', '-P', formatPublicKey(publicKeyOf(ours)), '-m', name, '-x', `${name}.ours`), /verified/);
@@ -65,12 +65,12 @@ test('a key under a passphrase is opened by it and by no other', async (t) => {
   const { run, read, write } = await minisign(t);
   run('-G', '-p', 'k.pub', '-s', 'k.key');
   const text = read('k.key').toString();
-  const key = parseSecretKey(text, 'k.key', () => 'correct horse');
+  const key = await parseSecretKey(text, 'k.key', () => 'correct horse');
   write('file', 'content');
   write('file.minisig', sign(Buffer.from('content'), key, 'x'));
   t.regex(run('-V', '-p', 'k.pub', '-m', 'file'), /verified/);
   t.is(formatPublicKey(publicKeyOf(key)), read('k.pub').toString().split('\n')[1] ?? '');
-  t.throws(() => parseSecretKey(text, 'k.key', () => 'wrong horse'), { instanceOf: WardError, code: 'config-invalid', message: 'k.key: the passphrase is wrong' });
+  await t.throwsAsync(parseSecretKey(text, 'k.key', () => 'wrong horse'), { instanceOf: WardError, code: 'config-invalid', message: 'k.key: the passphrase is wrong' });
 });
 
 const key = makeKey();
@@ -121,7 +121,7 @@ test('every character of a signature counts, but for the untrusted comment', (t)
   }
 });
 
-test('a signature and a key have one spelling', (t) => {
+test('a signature and a key have one spelling', async (t) => {
   const [first = '', second = '', third = '', fourth = ''] = signed.split('\n');
   for (const text of [
     '', `${first}\n${second}\n${third}\n`, `${signed}more\n`, `${first}\n${second} \n${third}\n${fourth}\n`, `${first}\n${second}\n${third}\n${fourth}=\n`,
@@ -133,7 +133,7 @@ test('a signature and a key have one spelling', (t) => {
     t.throws(() => parsePublicKey(text, 'k'), { instanceOf: WardError, message: 'k: this is no public key of minisign' }, text);
   }
   for (const text of ['', 'untrusted comment: x\nRW==\n', formatClearKey(key).replace('RWQAAEIy', 'RWQBAEIy')]) {
-    t.throws(() => parseSecretKey(text, 's', noPassphrase), { instanceOf: WardError, message: 's: this is no secret key of minisign' });
+    await t.throwsAsync(parseSecretKey(text, 's', noPassphrase), { instanceOf: WardError, message: 's: this is no secret key of minisign' });
   }
 });
 
