@@ -40,8 +40,10 @@ const invalid = (): WardError => new WardError('protocol-violation', 'What conne
 
 const isText = (value: unknown, maximum: number): value is string => typeof value === 'string' && value.length <= maximum;
 
-const isMethod = (value: unknown): value is VerifiedMethod =>
-  typeof value === 'object' && value !== null && isText((value as VerifiedMethod).method, 64) && isText((value as VerifiedMethod).value, maxPrefaceBytes);
+const isMethod = (value: unknown): value is VerifiedMethod => {
+  const { method, value: text } = (value ?? {}) as Partial<VerifiedMethod>;
+  return isText(method, 64) && isText(text, maxPrefaceBytes);
+};
 
 const decode = (body: Buffer): SshLogin => {
   let login: Partial<SshLogin> | null;
@@ -73,8 +75,10 @@ export const readPreface = (socket: Socket, timeoutMs: number): Promise<SshLogin
       if (length === undefined) {
         const header = socket.read(headerBytes) as Buffer | null;
         if (header === null) return;
+        // A stream that has ended gives what there is, however little.
+        if (header.length < headerBytes || header.toString('latin1', 0, 4) !== magic) return ended();
         length = header.readUInt32BE(4);
-        if (header.length < headerBytes || header.toString('latin1', 0, 4) !== magic || length === 0 || length > maxPrefaceBytes) return ended();
+        if (length === 0 || length > maxPrefaceBytes) return ended();
       }
       const body = socket.read(length) as Buffer | null;
       if (body === null) return;
@@ -86,7 +90,8 @@ export const readPreface = (socket: Socket, timeoutMs: number): Promise<SshLogin
         reject(thrown as WardError);
       }
     };
-    const timer = setTimeout(() => finish(new WardError('handshake-timeout', 'The SSH bridge did not say in time whom it brings.')), timeoutMs);
+    const late = (): void => finish(new WardError('handshake-timeout', 'The SSH bridge did not say in time whom it brings.'));
+    const timer = setTimeout(late, timeoutMs);
     socket.on('readable', look).once('end', ended).once('error', ended).once('close', ended);
     look();
   });
