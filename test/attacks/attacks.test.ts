@@ -20,7 +20,7 @@ for (const one of casesOf(attacks.filter(({ short }) => short))) {
   });
 }
 
-test.serial('after all attacks the server compiles, has as many processes and mounts as before, and has logged every decision', async (t) => {
+test.serial('after all attacks the server compiles, has as many processes and mounts as before, and has logged each', async (t) => {
   t.deepEqual(await ways.aftermath(), []);
 });
 

@@ -52,7 +52,9 @@ export class CheckOnly {
     const services = {
       log: { decided: async () => 1, ended: () => {} },
       decide: (_: JobSession, what: Parameters<JobServices['decide']>[1]) => {
-        const request: DecisionRequest = { ...what, principal: { mechanism: 'cert', name: 'alice' }, committer: 'alice', ...policy.committers.standing('alice') };
+        const request: DecisionRequest = {
+          ...what, principal: { mechanism: 'cert', name: 'alice' }, committer: 'alice', ...policy.committers.standing('alice'),
+        };
         return { request, decision: decide(policy, request) };
       },
       toolchain: (digest: string) => byDigest.get(digest),

@@ -35,8 +35,9 @@ export const wireJob = (one: Case, place: Place, toolchain: string): WireJob => 
   const tree = raw === undefined ? encodeTree([...entries.values()]) : encodeRaw(raw);
   const probe: Probe = {
     type: 'probe', id: `attack-${jobs++}`, project: 'default', toolchain, compiler: `/usr/bin/${one.compiler}`, language: languageOf(one),
-    argv: [programOf(one, place), ...argumentsOf(one, place)], env: environmentOf(one, place), cwd, ...pwdOf(one, place), umask: 0o022, outputs,
-    tree: createHash('sha256').update(tree).digest('hex'), treeBytes: tree.length, inputBytes: [...blobs.values()].reduce((sum, { length }) => sum + length, 0),
+    argv: [programOf(one, place), ...argumentsOf(one, place)], env: environmentOf(one, place), cwd, ...pwdOf(one, place),
+    umask: 0o022, outputs, tree: createHash('sha256').update(tree).digest('hex'), treeBytes: tree.length,
+    inputBytes: [...blobs.values()].reduce((sum, { length }) => sum + length, 0),
   };
   return { probe, tree, blobs };
 };

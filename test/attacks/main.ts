@@ -17,7 +17,7 @@ const chosen = process.argv.slice(2);
 const cases = casesOf(attacks).filter(({ name }) => chosen.length === 0 || chosen.some((start) => name.startsWith(start)));
 
 const line = ({ name, shipped, sandbox, check, failures }: Report): string =>
-  `${name.padEnd(48)} ${shipped.padEnd(18)} ${sandbox.padEnd(18)} ${check.padEnd(16)} ${failures.length === 0 ? 'held' : `FAILED\n    ${failures.join('\n    ')}`}`;
+  [name.padEnd(48), shipped.padEnd(18), sandbox.padEnd(18), check.padEnd(16), failures.length === 0 ? 'held' : ['FAILED', ...failures].join('\n    ')].join(' ');
 
 const firstLine = (command: string): string => execFileSync(command, ['--version'], { encoding: 'utf8' }).split('\n', 1)[0]!;
 
@@ -46,13 +46,17 @@ try {
 }
 const failed = reports.filter(({ failures }) => failures.length > 0).length;
 for (const failure of aftermath) process.stdout.write(`afterwards: ${failure}\n`);
-process.stdout.write(`${reports.length} cases of ${new Set(cases.map(({ attack }) => attack)).size} attacks, ${failed} not held; afterwards ${aftermath.length} complaints\n`);
+const tried = new Set(cases.map(({ attack }) => attack)).size;
+process.stdout.write(`${reports.length} cases of ${tried} attacks, ${failed} not held; afterwards ${aftermath.length} complaints\n`);
 if (chosen.length === 0) {
   const directory = join(root, 'docs/results');
   mkdirSync(directory, { recursive: true });
   const file = join(directory, `attacks-${started.toISOString().slice(0, 19).replaceAll(':', '')}Z.json`);
   const machine = { kernel: release(), arch: arch(), compilers: ['gcc', 'clang'].map(firstLine) };
-  const result = { commit: commit(), started: started.toISOString(), seconds: Math.round((Date.now() - started.getTime()) / 1000), machine, cases: reports.length, failed, aftermath, reports };
+  const result = {
+    commit: commit(), started: started.toISOString(), seconds: Math.round((Date.now() - started.getTime()) / 1000), machine,
+    cases: reports.length, failed, aftermath, reports,
+  };
   writeFileSync(file, `${JSON.stringify(result, undefined, 1)}\n`);
   process.stdout.write(`${file}\n`);
 }

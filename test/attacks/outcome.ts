@@ -14,7 +14,10 @@ export interface Outcome {
 }
 
 /** Ends that say that the product did not do its work, whatever the attack was. */
-const unworthy: ReadonlySet<string> = new Set(['internal', 'sandbox-failed', 'session-lost', 'log-unavailable', 'policy-unavailable', 'server-stopping', 'busy', 'disk-full', 'toolchain-unknown', 'connect-failed']);
+const unworthy: ReadonlySet<string> = new Set([
+  'internal', 'sandbox-failed', 'session-lost', 'log-unavailable', 'policy-unavailable', 'server-stopping', 'busy', 'disk-full',
+  'toolchain-unknown', 'connect-failed',
+]);
 
 /** Why this is no good end for an attack; undefined when it is one. */
 export const complaint = ({ end, message, signs }: Outcome): string | undefined => {

@@ -130,22 +130,14 @@ test.serial('TLS before 1.3 is refused', async (t) => {
   t.is(error.code, 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION');
 });
 
+const upgrade = (path: string, protocol: string, ...more: string[]): string => [
+  `GET ${path} HTTP/1.1`, 'Host: localhost', ...more, 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==', `Sec-WebSocket-Protocol: ${protocol}`, '', '',
+].join('\r\n');
 const requests: [string, string, RegExp][] = [
-  [
-    'a browser is no client',
-    'GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: wardcc.1\r\n\r\n',
-    /^HTTP\/1.1 403 /,
-  ],
-  [
-    'another protocol is not spoken',
-    'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: wardcc.0\r\n\r\n',
-    /^HTTP\/1.1 400 /,
-  ],
-  [
-    'there is nothing at another path',
-    'GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: wardcc.1\r\n\r\n',
-    /^HTTP\/1.1 400 /,
-  ],
+  ['a browser is no client', upgrade('/', 'wardcc.1', 'Origin: https://localhost'), /^HTTP\/1.1 403 /],
+  ['another protocol is not spoken', upgrade('/', 'wardcc.0'), /^HTTP\/1.1 400 /],
+  ['there is nothing at another path', upgrade('/x', 'wardcc.1'), /^HTTP\/1.1 400 /],
   ['a plain request is told to upgrade', 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n', /^HTTP\/1.1 426 /],
   ['headers are bounded', `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(9000)}\r\n\r\n`, /^HTTP\/1.1 431 /],
   ['a broken request is refused', 'GARBAGE\r\n\r\n', /^HTTP\/1.1 400 /],

@@ -59,7 +59,9 @@ export interface Refused {
 }
 
 /** Opens a WebSocket, lets the attacker do what he likes, and waits for the server to close. */
-export const provoke = async (credential: Credential, act: (webSocket: WebSocket, tls: TLSSocket) => void | Promise<void>, ms = 15_000): Promise<Refused> => {
+export const provoke = async (
+  credential: Credential, act: (webSocket: WebSocket, tls: TLSSocket) => void | Promise<void>, ms = 15_000,
+): Promise<Refused> => {
   const tls = await openTls(credential);
   const webSocket = await openWebSocket(tls);
   const decoder = new FrameDecoder();
@@ -67,7 +69,9 @@ export const provoke = async (credential: Credential, act: (webSocket: WebSocket
   webSocket.on('message', (data: Buffer) => {
     decoder.push(data);
     try {
-      for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) if (frame.type === frameType.ALERT) alert = decodeError(frame.payload);
+      for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
+        if (frame.type === frameType.ALERT) alert = decodeError(frame.payload);
+      }
     } catch {
       // Frames under keys that nobody here knows: the hello was good enough.
     }
@@ -87,7 +91,9 @@ export const provoke = async (credential: Credential, act: (webSocket: WebSocket
 };
 
 /** A session whose own frames go through `change` before they leave. */
-export const tamperedSession = async (credential: Credential, change: (bytes: Buffer) => Buffer[]): Promise<{ channel: Channel; arm(): void }> => {
+export const tamperedSession = async (
+  credential: Credential, change: (bytes: Buffer) => Buffer[],
+): Promise<{ channel: Channel; arm(): void }> => {
   const tls = await openTls(credential);
   const transport = webSocketTransport(await openWebSocket(tls));
   let armed = false;
@@ -101,7 +107,9 @@ export const tamperedSession = async (credential: Credential, change: (bytes: Bu
     onClose: (callback) => transport.onClose(callback),
     close: (code) => transport.close(code),
   };
-  const channel = await clientHandshake(tampering, { authenticator: { mechanism: 'cert', target: 'localhost' }, exporter: tlsExporter(tls) });
+  const channel = await clientHandshake(
+    tampering, { authenticator: { mechanism: 'cert', target: 'localhost' }, exporter: tlsExporter(tls) },
+  );
   await channel.ping();
   return { channel, arm: () => (armed = true) };
 };

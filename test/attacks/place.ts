@@ -6,7 +6,10 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { readElf } from '../../toolchain/elf.ts';
@@ -124,7 +127,11 @@ export class Place {
   /** The raw tree of an attack, with its places filled in. */
   tree({ tree = [] }: Attack): RawEntry[] {
     const path = (text: string | Buffer): string | Buffer => (typeof text === 'string' ? this.fill(text) : text);
-    return tree.map((entry) => (entry.kind === 'link' ? { ...entry, path: path(entry.path), target: this.fill(entry.target) } : { ...entry, path: path(entry.path) }));
+    return tree.map(
+      (entry) => (
+        entry.kind === 'link' ? { ...entry, path: path(entry.path), target: this.fill(entry.target) } : { ...entry, path: path(entry.path) }
+      )
+    );
   }
 
   /** Lays the attacker's own files out. */
@@ -163,7 +170,9 @@ export class Place {
     if ([this.canary, this.oracle, ...(attack.secrets ?? [])].some(has)) signs.add('read');
     const after = this.snapshot();
     if (has(this.ran) || after.has(join(this.host, 'out/ran'))) signs.add('ran');
-    const changed = [...new Set([...before.keys(), ...after.keys()])].filter((path) => before.get(path) !== after.get(path) && !asked.includes(path));
+    const changed = [...new Set([...before.keys(), ...after.keys()])].filter(
+      (path) => before.get(path) !== after.get(path) && !asked.includes(path)
+    );
     if (changed.some((path) => path !== join(this.host, 'out/ran'))) signs.add('wrote');
     return signs;
   }

@@ -13,15 +13,20 @@ import type { Case, File, Sign } from './types.ts';
 
 /** What an attack may take here before it is stopped; one that is stopped has exceeded what it was given. */
 const prlimit = [
-  '/usr/bin/prlimit', `--cpu=${tightLimits.cpuSeconds}`, `--fsize=${tightLimits.fileBytes}`, `--as=${tightLimits.memoryBytes * 2}`, '--core=0', '--',
+  '/usr/bin/prlimit', `--cpu=${tightLimits.cpuSeconds}`, `--fsize=${tightLimits.fileBytes}`,
+  `--as=${tightLimits.memoryBytes * 2}`, '--core=0', '--',
 ];
 
-export const programOf = ({ attack, compiler }: Case, place: Place): string => (attack.program === undefined ? `/usr/bin/${compiler}` : place.fill(attack.program));
+export const programOf = ({ attack, compiler }: Case, place: Place): string => (
+  attack.program === undefined ? `/usr/bin/${compiler}` : place.fill(attack.program)
+);
 
 export const argumentsOf = ({ attack }: Case, place: Place): string[] => attack.argv.map((text) => place.fill(text));
 
 /** Where the shell that started the compiler says it is, where that is said at all. */
-export const pwdOf = ({ attack }: Case, place: Place): { pwd?: string } => (attack.pwd === undefined ? {} : { pwd: place.fill(attack.pwd) });
+export const pwdOf = ({ attack }: Case, place: Place): { pwd?: string } => (
+  attack.pwd === undefined ? {} : { pwd: place.fill(attack.pwd) }
+);
 
 export const outputsOf = ({ attack }: Case, place: Place): string[] => (attack.outputs ?? ['{WORK}/a.o']).map((text) => place.fill(text));
 
@@ -36,9 +41,15 @@ export const runPlainly = async (one: Case, place: Place): Promise<Set<Sign>> =>
   place.restore();
   place.lay(files);
   const before = place.snapshot();
-  const env = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TMPDIR: place.temporary, ...(attack.pwd === undefined ? {} : { PWD: place.fill(attack.pwd) }), ...environmentOf(one, place) };
+  const env = {
+    PATH: '/usr/bin:/bin', LC_ALL: 'C', TMPDIR: place.temporary, ...(attack.pwd === undefined ? {} : { PWD: place.fill(attack.pwd) }),
+    ...environmentOf(one, place),
+  };
   // The environment is for the compiler alone: what it makes the helpers do would prove nothing.
-  const command = [...prlimit, '/usr/bin/env', '-i', ...Object.entries(env).map(([name, value]) => `${name}=${value}`), programOf(one, place), ...argumentsOf(one, place)];
+  const command = [
+    ...prlimit, '/usr/bin/env', '-i', ...Object.entries(env).map(([name, value]) => `${name}=${value}`), programOf(one, place),
+    ...argumentsOf(one, place),
+  ];
   const wrapped = attack.proof === 'laid out' ? laidOut(files, place, command) : command;
   const cwd = attack.cwd === undefined ? place.work : place.fill(attack.cwd);
   const ended = await run(wrapped, cwd);
@@ -71,11 +82,16 @@ interface Ended extends Returned {
   readonly code: number | null;
 }
 
-const stopWords = /CPU time limit exceeded|File size limit exceeded|File too large|out of memory|memory exhausted|Cannot allocate memory|Killed|bad_alloc/;
+const stopWords = new RegExp([
+  'CPU time limit exceeded', 'File size limit exceeded', 'File too large', 'out of memory', 'memory exhausted', 'Cannot allocate memory',
+  'Killed', 'bad_alloc',
+].join('|'));
 
 const run = (command: readonly string[], cwd: string): Promise<Ended> =>
   new Promise((resolve, reject) => {
-    const child = spawn(command[0]!, command.slice(1), { cwd, env: { PATH: '/usr/bin:/bin' }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const child = spawn(
+      command[0]!, command.slice(1), { cwd, env: { PATH: '/usr/bin:/bin' }, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
+    );
     const printed: [Buffer[], Buffer[]] = [[], []];
     let late = false;
     const stop = (): void => {
@@ -95,7 +111,9 @@ const run = (command: readonly string[], cwd: string): Promise<Ended> =>
     child.once('close', (code, signal) => {
       clearTimeout(timer);
       const [stdout, stderr] = printed.map((chunks) => Buffer.concat(chunks)) as [Buffer, Buffer];
-      resolve({ stdout, stderr, outputs: [], code, stopped: late || signal !== null || (code !== 0 && stopWords.test(stderr.toString('latin1'))) });
+      resolve(
+        { stdout, stderr, outputs: [], code, stopped: late || signal !== null || (code !== 0 && stopWords.test(stderr.toString('latin1'))) }
+      );
     });
   });
 
@@ -115,7 +133,10 @@ const laidOut = (files: ReadonlyMap<string, File>, place: Place, command: readon
     const directory = dirname(path);
     if (!existsSync(path) && !covered.has(directory)) {
       covered.add(directory);
-      args.push('--tmpfs', directory, ...readdirSync(directory).flatMap((name) => ['--ro-bind-try', join(directory, name), join(directory, name)]));
+      args.push(
+        '--tmpfs', directory,
+        ...readdirSync(directory).flatMap((name) => ['--ro-bind-try', join(directory, name), join(directory, name)]),
+      );
     }
     args.push('--ro-bind', source, path);
   }

@@ -53,7 +53,8 @@ const within = <T>(ms: number, what: string, promise: Promise<T>): Promise<T> =>
 export const openTls = ({ port, ca, cert, key }: Credential): Promise<TLSSocket> =>
   new Promise((resolve, reject) => {
     const socket = tlsConnect({
-      host: '127.0.0.1', port, servername: 'localhost', ca: readFileSync(ca), cert: readFileSync(cert), key: readFileSync(key), minVersion: 'TLSv1.3',
+      host: '127.0.0.1', port, servername: 'localhost', minVersion: 'TLSv1.3',
+      ca: readFileSync(ca), cert: readFileSync(cert), key: readFileSync(key),
     });
     socket.setNoDelay(true);
     socket.once('error', reject);
@@ -108,7 +109,13 @@ export const submit = ({ channel }: RawSession, submission: Submission, timeoutM
     stream.consumed(chunk.length);
   });
   stream.onReset(reject);
-  stream.onEnd(() => (result === undefined ? reject(new WardError('protocol-violation', 'The stream ended without a result.')) : resolve(answer(result, Buffer.concat(body)))));
+  stream.onEnd(
+    () => (
+      result === undefined ? reject(
+        new WardError('protocol-violation', 'The stream ended without a result.')
+      ) : resolve(answer(result, Buffer.concat(body)))
+    )
+  );
   void channel.closed.then((error) => reject(error ?? new WardError('session-lost')));
   return within(timeoutMs, 'the result of a job', promise).catch((thrown: unknown) => {
     stream.reset(toWardError(thrown));

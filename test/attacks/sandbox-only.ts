@@ -21,7 +21,9 @@ export class SandboxOnly {
   }
 
   static async open(place: Place, compilers: readonly Compiler[]): Promise<SandboxOnly> {
-    return new SandboxOnly(await Lab.open({ compilers: compilers.map((name) => `/usr/bin/${name}`), slotBytes: 64 << 20, slotInodes: 8000 }), place);
+    return new SandboxOnly(
+      await Lab.open({ compilers: compilers.map((name) => `/usr/bin/${name}`), slotBytes: 64 << 20, slotInodes: 8000 }), place,
+    );
   }
 
   async attack(one: Case): Promise<Outcome> {
@@ -35,12 +37,19 @@ export class SandboxOnly {
       const { probe, tree, blobs } = wireJob(one, place, toolchain.digest);
       for (const [digest, content] of blobs) this.#lab.room.put(digest, content);
       const answer = await this.#lab.room.run({
-        job: String(++this.#jobs), toolchainRoot: root, includeMounts: toolchain.includeDirs, argv: probe.argv, env: { PATH: '/usr/bin', LC_ALL: 'C', ...probe.env },
+        job: String(++this.#jobs), toolchainRoot: root, includeMounts: toolchain.includeDirs, argv: probe.argv, env: {
+          PATH: '/usr/bin', LC_ALL: 'C', ...probe.env,
+        },
         cwd: probe.cwd, pwd: probe.pwd, umask: probe.umask, outputs: probe.outputs, limits: tightLimits,
       }, tree);
-      const returned = { stdout: Buffer.from(answer.stdoutText), stderr: Buffer.from(answer.stderrText), outputs: answer.contents.flatMap((content) => content ?? []) };
+      const returned = {
+        stdout: Buffer.from(answer.stdoutText), stderr: Buffer.from(answer.stderrText),
+        outputs: answer.contents.flatMap((content) => content ?? []),
+      };
       return {
-        end: answer.verdict ?? `exit ${answer.status.code}`, message: answer.sentence ?? answer.stderrText.slice(0, 200), signs: place.signs(one.attack, before, returned),
+        end: answer.verdict ?? `exit ${answer.status.code}`,
+        message: answer.sentence ?? answer.stderrText.slice(0, 200),
+        signs: place.signs(one.attack, before, returned),
       };
     } catch (thrown) {
       return errorOutcome(thrown, place.signs(one.attack, before, nothing));

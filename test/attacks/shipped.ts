@@ -62,9 +62,13 @@ export class ShippedFarm {
     const before = parse(readFileSync(policy, 'utf8')) as object;
     const tight = { ...before, serial: 2, limits: { tight: tightLimits }, defaults: { limits: 'tight' }, ...more };
     writeFileSync(policy, JSON.stringify(tight, undefined, 2));
-    const loaded = (): boolean => this.log().some(({ event, policy: named }) => event === 'policy.loaded' && (named as { serial: number }).serial === 2);
+    const loaded = (): boolean => this.log().some(
+      ({ event, policy: named }) => event === 'policy.loaded' && (named as { serial: number }).serial === 2
+    );
     const said = (): string => readFileSync(join(server(1), 'output.txt'), 'utf8');
-    for (const patience = Date.now() + 15_000; !loaded(); await pause(50)) if (Date.now() > patience) throw new Error(`the policy with tight limits is not taken: ${said()}`);
+    for (
+      const patience = Date.now() + 15_000; !loaded(); await pause(50)
+    ) if (Date.now() > patience) throw new Error(`the policy with tight limits is not taken: ${said()}`);
   }
 
   /** The credential of one of the farm's people. */
@@ -105,7 +109,10 @@ export class ShippedFarm {
     const { id } = job.probe;
     try {
       const { result, ...returned } = await this.submit(job);
-      return { id, end: `exit ${result.status.code}`, message: returned.stderr.toString('utf8', 0, 200), signs: this.place.signs(attack, before, returned) };
+      return {
+        id, end: `exit ${result.status.code}`, message: returned.stderr.toString('utf8', 0, 200),
+        signs: this.place.signs(attack, before, returned),
+      };
     } catch (thrown) {
       const said = Buffer.from(thrown instanceof WardError ? thrown.message : '');
       // A refusal repeats the argument; what an attack stole would be there too.
@@ -118,7 +125,10 @@ export class ShippedFarm {
     for (const compiler of compilers) {
       const one: Case = {
         name: 'honest', compiler,
-        attack: { id: 'honest', family: 'read', tries: '', compilers: [compiler], files: { 'a.c': `int honest_${Date.now()};\n` }, argv: ['-c', 'a.c', '-o', 'a.o'], sign: 'read', wall: 'blind' },
+        attack: {
+          id: 'honest', family: 'read', tries: '', compilers: [compiler], files: { 'a.c': `int honest_${Date.now()};\n` },
+          argv: ['-c', 'a.c', '-o', 'a.o'], sign: 'read', wall: 'blind',
+        },
       };
       const { result } = await this.submit(await this.job(one));
       if (result.status.code !== 0 || result.outputs.length !== 1) throw new Error(`${compiler} does not compile any more`);
@@ -129,7 +139,9 @@ export class ShippedFarm {
   log(): Record<string, unknown>[] {
     const { log } = farmLayout(this.directory);
     return readdirSync(log).filter((name) => name.endsWith('.jsonl')).sort().flatMap((name) =>
-      readFileSync(join(log, name), 'utf8').split('\n').filter((line) => line.endsWith('}')).map((line) => JSON.parse(line) as Record<string, unknown>));
+      readFileSync(join(log, name), 'utf8').split('\n').filter((line) => line.endsWith('}')).map(
+        (line) => JSON.parse(line) as Record<string, unknown>,
+      ));
   }
 
   /** What `wardctl audit verify` has against the log. */
@@ -173,6 +185,8 @@ const commandOf = (pid: number): string => readProc(pid, 'cmdline').split('\0').
 const descendants = (root: number): number[] => {
   const parents = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number)
     .map((pid) => ({ pid, parent: Number(/\) \S (\d+)/.exec(readProc(pid, 'stat'))?.[1] ?? -1) }));
-  const below = (parent: number): number[] => [parent, ...parents.filter((each) => each.parent === parent).flatMap(({ pid }) => below(pid))];
+  const below = (parent: number): number[] => [
+    parent, ...parents.filter((each) => each.parent === parent).flatMap(({ pid }) => below(pid)),
+  ];
   return below(root);
 };

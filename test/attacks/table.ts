@@ -13,15 +13,18 @@ export const securityFile = fileURLToPath(new URL('../../SECURITY.md', import.me
 const begin = '<!-- attacks: made by test/attacks/table.ts -->';
 const end = '<!-- end of attacks -->';
 
-const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ').replaceAll(/[*_<>`\\]/g, '\\$&').replaceAll('\\\\|', '\\|');
+const cell = (text: string): string => text.replaceAll('\n', ' ').replaceAll(/[*_<>`\\|]/g, '\\$&');
 
-const row = ({ id, tries, compilers, wall }: Attack): string => `| ${id} | ${cell(tries)} | ${compilers.join(', ')} | ${wall === 'blind' ? '' : `\`${wall}\``} |`;
+const row = (
+  { id, tries, compilers, wall }: Attack
+): string => `| ${id} | ${cell(tries)} | ${compilers.join(', ')} | ${wall === 'blind' ? '' : `\`${wall}\``} |`;
 
 /** Table by family; the last column is what the check of the command says by itself. */
 export const attackTable = (): string => {
   const families = [...new Set(attacks.map(({ family }) => family))];
   const part = (family: Family): string => [
-    `**${family[0]!.toUpperCase()}${family.slice(1)}**`, '', '| attack | what it tries | with | the check alone |', '|---|---|---|---|', ...attacks.filter((attack) => attack.family === family).map(row), '',
+    `**${family[0]!.toUpperCase()}${family.slice(1)}**`, '', '| attack | what it tries | with | the check alone |', '|---|---|---|---|',
+    ...attacks.filter((attack) => attack.family === family).map(row), '',
   ].join('\n');
   return `${begin}\n\n${attacks.length} attacks, ${casesOf(attacks).length} cases.\n\n${families.map(part).join('\n')}\n${end}`;
 };

@@ -86,7 +86,9 @@ export class Ways {
     this.#jobs.set(shipped.id, shipped.end);
     const wrong = complaint(shipped);
     if (wrong !== undefined) failures.push(`as shipped: ${wrong}`);
-    else if (attack.wall !== 'blind' && shipped.end !== attack.wall) failures.push(`as shipped: ${shipped.end} in the place of ${attack.wall} (${shipped.message})`);
+    else if (attack.wall !== 'blind' && shipped.end !== attack.wall) failures.push(
+      `as shipped: ${shipped.end} in the place of ${attack.wall} (${shipped.message})`
+    );
     return { name, tries: attack.tries, proof, shipped: shipped.end, sandbox: sandbox.end, check: said, failures };
   }
 
@@ -95,19 +97,25 @@ export class Ways {
     const failures: string[] = [];
     await this.farm.honest(compilers).catch((error: Error) => failures.push(`an honest job: ${error.message}`));
     const after = await this.farm.footprint();
-    if (JSON.stringify(after) !== JSON.stringify(this.#before)) failures.push(`processes and mounts: ${JSON.stringify(after)} after ${JSON.stringify(this.#before)}`);
+    if (JSON.stringify(after) !== JSON.stringify(this.#before)) failures.push(
+      `processes and mounts: ${JSON.stringify(after)} after ${JSON.stringify(this.#before)}`
+    );
     return [...failures, ...this.#logFailures(), ...(await this.farm.auditFailures())];
   }
 
   /** Each decision is in the log, and how each job that was let in ended. */
   #logFailures(): string[] {
     const log = this.farm.log();
-    const decisions = new Map(log.filter(({ event }) => event === 'job.allowed' || event === 'job.denied').map((record) => [record['id'], record]));
+    const decisions = new Map(
+      log.filter(({ event }) => event === 'job.allowed' || event === 'job.denied').map((record) => [record['id'], record])
+    );
     const ends = new Set(log.filter(({ event }) => event === 'job.end').map((record) => record['of']));
     return [...this.#jobs].flatMap(([id, end]): string[] => {
       const decision = decisions.get(id);
       if (decision === undefined) return [`the log does not have ${id} (${end})`];
-      if (decision['event'] === 'job.denied') return decision['reason'] === end ? [] : [`the log says ${String(decision['reason'])} of ${id}, which ended with ${end}`];
+      if (decision['event'] === 'job.denied') return decision['reason'] === end ? [] : [
+        `the log says ${String(decision['reason'])} of ${id}, which ended with ${end}`,
+      ];
       return ends.has(decision['seq']) ? [] : [`the log does not say how ${id} ended (${end})`];
     });
   }

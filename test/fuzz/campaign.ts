@@ -54,7 +54,9 @@ export const keep = (directory: string, target: string, input: Buffer): string =
 /** Keeps what was found, the shortest first, while there is room. */
 export const keepFound = ({ target, found }: Report): void => {
   const room = corpusFiles - readAll(corpusDirectory, target).length;
-  for (const input of found.filter(({ length }) => length <= 1024).sort((a, b) => a.length - b.length).slice(0, Math.max(0, room))) keep(corpusDirectory, target, input);
+  for (
+    const input of found.filter(({ length }) => length <= 1024).sort((a, b) => a.length - b.length).slice(0, Math.max(0, room))
+  ) keep(corpusDirectory, target, input);
 };
 
 /** Runs one input. @throws what the target threw, or that it was slow */
@@ -70,7 +72,9 @@ export const runOne = async ({ run }: Target, input: Buffer): Promise<string> =>
 export const campaign = async (target: Target, ms: number, seed: number, before: (input: Buffer) => void = () => {}): Promise<Report> => {
   const random = new Random(seed);
   const corpus = [...await target.seeds(), ...readAll(corpusDirectory, target.name), ...readAll(crashDirectory, target.name)];
-  const material: Material = { corpus, words: (target.words ?? []).map((word) => Buffer.from(word as string)), maxBytes: target.maxBytes ?? 4096 };
+  const material: Material = {
+    corpus, words: (target.words ?? []).map((word) => Buffer.from(word as string)), maxBytes: target.maxBytes ?? 4096,
+  };
   const outcomes = new Set<string>();
   const crashes: Crash[] = [];
   const found: Buffer[] = [];
@@ -89,7 +93,9 @@ export const campaign = async (target: Target, ms: number, seed: number, before:
       corpus.push(own);
       found.push(own);
     } catch (error) {
-      if (!crashes.some((crash) => crash.error.message === (error as Error).message)) crashes.push({ input: Buffer.from(input), error: error as Error });
+      if (
+        !crashes.some((crash) => crash.error.message === (error as Error).message)
+      ) crashes.push({ input: Buffer.from(input), error: error as Error });
       if (crashes.length >= 10) break;
     }
   }

@@ -41,7 +41,9 @@ type Change = (bytes: Buffer, random: Random, material: Material) => Buffer;
 
 const at = (bytes: Buffer, random: Random): number => random.below(bytes.length + 1);
 
-const insert = (bytes: Buffer, place: number, piece: Buffer): Buffer => Buffer.concat([bytes.subarray(0, place), piece, bytes.subarray(place)]);
+const insert = (bytes: Buffer, place: number, piece: Buffer): Buffer => Buffer.concat(
+  [bytes.subarray(0, place), piece, bytes.subarray(place)]
+);
 
 const changeByte = (bytes: Buffer, random: Random, value: (old: number) => number): Buffer => {
   if (bytes.length === 0) return bytes;

@@ -9,7 +9,9 @@ const shortMs = 250;
 
 for (const target of targets) {
   test.serial(`the ${target.name} parser survives what crashed it once, and hostile input for a while`, async (t) => {
-    for (const input of readAll(crashDirectory, target.name)) await t.notThrowsAsync(runOne(target, input), input.toString('hex').slice(0, 200));
+    for (const input of readAll(crashDirectory, target.name)) await t.notThrowsAsync(
+      runOne(target, input), input.toString('hex').slice(0, 200),
+    );
     const seed = randomInt(2 ** 32);
     const { crashes, runs } = await campaign(target, shortMs, seed);
     t.true(runs > 0);

@@ -23,7 +23,9 @@ interface Ended extends Omit<Report, 'crashes'> {
 /** How much longer than its time a campaign may take before its parser is taken to hang. */
 const patienceMs = 20_000;
 
-const { values, positionals } = parseArgs({ options: { time: { type: 'string', default: '60' }, seed: { type: 'string' } }, allowPositionals: true });
+const { values, positionals } = parseArgs(
+  { options: { time: { type: 'string', default: '60' }, seed: { type: 'string' } }, allowPositionals: true }
+);
 const seed = values.seed === undefined ? randomInt(2 ** 32) : Number(values.seed);
 const chosen = targets.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
 const ms = (Number(values.time) * 1000) / chosen.length;
@@ -54,8 +56,12 @@ for (const { name } of chosen) {
   const report = await run(name);
   reports.push(report);
   crashes += report.crashes.length;
-  process.stdout.write(`${name.padEnd(16)} ${String(report.runs).padStart(9)} runs ${String(report.outcomes).padStart(6)} outcomes ${String(Math.round(report.heap / 2 ** 20)).padStart(4)} MiB ${report.crashes.length} crashes\n`);
-  for (const { input, message } of report.crashes) process.stdout.write(`  ${keep(crashDirectory, name, Buffer.from(input))}\n  ${message.split('\n').slice(0, 4).join('\n  ')}\n`);
+  process.stdout.write(
+    `${name.padEnd(16)} ${String(report.runs).padStart(9)} runs ${String(report.outcomes).padStart(6)} outcomes ${String(Math.round(report.heap / 2 ** 20)).padStart(4)} MiB ${report.crashes.length} crashes\n`
+  );
+  for (const { input, message } of report.crashes) process.stdout.write(
+    `  ${keep(crashDirectory, name, Buffer.from(input))}\n  ${message.split('\n').slice(0, 4).join('\n  ')}\n`
+  );
   keepFound({ ...report, crashes: [], found: report.found.map((input) => Buffer.from(input)) });
 }
 const total = reports.reduce((sum, { runs }) => sum + runs, 0);
@@ -70,8 +76,14 @@ if (positionals.length === 0) {
   })();
   const file = join(root, 'docs/results', `fuzz-${new Date().toISOString().slice(0, 19).replaceAll(':', '')}Z.json`);
   mkdirSync(join(root, 'docs/results'), { recursive: true });
-  const rows = reports.map(({ target, runs, outcomes, crashes: { length }, heap }) => ({ target, runs, outcomes, crashes: length, heapMiB: Math.round(heap / 2 ** 20) }));
-  writeFileSync(file, `${JSON.stringify({ commit, seed, seconds: Number(values.time), runs: total, crashes, targets: rows }, undefined, 1)}\n`);
+  const rows = reports.map(
+    ({ target, runs, outcomes, crashes: { length }, heap }) => (
+      { target, runs, outcomes, crashes: length, heapMiB: Math.round(heap / 2 ** 20) }
+    )
+  );
+  writeFileSync(
+    file, `${JSON.stringify({ commit, seed, seconds: Number(values.time), runs: total, crashes, targets: rows }, undefined, 1)}\n`,
+  );
   process.stdout.write(`${file}\n`);
 }
 process.exitCode = crashes === 0 ? 0 : 1;

@@ -22,7 +22,9 @@ export interface Target {
 /** The code and kind of a refusal that is as it should be; anything else is thrown on. */
 export const refusal = (thrown: unknown, ...codes: readonly ErrorCode[]): string => {
   if (!(thrown instanceof WardError)) throw thrown;
-  if (!codes.includes(thrown.code)) throw new Error(`the code ${thrown.code} is not one of this parser's (${thrown.message})`, { cause: thrown });
+  if (!codes.includes(thrown.code)) throw new Error(
+    `the code ${thrown.code} is not one of this parser's (${thrown.message})`, { cause: thrown },
+  );
   return `${thrown.code}: ${shape(thrown.message)}`;
 };
 

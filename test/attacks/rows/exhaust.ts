@@ -63,16 +63,20 @@ export const exhaust = family('exhaust', { sign: 'exceeded' }, [
   },
   {
     id: 'pragma-message', tries: '#warning that repeats itself through an include', argv: compile('-fmax-include-depth=1000000'),
-    files: { 'a.c': '#ifndef N\n#define N 0\n#endif\n#warning again and again and again and again and again and again and again and again\n#include "a.c"\n' },
+    files: {
+      'a.c': '#ifndef N\n#define N 0\n#endif\n#warning again and again and again and again and again and again and again and again\n#include "a.c"\n',
+    },
     wall: 'blind', compilers: gcc,
   },
   {
     id: 'macro-bomb', tries: 'macros that double thirty times', argv: compile(),
     files: {
-      'a.c': `#define A0 x,x,x,x,x,x,x,x\n${Array.from({ length: 30 }, (_, index) => `#define A${index + 1} A${index},
-      A${index}\n`).join('')}int f(int, ...);\nint x;\nint g(void) { return f(A30); }\n`,
+      'a.c': [
+        '#define A0 x,x,x,x,x,x,x,x', ...Array.from({ length: 30 }, (_, index) => `#define A${index + 1} A${index},A${index}`),
+        'int f(int, ...);', 'int x;', 'int g(void) { return f(A30); }', '',
+      ].join('\n'),
     },
-    wall: 'blind',
+    wall: 'blind', compilers: gcc,
   },
   {
     id: 'include-recursion', tries: 'a header that includes itself twice', argv: compile('-fmax-include-depth=60'),
@@ -98,7 +102,12 @@ export const exhaust = family('exhaust', { sign: 'exceeded' }, [
   },
   {
     id: 'optimizer', tries: 'code that the optimizer takes minutes for', argv: compile('-O3', '-funroll-all-loops'),
-    files: { 'a.c': `int f(int);\nint g(int x) {\n${Array.from({ length: 12_000 }, (_, index) => `if (f(x + ${index}) > f(x * ${index})) x += f(x ^ ${index});\n`).join('')}return x; }\n` },
+    files: {
+      'a.c': [
+        'int f(int);', 'int g(int x) {',
+        ...Array.from({ length: 12_000 }, (_, index) => `if (f(x + ${index}) > f(x * ${index})) x += f(x ^ ${index});`), 'return x; }', '',
+      ].join('\n'),
+    },
     wall: 'blind',
   },
 ]);

@@ -15,7 +15,9 @@ export const source = 'int attacked;\n';
 
 /** Rows of one family; what a row does not say is a plain compile of `a.c`. */
 export const family = (name: Family, common: Partial<Attack>, rows: readonly Row[]): Attack[] =>
-  rows.map((row) => ({ family: name, compilers: both, sign: 'read', ...common, ...row, files: { 'a.c': source, ...common.files, ...row.files } }));
+  rows.map(
+    (row) => ({ family: name, compilers: both, sign: 'read', ...common, ...row, files: { 'a.c': source, ...common.files, ...row.files } })
+  );
 
 /** `-c a.c -o a.o` with these options before. */
 export const compile = (...options: string[]): string[] => [...options, '-c', 'a.c', '-o', 'a.o'];

@@ -19,7 +19,10 @@ const trees = family('paths and trees', { sign: 'wrote', proof: 'careless', comp
   ['tree-below-link', 'an input below a link out of the tree', [link('/l', '{HOST}/out'), file('/l/made')], true],
   ['tree-below-relative-link', 'an input below a relative link out of the tree', [link('/l', '../../host/out'), file('/l/made')]],
   ['tree-through-link', 'a file where a link out of the tree stands already', [link('/l', '{HOST}/precious.txt'), file('/l')], true],
-  ['tree-link-chain', 'an input below a link to a link', [link('/a', '/b'), link('/b', '{HOST}/out'), link('/c', '{HOST}/out'), file('/c/made')]],
+  [
+    'tree-link-chain', 'an input below a link to a link',
+    [link('/a', '/b'), link('/b', '{HOST}/out'), link('/c', '{HOST}/out'), file('/c/made')],
+  ],
   ['tree-link-late', 'a directory that becomes a link', [link('/d', '{HOST}'), directory('/d/out'), file('/d/out/made')]],
 ] as const).map(([id, tries, tree, short]) => ({ id, tries, tree, ...(short === undefined ? {} : { short }) }) as never));
 

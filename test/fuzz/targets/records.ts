@@ -38,8 +38,13 @@ const example = (name: string): Buffer => readFileSync(new URL(`../../../policy/
 const policy: Target = {
   name: 'policy',
   maxBytes: 8192,
-  words: ['"rules"', '"effect": "deny"', '"who": ["*"]', '"group:x"', '"__proto__": 1', '"serial": 1,', '"limits"', '"quota"', '"anchors"', '{user}', '//', '/*', ',', '"because"', 'cert:', '"source:a"'],
-  seeds: () => [example('policy.jsonc'), ...texts('{"serial":1,"mechanisms":["cert"],"identities":[],"committers":{"sources":[]},"rules":[]}')],
+  words: [
+    '"rules"', '"effect": "deny"', '"who": ["*"]', '"group:x"', '"__proto__": 1', '"serial": 1,', '"limits"', '"quota"', '"anchors"',
+    '{user}', '//', '/*', ',', '"because"', 'cert:', '"source:a"',
+  ],
+  seeds: () => [
+    example('policy.jsonc'), ...texts('{"serial":1,"mechanisms":["cert"],"identities":[],"committers":{"sources":[]},"rules":[]}'),
+  ],
   run: (input) => [...new Set(checkPolicyText(utf8(input), 'p.jsonc').map(({ message }) => shape(message)))].slice(0, 3).join('|'),
 };
 
@@ -56,16 +61,28 @@ const jsonc: Target = {
 
 const authz: Target = {
   name: 'authz',
-  words: ['[groups]', '[/]', '[aliases]', '[:glob:/**/x*]', '* = rw', '@g = r', '&a = ', '~u = ', '$anonymous = ', '\n', '\t', '%(x)s', '[r:/a/b]', '@g, h'],
-  seeds: () => texts('[groups]\ng = a, b\n[/]\n@g = rw\n* = r\n', '[aliases]\nx = y\n[repo:/trunk]\n&x = rw\n~@g = \n', '[:glob:/**/*.c]\n$authenticated = rw\n'),
+  words: [
+    '[groups]', '[/]', '[aliases]', '[:glob:/**/x*]', '* = rw', '@g = r', '&a = ', '~u = ', '$anonymous = ', '\n', '\t', '%(x)s',
+    '[r:/a/b]', '@g, h',
+  ],
+  seeds: () => texts(
+    '[groups]\ng = a, b\n[/]\n@g = rw\n* = r\n', '[aliases]\nx = y\n[repo:/trunk]\n&x = rw\n~@g = \n',
+    '[:glob:/**/*.c]\n$authenticated = rw\n',
+  ),
   run: (input) => attempt(() => parseAuthz(utf8(input), 'authz'), (parsed) => ['alice', undefined].flatMap((user) => ['/', '/trunk/a.c'].map((path) =>
     accessOf(parsed, { user, repository: 'repo', path }))).join(','), 'config-invalid'),
 };
 
 const gitolite: Target = {
   name: 'gitolite',
-  words: ['repo ', 'RW+ ', 'R = ', '- = ', '@all', '@g = ', '\n', 'include "x.conf"', 'subconf', 'option deny-rules = 1', 'refs/heads/[a-z]+$', 'CREATOR', '%HOSTNAME', '\\\n', 'VREF/'],
-  seeds: () => texts('@g = a b\nrepo main @r\n    RW+ = @g\n    RW release/ = c\n    - master = d\n', 'repo .*\n  R = @all\n  option deny-rules = 1\n  RW = alice\n'),
+  words: [
+    'repo ', 'RW+ ', 'R = ', '- = ', '@all', '@g = ', '\n', 'include "x.conf"', 'subconf', 'option deny-rules = 1', 'refs/heads/[a-z]+$',
+    'CREATOR', '%HOSTNAME', '\\\n', 'VREF/',
+  ],
+  seeds: () => texts(
+    '@g = a b\nrepo main @r\n    RW+ = @g\n    RW release/ = c\n    - master = d\n',
+    'repo .*\n  R = @all\n  option deny-rules = 1\n  RW = alice\n',
+  ),
   run: async (input) => {
     const readFile = async (path: string): Promise<Buffer> => {
       if (path !== '/g/gitolite.conf') throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
@@ -102,8 +119,14 @@ const lists: Target = {
   seeds: () => texts('alice\nbob # the builder\n', `alice@x namespaces="git" ${key()}\n`, 'a*,!b ssh-ed25519 AAAA\n'),
   run: async (input) => {
     const list = attempt(() => parseCommitterList(utf8(input), 'l'), (names) => some(names.size), 'config-invalid');
-    const signers = attempt(() => parseAllowedSigners(utf8(input), 's'), (all) => `${all.length} ${all.some((signer) => admits(signer, { principal: 'alice@x', namespace: 'git', time: 0 }))}`, 'config-invalid');
-    const cvs = await cvsReader({ file: '/c' } as never, (async () => input) as never).read().then((found: { has(name: string): boolean }) => String(found.has('alice')), (thrown: unknown) => refusal(thrown, 'config-invalid'));
+    const signers = attempt(
+      () => parseAllowedSigners(utf8(input), 's'),
+      (all) => `${all.length} ${all.some((signer) => admits(signer, { principal: 'alice@x', namespace: 'git', time: 0 }))}`,
+      'config-invalid',
+    );
+    const cvs = await cvsReader({ file: '/c' } as never, (async () => input) as never).read().then(
+      (found: { has(name: string): boolean }) => String(found.has('alice')), (thrown: unknown) => refusal(thrown, 'config-invalid'),
+    );
     return `${list}|${signers}|${cvs}`;
   },
 };
@@ -120,10 +143,18 @@ const key = (): string => {
 const sshKey: Target = {
   name: 'ssh-key',
   words: ['ssh-ed25519', 'ssh-rsa', 'ssh-ed25519-cert-v01@openssh.com', Buffer.from([0, 0, 0, 11])],
-  seeds: () => [Buffer.from(key().split(' ')[1]!, 'base64'), ...['ssh-ed25519-cert-v01@openssh.com', 'ecdsa-sha2-nistp256'].map((type) => Buffer.concat([Buffer.from([0, 0, 0, type.length]), Buffer.from(type), Buffer.alloc(200)]))],
+  seeds: () => [
+    Buffer.from(key().split(' ')[1]!, 'base64'),
+    ...['ssh-ed25519-cert-v01@openssh.com', 'ecdsa-sha2-nistp256'].map(
+      (type) => Buffer.concat([Buffer.from([0, 0, 0, type.length]), Buffer.from(type), Buffer.alloc(200)])
+    ),
+  ],
   run: (input) => {
     const type = input.toString('latin1', 4, 4 + Math.min(64, input.length >= 4 ? input.readUInt32BE(0) : 0));
-    const parsed = attempt(() => parseSshKey(`${type} ${input.toString('base64')}`), ({ certificate }) => (certificate === undefined ? 'key' : 'certificate'), 'certificate-invalid');
+    const parsed = attempt(
+      () => parseSshKey(`${type} ${input.toString('base64')}`), ({ certificate }) => (certificate === undefined ? 'key' : 'certificate'),
+      'certificate-invalid',
+    );
     return `${parsed}|${attempt(() => new RevokedKeys(Buffer.concat([Buffer.from('SSHKRL\n\0', 'latin1'), input])), () => 'list', 'config-invalid')}|${attempt(() => new RevokedKeys(input), () => 'text', 'config-invalid')}`;
   },
 };
@@ -143,7 +174,10 @@ const makeCrl = async (): Promise<{ list: Buffer; authority: X509Certificate }> 
 
 const crl: Target = {
   name: 'crl',
-  words: [Buffer.from([0x30, 0x82]), Buffer.from([0x30, 0x80]), Buffer.from([0x02, 0x01]), Buffer.from([0x17, 0x0d]), Buffer.from([0x04, 0x84, 0xff, 0xff, 0xff, 0xff])],
+  words: [
+    Buffer.from([0x30, 0x82]), Buffer.from([0x30, 0x80]), Buffer.from([0x02, 0x01]), Buffer.from([0x17, 0x0d]),
+    Buffer.from([0x04, 0x84, 0xff, 0xff, 0xff, 0xff]),
+  ],
   seeds: async () => [(await (crlMaterial ??= makeCrl())).list],
   run: async (input) => {
     const { list, authority } = await (crlMaterial ??= makeCrl());
@@ -170,12 +204,17 @@ const launcher: Target = {
       return bytes;
     };
     return [Buffer.concat([
-      ...['gcc', '-c', 'a.c'].map((word) => record('A', Buffer.from(word))), record('K', Buffer.from('/usr/bin/gcc')), record('C', Buffer.from('/w')), record('U', number(18)),
+      ...['gcc', '-c', 'a.c'].map(
+        (word) => record('A', Buffer.from(word))
+      ), record('K', Buffer.from('/usr/bin/gcc')), record('C', Buffer.from('/w')), record('U', number(18)),
       record('H', Buffer.from('/usr/bin')), record('E', Buffer.from('A=b')), record('N', Buffer.from('mnt')), record('T', Buffer.alloc(5)), record('D', number(1)),
     ])];
   },
   words: ['A', 'E', 'C', 'K', Buffer.from([0xff, 0xff, 0xff, 0xff]), '__proto__=x'],
-  run: (input) => attempt(() => decodeRequest(input), ({ argv, env, isUtf8 }) => `${some(argv.length)} ${some(Object.keys(env).length)} ${isUtf8}`, 'protocol-violation'),
+  run: (input) => attempt(
+    () => decodeRequest(input), ({ argv, env, isUtf8 }) => `${some(argv.length)} ${some(Object.keys(env).length)} ${isUtf8}`,
+    'protocol-violation',
+  ),
 };
 
 const logLine: Target = {
@@ -199,7 +238,14 @@ const result: Target = {
   words: ['"outputs":', '"digest":', 'null', '[]', '-1', '1e99', '"__proto__":'],
   seeds: () => {
     const part = { digest: 'a'.repeat(64), size: 1 };
-    return texts(JSON.stringify({ action: 'x', server: 's', job: 1, stdout: part, stderr: part, outputs: [{ index: 0, mode: 420, ...part }], key: 'k', signature: 'c2ln' }));
+    return texts(
+      JSON.stringify(
+        {
+          action: 'x', server: 's', job: 1, stdout: part, stderr: part, outputs: [{ index: 0, mode: 420, ...part }], key: 'k',
+          signature: 'c2ln',
+        }
+      )
+    );
   },
   run: (input) => attempt(() => parseRecord(utf8(input), 'x'), ({ outputs }) => some(outputs.length), 'blob-corrupt'),
 };
@@ -213,7 +259,9 @@ const ipc: Target = {
       const decoder = new MessageDecoder();
       let count = 0;
       try {
-        for (let at = 0; at < input.length; at += size) for (const { json } of decoder.push(input.subarray(at, at + size))) count += Object.keys(json).length + 1;
+        for (let at = 0; at < input.length; at += size) for (
+          const { json } of decoder.push(input.subarray(at, at + size))
+        ) count += Object.keys(json).length + 1;
       } catch (thrown) {
         return `${count} ${refusal(thrown, 'protocol-violation', 'limit-exceeded', 'frame-too-large')}`;
       }
@@ -253,4 +301,6 @@ const ldap: Target = {
   },
 };
 
-export const recordTargets: readonly Target[] = [policy, jsonc, authz, gitolite, pattern, lists, sshKey, crl, launcher, logLine, result, ipc, names, ldap];
+export const recordTargets: readonly Target[] = [
+  policy, jsonc, authz, gitolite, pattern, lists, sshKey, crl, launcher, logLine, result, ipc, names, ldap,
+];

@@ -15,13 +15,15 @@ import { parseMessage } from '../../../protocol/schemas.ts';
 import { Sealer } from '../../../protocol/seal.ts';
 import { decodeTree, encodeTree } from '../../../protocol/tree.ts';
 import { acceptAll, transportPair } from '../../protocol/pair.ts';
-import { attempt, must, refusal, some, type Target } from '../target.ts';
+import { attempt, must, refusal, shape, some, type Target } from '../target.ts';
 
 const wireCodes: readonly ErrorCode[] = ['protocol-violation', 'frame-too-large', 'bad-sequence', 'bad-tag', 'limit-exceeded'];
 
 /** The examples of PROTOCOL.md. */
 const vectors = (): Record<string, unknown>[] =>
-  [...readFileSync(new URL('../../../protocol/PROTOCOL.md', import.meta.url), 'utf8').matchAll(/^```json\n([^]*?)\n```$/gm)].map(([, json]) => JSON.parse(json!) as Record<string, unknown>);
+  [
+    ...readFileSync(new URL('../../../protocol/PROTOCOL.md', import.meta.url), 'utf8').matchAll(/^```json\n([^]*?)\n```$/gm),
+  ].map(([, json]) => JSON.parse(json!) as Record<string, unknown>);
 const hexOf = (value: unknown): Buffer[] => {
   const joined = Array.isArray(value) ? value.join('') : value;
   return typeof joined === 'string' && /^([0-9a-f]{2}){4,}$/.test(joined) ? [Buffer.from(joined, 'hex')] : [];
@@ -36,14 +38,22 @@ const probe = {
   env: { LC_ALL: 'C' }, cwd: '/w', umask: 18, outputs: ['/w/a.o'], tree: 'b'.repeat(64), treeBytes: 100, inputBytes: 10,
 };
 const result = {
-  type: 'result', cached: false, keep: true, status: { code: 0, signal: 0 }, stdout: 0, stderr: 1, outputs: [{ index: 0, size: 3, digest: 'c'.repeat(64), mode: 420 }],
+  type: 'result', cached: false, keep: true, status: { code: 0, signal: 0 }, stdout: 0, stderr: 1, outputs: [
+    { index: 0, size: 3, digest: 'c'.repeat(64), mode: 420 },
+  ],
   usage: { wallMs: 1, userMs: 1, systemMs: 1, maxRssKb: 1 }, server: 's',
 };
-const messages: object[] = [probe, result, { type: 'start' }, { type: 'offer', leaseMs: 1, speed: 1 }, { type: 'busy', position: 1 }, { type: 'missing', digests: ['d'.repeat(64)], more: false }, { type: 'running' }];
+const messages: object[] = [
+  probe, result, { type: 'start' }, { type: 'offer', leaseMs: 1, speed: 1 }, { type: 'busy', position: 1 },
+  { type: 'missing', digests: ['d'.repeat(64)], more: false }, { type: 'running' },
+];
 
 const frame: Target = {
   name: 'frame',
-  seeds: () => [Buffer.concat([Buffer.from([0, 5]), helloFrame]), Buffer.concat([Buffer.from([1, 200]), helloFrame]), ...vectorBytes().map((bytes) => Buffer.concat([Buffer.from([1, 17]), bytes]))],
+  seeds: () => [
+    Buffer.concat([Buffer.from([0, 5]), helloFrame]), Buffer.concat([Buffer.from([1, 200]), helloFrame]),
+    ...vectorBytes().map((bytes) => Buffer.concat([Buffer.from([1, 17]), bytes])),
+  ],
   run: (input) => {
     const [keyed = 0, piece = 1] = input;
     const cut = (size: number): string[] => {
@@ -53,7 +63,9 @@ const frame: Target = {
       try {
         for (let at = 2; at < input.length; at += size) {
           decoder.push(input.subarray(at, at + size));
-          for (let next = decoder.next(); next !== undefined; next = decoder.next()) seen.push(`${next.type} ${next.flags} ${next.stream} ${next.payload.length}`);
+          for (
+            let next = decoder.next(); next !== undefined; next = decoder.next()
+          ) seen.push(`${next.type} ${next.flags} ${next.stream} ${next.payload.length}`);
         }
       } catch (thrown) {
         seen.push(refusal(thrown, ...wireCodes));
@@ -68,7 +80,10 @@ const frame: Target = {
 
 const message: Target = {
   name: 'message',
-  words: ['"type":', '"probe"', '"__proto__":', '"constructor":', 'null', '1e999', '-0', '"\\ud800"', '"\\u0000"', '[]', '{}', '4096', '9007199254740993'],
+  words: [
+    '"type":', '"probe"', '"__proto__":', '"constructor":', 'null', '1e999', '-0', '"\\ud800"', '"\\u0000"', '[]', '{}', '4096',
+    '9007199254740993',
+  ],
   seeds: () => messages.map((each) => Buffer.from(JSON.stringify(each))),
   run: (input) =>
     (['server notice', 'first client message', 'client message', 'server message'] as const)
@@ -77,7 +92,10 @@ const message: Target = {
 
 const hello: Target = {
   name: 'hello',
-  seeds: () => [encodeClientHello(clientHello), encodeServerHello(clientHello), encodeClientHello({ ...clientHello, mechanism: 'krb5', target: 'wardcc/build1.corp.example' })],
+  seeds: () => [
+    encodeClientHello(clientHello), encodeServerHello(clientHello),
+    encodeClientHello({ ...clientHello, mechanism: 'krb5', target: 'wardcc/build1.corp.example' }),
+  ],
   words: ['WARD', 'cert', 'krb5', 'ssh'],
   run: (input) => {
     const codes = ['protocol-violation', 'version-mismatch', 'mechanism-not-permitted'] as const;
@@ -99,7 +117,9 @@ const handshake: Target = {
   seeds: () => [helloFrame, Buffer.concat([helloFrame, encodeFrame(frameType.AUTH, 0, 0, 1, Buffer.from('token'))])],
   run: async (input) => {
     const [, transport] = transportPair();
-    const accepted = serverHandshake(transport, { authenticators: new Map([['cert', acceptAll]]), exporter: () => Buffer.alloc(32, 3), timeoutMs: 1000 });
+    const accepted = serverHandshake(
+      transport, { authenticators: new Map([['cert', acceptAll]]), exporter: () => Buffer.alloc(32, 3), timeoutMs: 1000 },
+    );
     transport.deliver(input);
     setImmediate(() => transport.peer.close());
     try {
@@ -125,8 +145,12 @@ const channel: Target = {
     const blob = record(frameType.BLOB, 1, 3, Buffer.concat([Buffer.alloc(39), Buffer.from([2, 65, 66])]));
     return [
       Buffer.concat([begin, start, record(frameType.DATA, 1, 1, Buffer.from('tree')), blob]),
-      Buffer.concat([begin, record(frameType.RESET, 0, 1, Buffer.from('{"code":"cancelled"}')), record(frameType.PING, 0, 0, Buffer.alloc(8))]),
-      Buffer.concat([begin, record(frameType.WINDOW, 0, 1, Buffer.from([0, 0, 1, 0])), record(frameType.ALERT, 0, 0, Buffer.from('{"code":"busy"}'))]),
+      Buffer.concat(
+        [begin, record(frameType.RESET, 0, 1, Buffer.from('{"code":"cancelled"}')), record(frameType.PING, 0, 0, Buffer.alloc(8))]
+      ),
+      Buffer.concat(
+        [begin, record(frameType.WINDOW, 0, 1, Buffer.from([0, 0, 1, 0])), record(frameType.ALERT, 0, 0, Buffer.from('{"code":"busy"}'))]
+      ),
     ];
   },
   words: [Buffer.from([17, 0, 1, 0, 1, 65]), Buffer.from([20, 0, 1, 0, 2, 123, 125]), Buffer.from([18, 1, 5, 0, 40])],
@@ -160,8 +184,12 @@ const channel: Target = {
     server.close();
     const error = await server.closed;
     if (error !== undefined && !(error instanceof WardError)) throw error;
-    must(error?.code !== 'internal' || said.length === 0 || /PEER|peer/.test(error.message) || input.includes('{'), `internal: ${error?.message}`);
-    return `${[...new Set(said)].join(',')}|${error === undefined ? '' : `${error.code} ${error.message.replaceAll(/\d+/g, '_').slice(0, 60)}`}`;
+    must(
+      error?.code !== 'internal' || said.length === 0 || /PEER|peer/.test(error.message) || input.includes('{'),
+      `internal: ${error?.message}`,
+    );
+    const end = error === undefined ? '' : `${error.code} ${shape(error.message).slice(0, 60)}`;
+    return `${[...new Set(said)].join(',')}|${end}`;
   },
 };
 
@@ -172,7 +200,12 @@ const tree: Target = {
     const digest = createHash('sha256').update('x').digest();
     return [
       encodeTree([]),
-      encodeTree([{ path: '/w/a.c', kind: 'file', digest, size: 1, group: 0 }, { path: '/w/b.h', kind: 'file', digest, size: 1, group: 1 }, { path: '/w/l', kind: 'link', target: '../x' }]),
+      encodeTree(
+        [
+          { path: '/w/a.c', kind: 'file', digest, size: 1, group: 0 }, { path: '/w/b.h', kind: 'file', digest, size: 1, group: 1 },
+          { path: '/w/l', kind: 'link', target: '../x' },
+        ]
+      ),
       encodeTree(Array.from({ length: 8 }, (_, index) => ({ path: `/w/d${index}/e`, kind: 'directory' as const }))),
     ];
   },
@@ -189,7 +222,10 @@ const alert: Target = {
   run: (input) => {
     const error = decodeError(input);
     // eslint-disable-next-line no-control-regex
-    must(![error.message, error.at, error.rule].some((text) => /[\u0000-\u001f\u007f-\u009f\u202a-\u202e]/.test(text ?? '')), 'a control character is left');
+    must(
+      ![error.message, error.at, error.rule].some((text) => /[\u0000-\u001f\u007f-\u009f\u202a-\u202e]/.test(text ?? '')),
+      'a control character is left',
+    );
     must(decodeError(encodeError(error)).code === error.code, 'the code is lost on the way back');
     const text = input.toString();
     must(cleanText(cleanText(text)) === cleanText(text), 'cleaning twice cleans more');
