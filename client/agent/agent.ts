@@ -57,6 +57,15 @@ const watch = (place: MeetingPlace, listener: Listener, services: BaseServices, 
   return setInterval(look, Math.min(watchMs, idleMs));
 };
 
+/**
+ * Node may wait for ever for its worker threads when it exits (nodejs/node#54918). An agent that hangs would keep its lock, and no
+ * other could start; so the last exit handler kills it.
+ */
+const exitForSure = (): never => {
+  process.once('exit', () => process.kill(process.pid, 'SIGKILL'));
+  return process.exit(0);
+};
+
 /** Runs the agent; the process exits from inside. @throws WardError when it can't start at all */
 export const runAgent = async <S extends BaseServices>({ build, idleMs, runJob, createServices }: AgentOptions<S>): Promise<void> => {
   process.umask(0o077);
@@ -77,8 +86,8 @@ export const runAgent = async <S extends BaseServices>({ build, idleMs, runJob, 
   const leave = (): void => {
     clearInterval(running.watching);
     running.listener?.close();
-    setTimeout(() => process.exit(0), farewellMs);
-    void services.farm.close().finally(() => process.exit(0));
+    setTimeout(exitForSure, farewellMs);
+    void services.farm.close().finally(exitForSure);
   };
   process.on('SIGTERM', leave);
   process.on('SIGINT', leave);

@@ -1,9 +1,9 @@
 /**
- * Has the compilers staged by a process of its own, before the server starts, and reads the list it left.
+ * Has the compilers staged by a process of its own, before the server starts, and reads the list it left: the last thing that it does.
  *
  * @module
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { WardError } from '../../protocol/errors.ts';
 import type { ServerConfig } from '../config.ts';
@@ -22,7 +22,7 @@ export async function stageToolchains(config: ServerConfig, signal: AbortSignal)
   const how = await stager.ended;
   signal.removeEventListener('abort', stop);
   if (signal.aborted) return [];
-  if (how !== 'exit status 0') throw new WardError('toolchain-unknown', `The compilers could not be staged (${how}); the reason stands above.`);
+  if (!existsSync(index)) throw new WardError('toolchain-unknown', `The compilers could not be staged (${how}); the reason stands above.`);
   const staged = JSON.parse(readFileSync(index, 'utf8')) as StageIndex;
   if (staged.length === 0) throw new WardError('toolchain-unknown', 'None of the configured compilers could be staged; the reasons stand above.');
   return staged;

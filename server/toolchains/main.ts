@@ -24,4 +24,5 @@ const { staged, excluded } = await stageCompilers(compilers, { stages: join(dire
 for (const { name, reason } of excluded) process.stderr.write(`wardccd: ${name} is not offered: ${reason}\n`);
 writeFileSync(`${index}.new`, JSON.stringify(staged));
 renameSync(`${index}.new`, index);
-process.exit(0);
+// Node may wait for ever for its worker threads when it exits (nodejs/node#54918). All is written: the list says so, not the exit status.
+process.kill(process.pid, 'SIGKILL');
