@@ -10,7 +10,8 @@
  *
  * @module
  */
-import { constants, copyFileSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync, symlinkSync, unlinkSync, utimesSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { closeSync, constants, copyFileSync, mkdirSync, openSync, readdirSync, readSync, rmdirSync, rmSync, statSync, symlinkSync, unlinkSync, utimesSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { WardError } from '../../protocol/errors.ts';
 import type { TreeEntry } from '../../protocol/tree.ts';
@@ -28,6 +29,23 @@ const isSame = (a: TreeEntry, b: TreeEntry): boolean => {
   return a.kind === 'link' ? b.kind === 'link' && a.target === b.target : b.kind === 'directory';
 };
 
+type File = Extract<TreeEntry, { kind: 'file' }>;
+
+/** Digests of contents that were hashed here are remembered up to this number. */
+const mostHashed = 100_000;
+const chunk = Buffer.allocUnsafe(256 * 1024);
+
+const digestOf = (path: string): string => {
+  const hash = createHash('sha256');
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    for (let length = readSync(fd, chunk); length > 0; length = readSync(fd, chunk)) hash.update(chunk.subarray(0, length));
+    return hash.digest('hex');
+  } finally {
+    closeSync(fd);
+  }
+};
+
 const blobPath = (store: string, digest: Buffer): string => {
   const name = digest.toString('hex');
   return `${store}/${name.slice(0, 2)}/${name}`;
@@ -38,6 +56,8 @@ export class InputTree {
   #entries = new Map<string, TreeEntry>();
   /** Directories whose time is `baseSeconds` and whose content has not been touched since. */
   readonly #pinned = new Set<string>();
+  /** Contents that this executor has seen to be what they are named: those that it lays again need not be hashed again. */
+  readonly #hashed = new Set<string>();
   #watched: { readonly paths: readonly string[]; readonly state: Buffer } | undefined;
 
   /** `root` is an empty directory of the slot, without links in its path. */
@@ -57,8 +77,8 @@ export class InputTree {
   /**
    * Makes the tree consist of these entries: checked ones, sorted by path.
    *
-   * @throws WardError `disk-full`, `blob-corrupt` when the store lacks a file, `tree-invalid` when a size is not that of its content:
-   *   the job's limit of memory is reckoned with the sizes
+   * @throws WardError `disk-full`, `blob-corrupt` when the store lacks a file or has another content for it (`at` is its digest),
+   *   `tree-invalid` when a size is not that of its content: the job's limit of memory is reckoned with the sizes
    */
   lay(entries: readonly TreeEntry[], store: string): void {
     const next = new Map(entries.map((entry) => [entry.path, entry]));
@@ -162,7 +182,7 @@ export class InputTree {
       if (entry.kind === 'directory') {
         mkdirSync(place, 0o755);
       } else {
-        copyFileSync(blobPath(store, entry.digest), place, constants.COPYFILE_EXCL);
+        this.#copy(entry, place, store);
         const { size } = statSync(place);
         if (size !== entry.size) throw new WardError('tree-invalid', `A tree says ${entry.size} bytes of a file that has ${size}.`);
         const seconds = baseSeconds + entry.group;
@@ -178,6 +198,21 @@ export class InputTree {
     }
     // Later differences rely on the order of the paths.
     this.#entries = new Map(next);
+  }
+
+  /** A disk does not always give back what it was given, and after a power failure it has names without contents. */
+  #copy({ digest }: File, place: string, store: string): void {
+    const name = digest.toString('hex');
+    try {
+      copyFileSync(blobPath(store, digest), place, constants.COPYFILE_EXCL);
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+      throw new WardError('blob-corrupt', `The store has lost the content ${name}.`, { at: name, cause });
+    }
+    if (this.#hashed.has(name)) return;
+    if (digestOf(place) !== name) throw new WardError('blob-corrupt', `What the store has for ${name} has another digest.`, { at: name });
+    if (this.#hashed.size >= mostHashed) this.#hashed.clear();
+    this.#hashed.add(name);
   }
 
   #stateOf(paths: readonly string[]): Buffer {

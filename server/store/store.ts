@@ -89,6 +89,16 @@ export class Store {
     return true;
   }
 
+  /** The content turned out to be lost or damaged: who needs it is asked for it again. */
+  forget(domain: string, digest: string): void {
+    const key = `${this.#folder(domain)}/${digest}`;
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    this.#entries.delete(key);
+    this.#bytes -= entry.size;
+    unlink(this.#pathOfKey(key), () => {});
+  }
+
   /** Begins to receive a blob of a stated size. @throws WardError `disk-full`, as `write` does when everything kept is still in use. */
   receive(domain: string, digest: string, size: number): Receiver {
     // Only what has come pushes anything out: sizes are easily said.

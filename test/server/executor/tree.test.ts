@@ -145,6 +145,21 @@ test('a file that the store lacks is an error, and leaves an empty tree', (t) =>
   t.is(bench.tree.entries.size, 0);
 });
 
+test('a content that the store has damaged is never laid out, and is named so that it can be brought again', (t) => {
+  const bench = new Bench(t);
+  const entries = bench.entries({ '/a/x.h': 'good', '/a/y.h': 'other' });
+  const digest = sha256('good').toString('hex');
+  for (const damaged of ['evil', 'longer than it was', '']) {
+    writeFileSync(join(bench.store, digest.slice(0, 2), digest), damaged);
+    const error = t.throws(() => bench.tree.lay(entries, bench.store), { instanceOf: WardError });
+    t.is(error.code, 'blob-corrupt');
+    t.is(error.at, digest);
+    t.deepEqual(bench.seen(), {});
+  }
+  writeFileSync(join(bench.store, digest.slice(0, 2), digest), 'good');
+  t.notThrows(() => bench.tree.lay(entries, bench.store));
+});
+
 const start: Spec = withParents({
   '/a/x.c': 'x',
   '/a/y.h': 'y',

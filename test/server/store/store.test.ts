@@ -78,6 +78,17 @@ test('a blob that was refused or given up closes its descriptor once, and writes
   t.deepEqual(readdirSync(join(directory, 'incoming')), []);
 });
 
+test('what is forgotten is asked for again, in its own domain alone', async (t) => {
+  const store = new Store({ directory: join(await temporaryDirectory(t), 'store'), maxBytes: 1e6 });
+  const digest = await put(store, 'lua', Buffer.from('kept'));
+  await put(store, 'redis', Buffer.from('kept'));
+  store.forget('lua', digest);
+  store.forget('lua', digest);
+  t.false(store.has('lua', digest));
+  t.true(store.has('redis', digest));
+  t.is(store.bytes, 4);
+});
+
 test('the least recently used goes first, and nothing that may be in use', async (t) => {
   let now = 0;
   const store = new Store({ directory: join(await temporaryDirectory(t), 'store'), maxBytes: 10, pinMs: 100, now: () => now });
