@@ -6,11 +6,12 @@
  */
 import { unlink } from 'node:fs';
 import { join } from 'node:path';
-import { isErrorCode, WardError } from '../../protocol/errors.ts';
+import { WardError } from '../../protocol/errors.ts';
 import type { IpcPeer } from '../ipc/peer.ts';
 import type { ExecutorJob, Executors, Outcome } from '../jobs/services.ts';
 import { FairLine, type Customer } from '../queue/fair-line.ts';
 import type { Store } from '../store/store.ts';
+import { readAnswer } from './executor-answer.ts';
 
 interface Slot {
   readonly peer: IpcPeer;
@@ -112,19 +113,21 @@ export class ExecutorPool implements Executors {
         },
         tree,
       );
-      const files = [done.stdout, done.stderr, ...done.outputs] as { path: string }[];
+      const { verdict, ...answer } = readAnswer(done, join(resultDir, job), probe.outputs.length);
       const discard = (): void => {
-        for (const { path } of files) unlink(path, () => {});
+        for (const { path } of [answer.stdout, answer.stderr, ...answer.outputs]) unlink(path, () => {});
       };
-      if (typeof done.verdict === 'string') {
-        discard();
-        throw new WardError(isErrorCode(done.verdict) ? done.verdict : 'internal', typeof done.sentence === 'string' ? done.sentence : undefined);
-      }
-      return { status: done.status, usage: done.usage, stdout: done.stdout, stderr: done.stderr, outputs: done.outputs, discard };
+      if (verdict === undefined) return { ...answer, discard };
+      discard();
+      throw new WardError(verdict.code, verdict.sentence);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (error instanceof WardError && error.code === 'session-lost') {
         throw new WardError('sandbox-failed', 'The executor of this job died.', { cause: error });
+      }
+      if (error instanceof WardError && error.code === 'blob-corrupt') {
+        if (error.at !== undefined) this.#store.forget(decision.domain, error.at);
+        throw new WardError('blob-corrupt', error.message, { cause: error });
       }
       throw error;
     } finally {

@@ -11,7 +11,7 @@ import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { ResultSignature } from '../../protocol/messages.ts';
 import { largestResult, type ResultCache } from '../store/result-cache.ts';
 import type { ResultRecord } from '../store/result-record.ts';
-import { bytesOf } from './send-result.ts';
+import { bytesOf, resultFlags } from './send-result.ts';
 import type { Outcome, StoredFile } from './services.ts';
 
 export interface Signer {
@@ -93,7 +93,7 @@ export class ResultKeeping {
   }
 }
 
-const read = ({ path, size }: StoredFile): Promise<Buffer> => (size === 0 ? Promise.resolve(Buffer.alloc(0)) : readFile(path));
+const read = ({ path, size }: StoredFile): Promise<Buffer> => (size === 0 ? Promise.resolve(Buffer.alloc(0)) : readFile(path, { flag: resultFlags }));
 
 const partOf = (content: Buffer): Part => ({ digest: hash('sha256', content, 'hex'), size: content.length });
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { open } from 'node:fs/promises';
-import { readFile } from 'node:fs';
+import { constants, readFile } from 'node:fs';
 import type { Stream } from '../../protocol/channel.ts';
 import type { ResultSignature } from '../../protocol/messages.ts';
 import type { KeptResult } from '../store/result-cache.ts';
@@ -13,6 +13,9 @@ import type { Unread } from './unread.ts';
 
 /** Results go in pieces of this size, so that memory stays bounded and a client that takes nothing is noticed. */
 const pieceBytes = 256 * 1024;
+
+/** How files of an executor are opened: whoever broke out to it could have put a link or a pipe in the place of its own. */
+export const resultFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** Bytes of a result, diagnostics included. */
 export const bytesOf = ({ stdout, stderr, outputs }: Outcome): number => [stdout, stderr, ...outputs].reduce((sum, { size }) => sum + size, 0);
@@ -74,8 +77,8 @@ export async function sendKept(stream: Stream, { record, stdout, stderr, outputs
 }
 
 async function sendFile(stream: Stream, file: StoredFile, last: boolean, unread: Unread): Promise<void> {
-  if (file.size <= pieceBytes) return unread.write(stream, await readWhole(file.path), last);
-  const handle = await open(file.path, 'r');
+  if (file.size <= pieceBytes) return unread.write(stream, await readWhole(file), last);
+  const handle = await open(file.path, resultFlags);
   try {
     for (let sent = 0; sent < file.size; ) {
       const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(Math.min(pieceBytes, file.size - sent)));
@@ -88,5 +91,11 @@ async function sendFile(stream: Stream, file: StoredFile, last: boolean, unread:
   }
 }
 
-const readWhole = (path: string): Promise<Buffer> =>
-  new Promise((resolve, reject) => readFile(path, (error, content) => (error ? reject(error) : resolve(content))));
+const readWhole = ({ path, size }: StoredFile): Promise<Buffer> =>
+  new Promise((resolve, reject) => {
+    readFile(path, { flag: resultFlags as unknown as string }, (error, content) => {
+      if (error) reject(error);
+      else if (content.length !== size) reject(new Error(`${path} has another size than it had`));
+      else resolve(content);
+    });
+  });
