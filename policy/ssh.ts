@@ -31,9 +31,16 @@ export interface SshTrust {
   readonly authorities: readonly SshAuthority[];
 }
 
+export interface WrittenAuthority {
+  readonly id: string;
+  readonly ca: string;
+  readonly name: SshAuthority['name'];
+  readonly names?: readonly string[];
+}
+
 export interface WrittenSsh {
   readonly methods?: readonly SshMethod[];
-  readonly authorities?: readonly { readonly id: string; readonly ca: string; readonly name: SshAuthority['name']; readonly names?: readonly string[] }[];
+  readonly authorities?: readonly WrittenAuthority[];
 }
 
 export const sshSchema = (id: object): object => ({
@@ -50,7 +57,11 @@ export const sshSchema = (id: object): object => ({
         required: ['id', 'ca', 'name'],
         properties: {
           id,
-          ca: { type: 'string', pattern: '^SHA256:[A-Za-z0-9+/]{43}$', description: '"SHA256:" and 43 characters, as ssh-keygen -l prints it' },
+          ca: {
+            type: 'string',
+            pattern: '^SHA256:[A-Za-z0-9+/]{43}$',
+            description: '"SHA256:" and 43 characters, as ssh-keygen -l prints it',
+          },
           name: { type: 'string', enum: ['key-id', 'principal'] },
           names: { type: 'array', minItems: 1, maxItems: 256, uniqueItems: true, items: { type: 'string', minLength: 1, maxLength: 256 } },
         },
@@ -94,4 +105,5 @@ export const compileSsh = (
 };
 
 /** May the authority assert this name? Attacker-controlled. */
-export const mayAssert = ({ names }: SshAuthority, name: string): boolean => names.some((template) => matchTemplate(template, name) !== undefined);
+export const mayAssert = ({ names }: SshAuthority, name: string): boolean =>
+  names.some((template) => matchTemplate(template, name) !== undefined);

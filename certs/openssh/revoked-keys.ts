@@ -102,7 +102,8 @@ export class RevokedKeys {
     if (keyIds.has(keyId)) return true;
     // Zero is what an authority writes that numbers nothing.
     if (serial === 0n) return false;
-    return serials.has(serial) || ranges.some(({ from, to }) => from <= serial && serial <= to) || bitmaps.some((bitmap) => hasBit(bitmap, serial));
+    if (serials.has(serial) || ranges.some(({ from, to }) => from <= serial && serial <= to)) return true;
+    return bitmaps.some((bitmap) => hasBit(bitmap, serial));
   }
 
   #readList(bytes: Buffer): void {

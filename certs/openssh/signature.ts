@@ -36,7 +36,8 @@ const verifyEcdsa: Verify = (key, algorithm, signature, signed) => {
   const numbers = new WireReader(signature, 'The signature');
   const raw = Buffer.concat([padded(numbers.string(), curve.bytes), padded(numbers.string(), curve.bytes)]);
   numbers.end();
-  const jwk = { kty: 'EC', crv: curve.crv, x: base64url(point.subarray(1, 1 + curve.bytes)), y: base64url(point.subarray(1 + curve.bytes)) };
+  const [x, y] = [point.subarray(1, 1 + curve.bytes), point.subarray(1 + curve.bytes)].map(base64url) as [string, string];
+  const jwk = { kty: 'EC', crv: curve.crv, x, y };
   return verify(curve.hash, signed, { key: importKey(jwk), dsaEncoding: 'ieee-p1363' }, raw);
 };
 
@@ -49,7 +50,8 @@ const verifiers: Readonly<Record<string, Verify>> = {
   'ssh-rsa': (key, algorithm, signature, signed) => {
     const hash = rsaHashes[algorithm];
     const [e, n] = [key.string(), key.string()];
-    return hash !== undefined && verify(hash, signed, importKey({ kty: 'RSA', e: base64url(unsigned(e)), n: base64url(unsigned(n)) }), signature);
+    if (hash === undefined) return false;
+    return verify(hash, signed, importKey({ kty: 'RSA', e: base64url(unsigned(e)), n: base64url(unsigned(n)) }), signature);
   },
   'ecdsa-sha2-nistp256': verifyEcdsa,
   'ecdsa-sha2-nistp384': verifyEcdsa,

@@ -33,7 +33,8 @@ const stamp = (path: string): string | undefined => {
 };
 
 /** Names a credential among others. */
-export const sshCredentialKey = ({ identity, agent }: SshCredential): string => `ssh\0${identity ?? ''}\0${identity === undefined ? (agent ?? '') : ''}`;
+export const sshCredentialKey = ({ identity, agent }: SshCredential): string =>
+  (identity === undefined ? `ssh\0agent\0${agent ?? ''}` : `ssh\0key\0${identity}`);
 
 /**
  * Watches until the credential is removed or the returned function is called. The timer does not keep the process alive.
@@ -44,8 +45,12 @@ export const watchSshCredential = ({ identity, agent }: SshCredential, events: S
   const main = identity ?? agent;
   if (main === undefined) return () => undefined;
   const what = identity === undefined ? 'ssh-agent at' : 'SSH key';
-  // An agent's socket changes its times when it is used.
-  const look = (): string | undefined => (identity === undefined ? stamp(main) && 'there' : stamp(main) && `${stamp(main)} ${stamp(`${main}-cert.pub`)}`);
+  const look = (): string | undefined => {
+    const found = stamp(main);
+    if (found === undefined) return undefined;
+    // An agent's socket says nothing of the keys behind it.
+    return identity === undefined ? 'there' : `${found} ${stamp(`${main}-cert.pub`)}`;
+  };
   let seen = look();
   let failures = 0;
   const timer = setInterval(() => {

@@ -58,7 +58,10 @@ interface Running {
 }
 
 const start = ({ host, ssh, env }: SshOptions): Running => {
-  if (!existsSync(program)) throw new WardError('config-invalid', `Servers written ssh:// need the program ${program} (Debian: openssh-client).`, { at: host.name });
+  if (!existsSync(program)) {
+    const sentence = `Servers written ssh:// need the program ${program} (Debian: openssh-client).`;
+    throw new WardError('config-invalid', sentence, { at: host.name });
+  }
   const child = spawn(program, sshArguments(host, ssh, connectMs), { env: environment(env), cwd: '/', stdio: ['pipe', 'pipe', 'pipe'] });
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {

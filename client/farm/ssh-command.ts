@@ -41,21 +41,27 @@ const settings = [
   'LogLevel=ERROR',
 ];
 
+/** Nothing else says which host key is right. */
+const noOtherHosts = ['GlobalKnownHostsFile=none', 'KnownHostsCommand=none', 'VerifyHostKeyDNS=no'];
+
 /** In ssh's settings blanks end a file name and a percent sign begins a token. */
 const file = (path: string): string => {
-  if (/["\n]/.test(path)) throw new WardError('config-invalid', `ssh cannot be given the file ${JSON.stringify(path)}: its name has a quote or a line break.`);
+  if (/["\n]/.test(path)) {
+    throw new WardError('config-invalid', `ssh cannot be given the file ${JSON.stringify(path)}: its name has a quote or a line break.`);
+  }
   return `"${path.replaceAll('%', '%%')}"`;
 };
 
 /** Arguments for `ssh`. @throws WardError `config-invalid` */
 export const sshArguments = (host: SshHost, { config, knownHosts, identity }: SshConfig, timeoutMs: number): string[] => {
   for (const name of [host.host, host.user ?? '']) {
-    if (name.startsWith('-')) throw new WardError('config-invalid', `The name ${JSON.stringify(name)} begins with "-", which no host and no user does.`);
+    if (!name.startsWith('-')) continue;
+    throw new WardError('config-invalid', `The name ${JSON.stringify(name)} begins with "-", which no host and no user does.`);
   }
   const chosen = [
     ...settings,
     `ConnectTimeout=${Math.max(1, Math.ceil(timeoutMs / 1000))}`,
-    ...(knownHosts === undefined ? [] : [`UserKnownHostsFile=${file(knownHosts)}`, 'GlobalKnownHostsFile=none', 'KnownHostsCommand=none', 'VerifyHostKeyDNS=no']),
+    ...(knownHosts === undefined ? [] : [`UserKnownHostsFile=${file(knownHosts)}`, ...noOtherHosts]),
     ...(identity === undefined ? [] : [`IdentityFile=${file(identity)}`, 'IdentitiesOnly=yes', 'IdentityAgent=none']),
   ];
   return [

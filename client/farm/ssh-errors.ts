@@ -15,31 +15,34 @@ interface Meaning {
   sentence(match: RegExpExecArray, host: SshHost): string;
 }
 
-const login = ({ user, host, port }: SshHost): string => `ssh ${port === undefined ? '' : `-p ${port} `}${user === undefined ? '' : `${user}@`}${host}`;
+const login = ({ user, host, port }: SshHost): string =>
+  `ssh ${port === undefined ? '' : `-p ${port} `}${user === undefined ? '' : `${user}@`}${host}`;
+
+const changedKey = ([text]: RegExpExecArray): string => {
+  const place = /Offending \S+ key in (\S[^\n]*:\d+)/.exec(text)?.[1]?.trim();
+  const known = `has another host key than the one that is known${place === undefined ? '' : ` (${place})`}`;
+  return `${known}: it was installed anew, or somebody stands in between. Ask its administrator before you remove the old key.`;
+};
 
 const meanings: readonly Meaning[] = [
-  {
-    says: /REMOTE HOST IDENTIFICATION HAS CHANGED[\s\S]*?(?:Offending \S+ key in ([^\n]+:\d+))?\s*$/,
-    code: 'server-untrusted',
-    sentence: (match) => {
-      const place = /Offending \S+ key in (\S[^\n]*:\d+)/.exec(match[0])?.[1];
-      return `has another host key than the one that is known${place === undefined ? '' : ` (${place.trim()})`}: it was installed anew, or somebody stands in between. Ask its administrator before you remove the old key.`;
-    },
-  },
+  { says: /REMOTE HOST IDENTIFICATION HAS CHANGED[\s\S]*/, code: 'server-untrusted', sentence: changedKey },
   {
     says: /No \S+ host key is known for|Host key verification failed/,
     code: 'server-untrusted',
-    sentence: (_, host) => `is not in the known hosts. Get its host key from its administrator, or compare the fingerprint that "${login(host)}" shows once.`,
+    sentence: (_, host) => 'is not in the known hosts. Get its host key from its administrator, '
+      + `or compare the fingerprint that "${login(host)}" shows once.`,
   },
   {
     says: /Permission denied \(([^)]*)\)/,
     code: 'ssh-refused',
-    sentence: ([, methods = ''], host) => `refuses the login (it accepts ${methods.split(',').join(', ')}). "ssh-add -l" shows the keys of your agent; "${login(host)}" must work without a question.`,
+    sentence: ([, methods = ''], host) => `refuses the login (it accepts ${methods.split(',').join(', ')}). `
+      + `"ssh-add -l" shows the keys of your agent; "${login(host)}" must work without a question.`,
   },
   {
     says: /Too many authentication failures/,
     code: 'ssh-refused',
-    sentence: () => 'was offered too many keys. Name the right one: IdentityFile with IdentitiesOnly in your ssh configuration, or "ssh.identity" in client.jsonc.',
+    sentence: () => 'was offered too many keys. Name the right one: IdentityFile with IdentitiesOnly in your ssh configuration, '
+      + 'or "ssh.identity" in client.jsonc.',
   },
   {
     says: /subsystem request failed/,
@@ -47,15 +50,23 @@ const meanings: readonly Meaning[] = [
     sentence: () => 'lets you log in but has no subsystem wardcc for this account. Its administrator finds the settings in docs/ssh.md.',
   },
   {
-    says: /[^\n]*Bad configuration option[^\n]*|Bad owner or permissions on [^\n]*|[^\n]*terminating, \d+ bad configuration options|Can't open user config file [^\n]*/,
+    says: /[^\n]*Bad configuration option[^\n]*|Bad owner or permissions on [^\n]*|Can't open user config file [^\n]*/,
     code: 'config-invalid',
     sentence: ([text]) => `cannot be asked, because ssh refuses its configuration: ${text.trim()}.`,
   },
   { says: /Could not resolve hostname/, code: 'connect-failed', sentence: () => 'cannot be reached: its name is unknown.' },
   { says: /Connection refused/, code: 'connect-failed', sentence: () => 'cannot be reached: nothing listens there.' },
-  { says: /No route to host|Network is unreachable/, code: 'connect-failed', sentence: () => 'cannot be reached: there is no route to it.' },
+  {
+    says: /No route to host|Network is unreachable/,
+    code: 'connect-failed',
+    sentence: () => 'cannot be reached: there is no route to it.',
+  },
   { says: /timed out/i, code: 'connect-failed', sentence: () => 'cannot be reached: it does not answer.' },
-  { says: /Connection (?:closed|reset) by|kex_exchange_identification|Broken pipe/, code: 'connect-failed', sentence: () => 'closed the connection before the login.' },
+  {
+    says: /Connection (?:closed|reset) by|kex_exchange_identification|Broken pipe/,
+    code: 'connect-failed',
+    sentence: () => 'closed the connection before the login.',
+  },
 ];
 
 /** What our bridge says when it cannot bring a connection to the front. */
@@ -74,6 +85,6 @@ export const sshError = (host: SshHost, text: string, fallback: string): WardErr
   }
   const [, code = '', said = ''] = ofBridge.exec(text) ?? [];
   if (isErrorCode(code)) return fail(code, `The server ${host.name} says: ${said}`);
-  const last = text.split('\n').map((line) => line.trim()).filter((line) => line !== '').at(-1);
-  return fail('connect-failed', `The server ${host.name} cannot be reached over SSH: ${last ?? fallback}${/[.!]$/.test(last ?? fallback) ? '' : '.'}`);
+  const last = text.split('\n').map((line) => line.trim()).filter((line) => line !== '').at(-1) ?? fallback;
+  return fail('connect-failed', `The server ${host.name} cannot be reached over SSH: ${last}${/[.!]$/.test(last) ? '' : '.'}`);
 };

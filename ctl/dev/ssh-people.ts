@@ -28,7 +28,8 @@ const makeKey = async (file: string, comment: string): Promise<void> => {
   if (!existsSync(file)) await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', comment, '-f', file]);
 };
 
-const fingerprintOf = async (key: string): Promise<string> => (await run('ssh-keygen', ['-l', '-E', 'sha256', '-f', `${key}.pub`])).split(' ')[1]!;
+const fingerprintOf = async (key: string): Promise<string> =>
+  (await run('ssh-keygen', ['-l', '-E', 'sha256', '-f', `${key}.pub`])).split(' ')[1]!;
 
 /** Signs a key as that of `name`: in the key id, which the policy looks at, and as the principal, which sshd does. */
 const certify = (authority: string, key: string, name: string, serial: number): Promise<string> =>
@@ -65,7 +66,8 @@ export const equipWithKeys = async (layout: FarmLayout, people: readonly Person[
     await mkdir(join(layout.people, person.id), { recursive: true, mode: 0o700 });
     await makeKey(key, person.name);
     if (!hasCertificate(person)) {
-      identities.push(`{ "id": ${JSON.stringify(`key-of-${person.id}`)}, "principal": "ssh:${await fingerprintOf(key)}", "committer": ${JSON.stringify(person.name)} }`);
+      const [id, committer] = [`key-of-${person.id}`, person.name].map((text) => JSON.stringify(text));
+      identities.push(`{ "id": ${id}, "principal": "ssh:${await fingerprintOf(key)}", "committer": ${committer} }`);
       continue;
     }
     if (person.certificate === 'of a stranger') await certifyByStranger(key, person.name);

@@ -18,7 +18,9 @@ import { stagedCommand, stagedPath, stagedProgram, type Account } from './stage.
 const serverDirectory = (layout: FarmLayout, plan: ServerPlan): string => join(layout.server(plan.number), 'sshd');
 
 /** The sshd of one server: whatever a login asks for, it gets the bridge. */
-export const prepareSshd = async (layout: FarmLayout, plan: ServerPlan, people: readonly Person[], port: number, owner: Account | undefined): Promise<Sshd> => {
+export const prepareSshd = async (
+  layout: FarmLayout, plan: ServerPlan, people: readonly Person[], port: number, owner: Account | undefined,
+): Promise<Sshd> => {
   const directory = serverDirectory(layout, plan);
   const seen = (path: string): string => (owner === undefined ? path : stagedPath(layout, path));
   const program = owner === undefined ? join(programs, 'wardccd') : stagedProgram(layout, 'wardccd');
@@ -36,7 +38,8 @@ export const prepareSshd = async (layout: FarmLayout, plan: ServerPlan, people: 
   await writeAdmission(layout, people, directory);
   if (owner !== undefined) {
     await chmod(directory, 0o700);
-    for (const path of [directory, ...(await readdir(directory)).map((name) => join(directory, name))]) await chown(path, owner.uid, owner.gid);
+    const files = (await readdir(directory)).map((name) => join(directory, name));
+    for (const path of [directory, ...files]) await chown(path, owner.uid, owner.gid);
   }
   return { ...sshd, user: owner?.name ?? userInfo().username };
 };
@@ -50,7 +53,10 @@ export const publishHostKeys = async (layout: FarmLayout, daemons: readonly Sshd
 };
 
 /** Lines of server.jsonc. */
-export const sshLines = (owner: Account | undefined): string[] => [`"ssh": { "user": ${JSON.stringify(owner?.name ?? userInfo().username)}, "krl": "../../trust/${revokedFile}" }`];
+export const sshLines = (owner: Account | undefined): string[] => {
+  const user = JSON.stringify(owner?.name ?? userInfo().username);
+  return [`"ssh": { "user": ${user}, "krl": "../../trust/${revokedFile}" }`];
+};
 
 export const sshHosts = (daemons: readonly Sshd[]): string[] => daemons.map(({ user, port }) => `ssh://${user}@127.0.0.1:${port}`);
 
@@ -58,5 +64,6 @@ export const sshHosts = (daemons: readonly Sshd[]): string[] => daemons.map(({ u
 export const runSshd = async (layout: FarmLayout, plan: ServerPlan, sshd: Sshd, owner: Account | undefined): Promise<ProcessRecord> => {
   const seenAt = owner === undefined ? sshd.directory : stagedPath(layout, sshd.directory);
   const command = sshdCommand(seenAt);
-  return recordProcess(`sshd ${plan.number}`, await startSshd(sshd, { command: owner === undefined ? command : stagedCommand(layout, command, plan.cgroup?.joins ?? []) }));
+  const pid = await startSshd(sshd, { command: owner === undefined ? command : stagedCommand(layout, command, plan.cgroup?.joins ?? []) });
+  return recordProcess(`sshd ${plan.number}`, pid);
 };

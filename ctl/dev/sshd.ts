@@ -58,13 +58,22 @@ const configuration = (directory: string, port: number, lines: readonly string[]
 /** Writes keys and configuration. Nothing runs yet. */
 export const createSshd = async (directory: string, { port, lines = [], seenAt = directory }: SshdOptions): Promise<Sshd> => {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  for (const name of ['host_key', 'user_key'].filter((key) => !existsSync(join(directory, key)))) await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', join(directory, name)]);
+  for (const name of ['host_key', 'user_key'].filter((key) => !existsSync(join(directory, key)))) {
+    await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', join(directory, name)]);
+  }
   await copyFile(join(directory, 'user_key.pub'), join(directory, 'authorized_keys'));
   await chmod(join(directory, 'authorized_keys'), 0o600);
   await writeFile(join(directory, 'sshd_config'), configuration(seenAt, port, lines));
   await writeFile(join(directory, 'known_hosts'), `[127.0.0.1]:${port} ${await readFile(join(directory, 'host_key.pub'), 'utf8')}`);
   const key = join(directory, 'user_key');
-  const settings = ['BatchMode=yes', 'StrictHostKeyChecking=yes', `UserKnownHostsFile="${join(directory, 'known_hosts')}"`, 'GlobalKnownHostsFile=/dev/null', 'IdentitiesOnly=yes', 'IdentityAgent=none'];
+  const settings = [
+    'BatchMode=yes',
+    'StrictHostKeyChecking=yes',
+    `UserKnownHostsFile="${join(directory, 'known_hosts')}"`,
+    'GlobalKnownHostsFile=/dev/null',
+    'IdentitiesOnly=yes',
+    'IdentityAgent=none',
+  ];
   return {
     directory,
     port,
@@ -75,7 +84,8 @@ export const createSshd = async (directory: string, { port, lines = [], seenAt =
 };
 
 /** The command that runs it in the foreground. */
-export const sshdCommand = (directory: string): string[] => ['/usr/sbin/sshd', '-D', '-f', join(directory, 'sshd_config'), '-E', join(directory, 'sshd.txt')];
+export const sshdCommand = (directory: string): string[] =>
+  ['/usr/sbin/sshd', '-D', '-f', join(directory, 'sshd_config'), '-E', join(directory, 'sshd.txt')];
 
 export interface SshdStart {
   /** Default: `sshdCommand` as this user. */
@@ -84,7 +94,8 @@ export interface SshdStart {
 }
 
 /** Starts it, detached, and waits until it accepts. Returns its process id. */
-export const startSshd = async (sshd: Sshd, { command = sshdCommand(sshd.directory), env = process.env }: SshdStart = {}): Promise<number> => {
+export const startSshd = async (sshd: Sshd, options: SshdStart = {}): Promise<number> => {
+  const { command = sshdCommand(sshd.directory), env = process.env } = options;
   // Where Debian's unit would have made it; only a root's sshd looks for it.
   if (process.getuid?.() === 0) await mkdir('/run/sshd', { recursive: true, mode: 0o755 });
   const daemon = spawn(command[0]!, command.slice(1), { env, stdio: 'ignore', detached: true });

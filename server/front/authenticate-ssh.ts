@@ -55,7 +55,9 @@ const understand = ({ method, value }: VerifiedMethod): Verified | undefined => 
 const choose = (methods: readonly VerifiedMethod[], { methods: permitted }: SshTrust): Verified => {
   const named = methods.map(understand).filter((verified) => verified !== undefined);
   if (permitted === undefined) {
-    if (methods.length > 1) throw refuse('The login completed several methods, and the policy ("methods" under "ssh") does not say which one names the person.');
+    if (methods.length > 1) {
+      throw refuse('The login completed several methods, and the policy ("methods" under "ssh") does not say which one names the person.');
+    }
     if (named[0] === undefined) throw refuse(`sshd let this login in by ${methods[0]?.method ?? 'nothing'}, which names nobody.`);
     return named[0];
   }
@@ -64,14 +66,16 @@ const choose = (methods: readonly VerifiedMethod[], { methods: permitted }: SshT
     if (found.length > 1) throw new WardError('name-ambiguous', `The login completed the method ${method} more than once.`);
     if (found[0] !== undefined) return found[0];
   }
-  throw refuse(`The login completed ${methods.map(({ method }) => method).join(' and ')}; the policy lets ${permitted.join(', ')} name a person.`);
+  const completed = methods.map(({ method }) => method).join(' and ');
+  throw refuse(`The login completed ${completed}; the policy lets ${permitted.join(', ')} name a person.`);
 };
 
 const nameIn = ({ keyId, principals }: SshCertificate, field: 'key-id' | 'principal', account: string): string => {
   if (field === 'key-id') return keyId;
   const people = principals.filter((principal) => principal !== account);
-  if (people.length !== 1) throw new WardError('name-ambiguous', `The SSH certificate has ${people.length === 0 ? 'no principal but the account' : 'several principals'}, so it does not say who this is.`);
-  return people[0]!;
+  if (people.length === 1) return people[0]!;
+  const has = people.length === 0 ? 'no principal but the account' : 'several principals';
+  throw new WardError('name-ambiguous', `The SSH certificate has ${has}, so it does not say who this is.`);
 };
 
 /** The name that a certificate asserts, if all is as it must be at this moment. */
@@ -79,13 +83,18 @@ const assertedName = (key: SshKey & { certificate: SshCertificate }, facts: SshF
   const { certificate } = key;
   const ca = sshFingerprint(certificate.authority);
   const authority = facts.trust().authorities.find((one) => one.ca === ca);
-  if (authority === undefined) throw new WardError('certificate-invalid', `The policy does not list the authority ${ca} that signed this SSH certificate.`);
+  if (authority === undefined) {
+    throw new WardError('certificate-invalid', `The policy does not list the authority ${ca} that signed this SSH certificate.`);
+  }
   if (certificate.type !== 'user') throw new WardError('certificate-invalid', 'The SSH certificate is for a host.');
   const now = BigInt(Math.floor(Date.now() / 1000));
-  if (now < certificate.validAfter || now >= certificate.validBefore) throw new WardError('certificate-expired', 'The SSH certificate is outside its validity.');
+  if (now < certificate.validAfter || now >= certificate.validBefore) {
+    throw new WardError('certificate-expired', 'The SSH certificate is outside its validity.');
+  }
   const name = nameIn(certificate, authority.name, facts.account);
   if (mayAssert(authority, name)) return name;
-  throw new WardError('name-not-allowed', `The authority "${authority.id}" may not assert the name ${JSON.stringify(cleanText(name, 100))}.`, { at: authority.position });
+  const sentence = `The authority "${authority.id}" may not assert the name ${JSON.stringify(cleanText(name, 100))}.`;
+  throw new WardError('name-not-allowed', sentence, { at: authority.position });
 };
 
 const checkRevoked = (key: SshKey, { revoked }: SshFacts): void => {
@@ -122,17 +131,21 @@ const identify = ({ method, value, key }: Verified, facts: SshFacts): Identity =
   const fingerprint = sshFingerprint(key.blob);
   const { certificate } = key;
   if (certificate === undefined) {
-    return identityOf(fingerprint, { expires: Date.now() + endlessMs, fingerprint, stillValid: () => reasonOf(() => checkRevoked(key, facts)) });
+    const stillValid = (): WardError | undefined => reasonOf(() => checkRevoked(key, facts));
+    return identityOf(fingerprint, { expires: Date.now() + endlessMs, fingerprint, stillValid });
   }
   const certified = { ...key, certificate };
   const name = assertedName(certified, facts);
-  if (!isSignedByAuthority(certificate)) throw new WardError('certificate-invalid', 'The SSH certificate does not have the signature of its authority.');
+  if (!isSignedByAuthority(certificate)) {
+    throw new WardError('certificate-invalid', 'The SSH certificate does not have the signature of its authority.');
+  }
   return identityOf(name, {
     expires: endOf(certificate),
     fingerprint,
     stillValid: () => reasonOf(() => {
       checkRevoked(key, facts);
-      if (assertedName(certified, facts) !== name) throw new WardError('name-not-allowed', `The SSH certificate no longer stands for ${name}.`);
+      if (assertedName(certified, facts) === name) return;
+      throw new WardError('name-not-allowed', `The SSH certificate no longer stands for ${name}.`);
     }),
   });
 };

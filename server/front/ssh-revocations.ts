@@ -31,7 +31,9 @@ export class SshRevocations {
     try {
       bytes = readFileSync(this.#file);
     } catch (cause) {
-      throw new WardError('config-invalid', `The list of revoked SSH keys ${this.#file} cannot be read (${(cause as NodeJS.ErrnoException).code}).`, { at: this.#file, cause });
+      const { code } = cause as NodeJS.ErrnoException;
+      const sentence = `The list of revoked SSH keys ${this.#file} cannot be read (${code}).`;
+      throw new WardError('config-invalid', sentence, { at: this.#file, cause });
     }
     try {
       return new RevokedKeys(bytes);

@@ -61,7 +61,9 @@ export const readAuthInfo = (path: string | undefined): VerifiedMethod[] => {
     check(fstatSync(descriptor));
     const bytes = Buffer.alloc(maxBytes + 1);
     let length = 0;
-    for (let read = 1; read > 0 && length < bytes.length; length += read) read = readSync(descriptor, bytes, length, bytes.length - length, null);
+    for (let read = 1; read > 0 && length < bytes.length; length += read) {
+      read = readSync(descriptor, bytes, length, bytes.length - length, null);
+    }
     if (length > maxBytes) throw refuse('The file that SSH_USER_AUTH names is too large.');
     return parseAuthInfo(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, length)));
   } catch (thrown) {

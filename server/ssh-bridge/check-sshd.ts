@@ -41,7 +41,12 @@ interface Required {
 }
 
 const required: readonly Required[] = [
-  { setting: 'DisableForwarding', value: 'yes', grade: 'FAIL', because: 'a socket or port that is forwarded reaches the front as the bridge, and whoever does that is every committer' },
+  {
+    setting: 'DisableForwarding',
+    value: 'yes',
+    grade: 'FAIL',
+    because: 'a socket or port that is forwarded reaches the front as the bridge, and whoever does that is every committer',
+  },
   { setting: 'ExposeAuthInfo', value: 'yes', grade: 'FAIL', because: 'without it the bridge does not learn whom sshd verified' },
   { setting: 'PermitTTY', value: 'no', grade: 'FAIL', because: 'a terminal has no use here' },
   { setting: 'PermitUserRC', value: 'no', grade: 'FAIL', because: 'a file in the account\'s home would run before the bridge' },
@@ -53,13 +58,16 @@ const required: readonly Required[] = [
   { setting: 'StrictModes', value: 'yes', grade: 'CAUTION', because: 'files that others can write could let anybody in' },
 ];
 
+const program = /['"]?\/[^'";|&$`()<>\n]*\/wardccd['"]? ['"]?ssh-subsystem['"]?/;
+const socket = / ['"]?--socket['"]? (?:'[^']*'|"[^"$`\\]*"|[A-Za-z0-9_./-]+)/;
 /** `wardccd ssh-subsystem`, perhaps with a socket, and nothing around it that a shell would run. */
-const bridgeCommand = /^['"]?\/[^'";|&$`()<>\n]*\/wardccd['"]? ['"]?ssh-subsystem['"]?(?: ['"]?--socket['"]? (?:'[^']*'|"[^"$`\\]*"|[A-Za-z0-9_./-]+))?$/;
+const bridgeCommand = new RegExp(`^${program.source}(?:${socket.source})?$`);
 
 /** Names that say only how a person likes text; the bridge drops them. */
 const harmless = /^(?:LANG|LANGUAGE|LC_\*|LC_[A-Z]+|COLORTERM|NO_COLOR|TERM)$/;
 
-const words = (values: readonly string[] | undefined): string[] => (values ?? []).flatMap((value) => value.split(/\s+/)).filter((word) => word !== '' && word !== 'none');
+const words = (values: readonly string[] | undefined): string[] =>
+  (values ?? []).flatMap((value) => value.split(/\s+/)).filter((word) => word !== '' && word !== 'none');
 
 const checkCommand = (settings: SshdSettings): SshdFinding[] => {
   const command = settings.get('forcecommand')?.[0] ?? 'none';
@@ -73,20 +81,23 @@ const checkCommand = (settings: SshdSettings): SshdFinding[] => {
 const checkSubsystem = (settings: SshdSettings): SshdFinding[] => {
   const found = (settings.get('subsystem') ?? []).some((value) => /^wardcc(?:\s|$)/.test(value));
   const remedy = 'Subsystem wardcc /usr/bin/wardccd ssh-subsystem';
-  return found ? [] : [{ grade: 'FAIL', setting: 'Subsystem', says: 'There is no subsystem wardcc, which is what clients ask for.', remedy }];
+  if (found) return [];
+  return [{ grade: 'FAIL', setting: 'Subsystem', says: 'There is no subsystem wardcc, which is what clients ask for.', remedy }];
 };
 
 const checkEnvironment = (settings: SshdSettings): SshdFinding[] => {
+  const finding = (grade: SshdFinding['grade'], setting: string, says: string): SshdFinding =>
+    ({ grade, setting, says, remedy: `no ${setting} line that counts for this account` });
   const accepted = words(settings.get('acceptenv'));
   const telling = accepted.filter((pattern) => !harmless.test(pattern));
   const findings: SshdFinding[] = [];
-  if (telling.length > 0) {
-    findings.push({ grade: 'FAIL', setting: 'AcceptEnv', says: `A client may set ${telling.join(', ')} for the bridge.`, remedy: 'no AcceptEnv line that counts for this account' });
-  } else if (accepted.length > 0) {
-    findings.push({ grade: 'CAUTION', setting: 'AcceptEnv', says: `A client may set ${accepted.join(', ')}; the bridge drops them.`, remedy: 'no AcceptEnv line that counts for this account' });
+  if (telling.length > 0) findings.push(finding('FAIL', 'AcceptEnv', `A client may set ${telling.join(', ')} for the bridge.`));
+  else if (accepted.length > 0) {
+    findings.push(finding('CAUTION', 'AcceptEnv', `A client may set ${accepted.join(', ')}; the bridge drops them.`));
   }
-  const set = words(settings.get('setenv'));
-  if (set.length > 0) findings.push({ grade: 'CAUTION', setting: 'SetEnv', says: 'sshd sets variables for this account; the bridge drops them.', remedy: 'no SetEnv line that counts for this account' });
+  if (words(settings.get('setenv')).length > 0) {
+    findings.push(finding('CAUTION', 'SetEnv', 'sshd sets variables for this account; the bridge drops them.'));
+  }
   return findings;
 };
 
@@ -99,7 +110,8 @@ export const checkSshd = (settings: SshdSettings): SshdFinding[] => [
   ...checkCommand(settings),
   ...required.flatMap(({ setting, value, grade, because }): SshdFinding[] => {
     const found = settings.get(setting.toLowerCase())?.[0];
-    return found === value ? [] : [{ grade, setting, says: `${setting} is ${found ?? 'unknown to this sshd'}: ${because}.`, remedy: `${setting} ${value}` }];
+    if (found === value) return [];
+    return [{ grade, setting, says: `${setting} is ${found ?? 'unknown to this sshd'}: ${because}.`, remedy: `${setting} ${value}` }];
   }),
   ...checkSubsystem(settings),
   ...checkEnvironment(settings),

@@ -28,7 +28,8 @@ const clientAddress = (connection: string | undefined): string => {
 const connectFront = (path: string): Promise<Socket> =>
   new Promise((resolve, reject) => {
     const socket = connect({ path, allowHalfOpen: true });
-    const fail = (cause: Error): void => reject(new WardError('connect-failed', 'The compile server on this machine does not run, or does not take SSH connections.', { cause }));
+    const sentence = 'The compile server on this machine does not run, or does not take SSH connections.';
+    const fail = (cause: Error): void => reject(new WardError('connect-failed', sentence, { cause }));
     socket.once('error', fail);
     socket.once('connect', () => {
       socket.off('error', fail);
@@ -38,7 +39,8 @@ const connectFront = (path: string): Promise<Socket> =>
 
 const bridge = async (path: string): Promise<void> => {
   if (!isAbsolute(path)) throw new WardError('usage', 'The socket of the front is an absolute path.');
-  const login: SshLogin = { address: clientAddress(process.env['SSH_CONNECTION']), methods: readAuthInfo(process.env['SSH_USER_AUTH']) };
+  const methods = readAuthInfo(process.env['SSH_USER_AUTH']);
+  const login: SshLogin = { address: clientAddress(process.env['SSH_CONNECTION']), methods };
   const front = await connectFront(path);
   front.write(encodePreface(login));
   await splice({ input: process.stdin, output: process.stdout }, front);
@@ -55,7 +57,8 @@ export const runBridge = async (args: readonly string[]): Promise<number> => {
     await bridge(values.socket);
     return 0;
   } catch (thrown) {
-    const error = thrown instanceof Error && (thrown as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') ? new WardError('usage', thrown.message) : toWardError(thrown);
+    const isUsage = (thrown as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') === true;
+    const error = isUsage ? new WardError('usage', (thrown as Error).message) : toWardError(thrown);
     const line = `wardccd: [${error.code}] ${error.message}\n`;
     process.stdout.write(line);
     process.stderr.write(line);
