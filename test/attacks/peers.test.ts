@@ -422,8 +422,9 @@ test.serial('a client that only asks for jobs and takes it back is told to wait,
   const codes = new Map<string, number>();
   let over: WardError | undefined;
   void session.channel.closed.then((error) => (over = error));
-  const patience = Date.now() + 60_000;
-  for (let sent = 0; over === undefined && Date.now() < patience; sent++) {
+  const begun = Date.now();
+  let sent = 0;
+  for (; over === undefined && Date.now() < begun + 60_000; sent++) {
     if (session.channel.openStreams > 900) {
       await pause(1);
       continue;
@@ -431,6 +432,13 @@ test.serial('a client that only asks for jobs and takes it back is told to wait,
     const stream = session.channel.open({ ...probe, project: 'nobody' } satisfies Probe);
     stream.onReset((error) => codes.set(error.code, (codes.get(error.code) ?? 0) + 1));
     if (sent % 100 === 0) await pause(0);
+  }
+  // A burst and 1000 a second are answered, as many again are told to wait. A machine that cannot ask so fast is never shown the door.
+  if (over === undefined && sent < 2 * (8192 + Date.now() - begun)) {
+    t.log(`only ${sent} questions in a minute`);
+    t.deepEqual([...codes.keys()].filter((code) => code !== 'policy-denied' && code !== 'busy'), []);
+    session.channel.close();
+    return;
   }
   t.is(over?.code, 'limit-exceeded', over?.message);
   t.true(codes.get('policy-denied')! >= 8192, JSON.stringify([...codes]));

@@ -117,8 +117,8 @@ export const sessionPair = async (
 ): Promise<SessionPair> => {
   const [clientTransport, serverTransport] = transportPair();
   const [client, accepted] = await Promise.all([
-    clientHandshake(clientTransport, { authenticator, exporter: fixedExporter }),
-    serverHandshake(serverTransport, { authenticators, exporter: fixedExporter }),
+    clientHandshake(clientTransport, { authenticator, exporter: fixedExporter, timeoutMs: 60_000 }),
+    serverHandshake(serverTransport, { authenticators, exporter: fixedExporter, timeoutMs: 60_000 }),
   ]);
   return { client, server: accepted.channel, accepted, clientTransport, serverTransport };
 };
