@@ -18,6 +18,9 @@ import type { ResultRecord } from '../store/result-record.ts';
 import { isSignedByFarm } from '../store/result-trust.ts';
 import type { Identity } from './session.ts';
 
+/** Questions that may wait for the keeper before no more decisions are asked of it: it gives up on a front with twice as many. */
+const mostWaiting = 2048;
+
 const noKeeper = (): WardError => new WardError('log-unavailable', 'The keeper of the decision log is not there, so nothing can be decided.');
 
 export class KeeperLog implements DecisionLog, Signer {
@@ -29,6 +32,7 @@ export class KeeperLog implements DecisionLog, Signer {
   readonly #context: () => EventContext;
   readonly #familyOf: (toolchain: string) => 'gcc' | 'clang';
   #markConnected: () => void;
+  #waiting = 0;
 
   constructor(context: () => EventContext, familyOf: (toolchain: string) => 'gcc' | 'clang') {
     this.#context = context;
@@ -50,7 +54,9 @@ export class KeeperLog implements DecisionLog, Signer {
     }, () => {});
   }
 
+  /** @throws WardError `busy` when the keeper is far behind, `log-unavailable` */
   async decided(request: DecisionRequest, decision: Decision, session: JobSession, probe: Probe): Promise<number> {
+    if (this.#waiting >= mostWaiting) throw new WardError('busy', 'The decision log of this server is behind.');
     return this.#append(decisionEvent(request, decision, session, probe, this.#familyOf(probe.toolchain), this.#key, this.#context()));
   }
 
@@ -88,13 +94,23 @@ export class KeeperLog implements DecisionLog, Signer {
 
   /** A peer that never got as far as a name: counted per address, apart from the log, so that it cannot stop the log. */
   refusedEarly(address: string, why: string): void {
-    this.#peer?.request({ type: 'refused', address, why }).catch(() => {});
+    if (this.#peer === undefined || this.#waiting >= mostWaiting) return;
+    this.#ask(this.#peer, { type: 'refused', address, why }).catch(() => {});
+  }
+
+  async #ask(peer: IpcPeer, request: object): ReturnType<IpcPeer['request']> {
+    this.#waiting++;
+    try {
+      return await peer.request(request);
+    } finally {
+      this.#waiting--;
+    }
   }
 
   async #append(event: object): Promise<number> {
     if (this.#peer === undefined) throw noKeeper();
     try {
-      const { json } = await this.#peer.request({ type: 'append', event });
+      const { json } = await this.#ask(this.#peer, { type: 'append', event });
       return json.seq;
     } catch (error) {
       if (error instanceof WardError && error.code === 'session-lost') throw noKeeper();
