@@ -1,5 +1,5 @@
 #!/bin/sh
-# The one door to every task: run.sh demo | test | build | lint | types | bench | attacks | fuzz | ci
+# The one door to every task: run.sh demo | test | interop | build | lint | types | bench | attacks | fuzz | ci
 #
 # Each brings the checkout to the state it needs first; a step whose inputs have not changed is skipped, so the second
 # time works without a network. Works in a checkout whose path has spaces, as root or as an ordinary user.
@@ -29,6 +29,9 @@ case $verb in
   test)
     locked prepare all
     sh setup/test.sh "$@" ;;
+  interop)
+    locked prepare krb5
+    sh setup/interop.sh "$@" ;;
   bench)
     locked prepare all
     "$node" bench/main.ts "$@" ;;
@@ -49,5 +52,5 @@ case $verb in
   ci)
     sh setup/ci.sh ;;
   *)
-    die "usage: setup/run.sh demo | test | build | lint | types | bench | attacks | fuzz | soak | killrace | ci" ;;
+    die "usage: setup/run.sh demo | test | interop | build | lint | types | bench | attacks | fuzz | soak | killrace | ci" ;;
 esac
