@@ -19,9 +19,9 @@ const skipping = "import test from 'ava';\ntest('four', (t) => t.pass());\ntest.
 /** A checkout with these test files only; the set-up that is under test is a copy of ours. */
 const runTests = async (t: ExecutionContext, files: Readonly<Record<string, string>>): Promise<{ status: number; last: string }> => {
   const checkout = join(await temporaryDirectory(t), 'check out');
-  await mkdir(join(checkout, 'test'), { recursive: true });
+  await mkdir(join(checkout, 'test/fixtures'), { recursive: true });
   await cp(join(root, 'setup'), join(checkout, 'setup'), { recursive: true });
-  for (const name of ['package.json', 'ava.config.js']) await cp(join(root, name), join(checkout, name));
+  for (const name of ['package.json', 'ava.config.js', 'test/fixtures/properties.ts']) await cp(join(root, name), join(checkout, name));
   await symlink(join(root, 'node_modules'), join(checkout, 'node_modules'));
   for (const [name, text] of Object.entries(files)) await writeFile(join(checkout, 'test', name), text);
   const names = Object.keys(files).map((name) => `test/${name}`);
