@@ -24,3 +24,16 @@ test('leaving makes room, once', (t) => {
   t.is(limits.open, 0);
   t.truthy(limits.enter('192.0.2.1'));
 });
+
+test('a host of IPv6 cannot have more by choosing other addresses of its network, and an IPv4 address counts the same in both forms', (t) => {
+  const limits = new ConnectionLimits({ total: 100, perAddress: 2 });
+  const leave = limits.enter('2001:db8::1');
+  limits.enter('2001:db8:0:0:abcd::2');
+  t.is(limits.enter('2001:db8::3'), undefined);
+  t.truthy(limits.enter('2001:db8:0:1::1'));
+  leave!();
+  t.truthy(limits.enter('2001:db8::3'));
+  limits.enter('192.0.2.1');
+  limits.enter('::ffff:192.0.2.1');
+  t.is(limits.enter('192.0.2.1'), undefined);
+});
