@@ -144,10 +144,12 @@ process.on('message', (request: HelperRequest) => {
     process.send?.(reply);
   });
 });
-// The first message says that this process is up; no request has this number.
-process.send?.({ id: 0 } satisfies HelperReply);
-process.on('disconnect', () => {
+const leave = (): void => {
   rmSync(directory, { recursive: true, force: true });
   // An ordinary exit would wait for a step that is under way.
   process.kill(process.pid, 'SIGKILL');
-});
+};
+process.on('disconnect', leave);
+// The first message says that this process is up; no request has this number. The agent may be gone already.
+if (process.connected) process.send?.({ id: 0 } satisfies HelperReply, (error: Error | null) => (error === null ? undefined : leave()));
+else leave();

@@ -45,6 +45,12 @@ interface Waiting {
   timer: NodeJS.Timeout | undefined;
 }
 
+/** Helpers that must not outlive this process, nor leave their directories behind. */
+const living = new Set<Incarnation>();
+process.once('exit', () => {
+  for (const helper of [...living]) helper.end(new WardError('session-lost', 'The process ended.'));
+});
+
 /** One child process and what was asked of it. */
 class Incarnation {
   readonly #child: ChildProcess;
@@ -70,6 +76,7 @@ class Incarnation {
     this.#starting = setTimeout(() => this.end(new WardError('internal', 'The Kerberos helper did not start.')), startMs);
     this.#child.unref();
     this.#child.channel?.unref();
+    living.add(this);
   }
 
   get ended(): boolean {
@@ -94,6 +101,7 @@ class Incarnation {
   end(error: WardError): void {
     if (this.#ended !== undefined) return;
     this.#ended = error;
+    living.delete(this);
     clearTimeout(this.#idle);
     clearTimeout(this.#starting);
     this.#child.kill('SIGKILL');
