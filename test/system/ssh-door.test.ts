@@ -11,6 +11,7 @@ import test from 'ava';
 import { ensureAccount } from '../../ctl/dev/stage.ts';
 import { SshListener } from '../../server/front/ssh-listener.ts';
 import { encodePreface, type SshLogin } from '../../server/ssh-bridge/preface.ts';
+import { upgradeRequest } from '../fixtures/ssh-door.ts';
 import { temporaryDirectory } from '../fixtures/temporary.ts';
 
 const execute = promisify(execFile);
@@ -22,7 +23,6 @@ socket.on('data', (chunk) => { answer += chunk; socket.end(); });
 socket.on('error', () => {});
 socket.on('close', () => console.log(answer.split('\\r\\n')[0]));
 `;
-const upgrade = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: wardcc.1\r\n\r\n';
 
 test('a preface forged by another account, root included, is not heard; the bridge\'s is', async (t) => {
   const directory = await temporaryDirectory(t);
@@ -37,13 +37,14 @@ test('a preface forged by another account, root included, is not heard; the brid
   await listener.listen();
   t.teardown(() => listener.close());
   const login = { address: '10.0.0.1', methods: [{ method: 'gssapi-with-mic', value: 'alice@CORP.EXAMPLE' }] };
-  const bytes = Buffer.concat([encodePreface(login), Buffer.from(upgrade)]).toString('base64');
+  const bytes = Buffer.concat([encodePreface(login), Buffer.from(upgradeRequest)]).toString('base64');
   const as = async (...who: string[]): Promise<string> =>
-    (await execute('setpriv', [...who, '--clear-groups', process.execPath, '-e', speak, path, bytes], { cwd: '/', timeout: 20_000 })).stdout.trim();
+    (await execute('setpriv', [...who, '--clear-groups', process.execPath, '-e', speak, path, bytes], { cwd: '/', timeout: 20_000 }))
+      .stdout.trim();
   t.is(await as('--reuid', '65534', '--regid', '65534'), '');
   t.is(await as(), '');
   t.is(await as('--regid', String(account.gid)), '');
-  t.deepEqual([logins, refused], [[], ['not the account of the SSH bridge', 'not the account of the SSH bridge', 'not the account of the SSH bridge']]);
+  t.deepEqual([logins, refused], [[], Array<string>(3).fill('not the account of the SSH bridge')]);
   t.is(await as('--reuid', String(account.uid), '--regid', String(account.gid)), 'HTTP/1.1 101 Switching Protocols');
   t.deepEqual(logins, [login]);
 });

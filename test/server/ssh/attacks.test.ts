@@ -17,17 +17,26 @@ import { WardError } from '../../../protocol/errors.ts';
 import { checkSshd, parseSshdSettings } from '../../../server/ssh-bridge/check-sshd.ts';
 import { encodePreface } from '../../../server/ssh-bridge/preface.ts';
 import { readLine } from '../../certs/openssh/keys.ts';
-import { execute, start, type Ended } from '../../fixtures/command.ts';
-import { openDoor, type SshDoor } from '../../fixtures/ssh-door.ts';
+import { execute, start, type Ended, type Running } from '../../fixtures/command.ts';
+import { openDoor, upgradeRequest, type SshDoor } from '../../fixtures/ssh-door.ts';
 import { temporaryDirectory } from '../../fixtures/temporary.ts';
 
 const fingerprintOf = (door: SshDoor): string => sshFingerprint(parseSshKey(readLine(`${door.sshd.key}.pub`)).blob);
 const effective = (door: SshDoor): string => {
-  const { stdout, stderr, status } = spawnSync('/usr/sbin/sshd', ['-T', '-C', `user=${userInfo().username},host=localhost,addr=127.0.0.1`, '-f', join(door.sshd.directory, 'sshd_config')], { encoding: 'utf8' });
+  const who = `user=${userInfo().username},host=localhost,addr=127.0.0.1`;
+  const asked = ['-T', '-C', who, '-f', join(door.sshd.directory, 'sshd_config')];
+  const { stdout, stderr, status } = spawnSync('/usr/sbin/sshd', asked, { encoding: 'utf8' });
   if (status !== 0) throw new Error(stderr);
   return stdout;
 };
-const failures = (door: SshDoor): string[] => checkSshd(parseSshdSettings(effective(door))).filter(({ grade }) => grade === 'FAIL').map(({ setting }) => setting);
+const failures = (door: SshDoor): string[] =>
+  checkSshd(parseSshdSettings(effective(door))).filter(({ grade }) => grade === 'FAIL').map(({ setting }) => setting);
+
+const bounded = { env: process.env, timeoutMs: 20_000 };
+
+/** Asks sshd to forward a socket here to the front's. */
+const forward = ({ sshd: { clientArguments, user }, socket }: SshDoor, local: string): Running =>
+  start(['ssh', ...clientArguments, '-N', '-L', `${local}:${socket}`, '--', `${user}@127.0.0.1`], bounded);
 
 /** Says something to a socket and waits for what comes back until the other side hangs up. */
 const exchange = (path: string, bytes: Buffer): Promise<string> =>
@@ -39,8 +48,8 @@ const exchange = (path: string, bytes: Buffer): Promise<string> =>
     socket.once('close', () => resolve(answer));
   });
 
-const upgrade = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: wardcc.1\r\n\r\n';
-const forged = (): Buffer => Buffer.concat([encodePreface({ address: '10.0.0.1', methods: [{ method: 'gssapi-with-mic', value: 'alice@CORP.EXAMPLE' }] }), Buffer.from(upgrade)]);
+const aliceByTicket = { address: '10.0.0.1', methods: [{ method: 'gssapi-with-mic', value: 'alice@CORP.EXAMPLE' }] };
+const forged = (): Buffer => Buffer.concat([encodePreface(aliceByTicket), Buffer.from(upgradeRequest)]);
 
 test.serial('whoever is not the bridge\'s account is cut off before a byte was looked at, whatever preface they forge', async (t) => {
   const door = await openDoor(t, { bridge: 'none', bridgeUid: process.geteuid!() + 1 });
@@ -50,7 +59,7 @@ test.serial('whoever is not the bridge\'s account is cut off before a byte was l
 });
 
 for (const [what, bytes] of [
-  ['no preface', Buffer.from(upgrade)],
+  ['no preface', Buffer.from(upgradeRequest)],
   ['a preface of no length', Buffer.from('WSB1\0\0\0\0')],
   ['a preface of four gigabytes', Buffer.from('WSB1\xff\xff\xff\xff', 'latin1')],
   ['a preface that is no JSON', Buffer.from('WSB1\0\0\0\x02{]')],
@@ -67,8 +76,9 @@ for (const [what, bytes] of [
 test.serial('over the bridge a request with an Origin header, and one for another protocol, is refused', async (t) => {
   const door = await openDoor(t, { bridge: 'none' });
   const preface = encodePreface({ address: '10.0.0.1', methods: [] });
-  t.regex(await exchange(door.socket, Buffer.concat([preface, Buffer.from(upgrade.replace('Host: x', 'Host: x\r\nOrigin: http://evil.example'))])), /^HTTP\/1\.1 403 /);
-  t.regex(await exchange(door.socket, Buffer.concat([preface, Buffer.from(upgrade.replace('wardcc.1', 'chat'))])), /^HTTP\/1\.1 400 /);
+  const ask = (request: string): Promise<string> => exchange(door.socket, Buffer.concat([preface, Buffer.from(request)]));
+  t.regex(await ask(upgradeRequest.replace('Host: x', 'Host: x\r\nOrigin: http://evil.example')), /^HTTP\/1\.1 403 /);
+  t.regex(await ask(upgradeRequest.replace('wardcc.1', 'chat')), /^HTTP\/1\.1 400 /);
   t.deepEqual(door.logins, []);
 });
 
@@ -76,8 +86,8 @@ test.serial('the bridge\'s settings forward no socket and no port, and forbid a 
   const door = await openDoor(t);
   const { clientArguments, user } = door.sshd;
   const local = join(await temporaryDirectory(t), 'forwarded.sock');
-  const ssh = (...args: string[]): Promise<Ended> => execute(['ssh', ...clientArguments, '-o', 'LogLevel=ERROR', ...args], { env: process.env, timeoutMs: 20_000 });
-  const forwarding = start(['ssh', ...clientArguments, '-N', '-L', `${local}:${door.socket}`, '--', `${user}@127.0.0.1`], { env: process.env, timeoutMs: 20_000 });
+  const ssh = (...args: string[]): Promise<Ended> => execute(['ssh', ...clientArguments, '-o', 'LogLevel=ERROR', ...args], bounded);
+  const forwarding = forward(door, local);
   while (!existsSync(local)) await new Promise((resolve) => setTimeout(resolve, 20));
   t.is(await exchange(local, forged()), '');
   forwarding.signal('SIGTERM');
@@ -90,9 +100,8 @@ test.serial('the bridge\'s settings forward no socket and no port, and forbid a 
 
 test.serial('with forwarding left on the front\'s socket is open to all who may log in: doctor finds that', async (t) => {
   const door = await openDoor(t, { lines: ['DisableForwarding no', 'AllowStreamLocalForwarding yes'] });
-  const { clientArguments, user } = door.sshd;
   const local = join(await temporaryDirectory(t), 'forwarded.sock');
-  const forwarding = start(['ssh', ...clientArguments, '-N', '-L', `${local}:${door.socket}`, '--', `${user}@127.0.0.1`], { env: process.env, timeoutMs: 20_000 });
+  const forwarding = forward(door, local);
   while (!existsSync(local)) await new Promise((resolve) => setTimeout(resolve, 20));
   void exchange(local, forged());
   while (door.logins.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -115,13 +124,17 @@ test.serial('a forced command of a key that takes the bridge\'s place is told fr
   t.is((await door.connect()).welcome.principal, `ssh:${fingerprintOf(door)}`);
   const keys = join(door.sshd.directory, 'authorized_keys');
   writeFileSync(keys, `command="echo something else" ${readFileSync(keys, 'utf8')}`);
-  await t.throwsAsync(door.connect(), { instanceOf: WardError, code: 'connect-failed', message: /cannot be reached over SSH: something else\.$/ });
+  await t.throwsAsync(door.connect(), {
+    instanceOf: WardError, code: 'connect-failed', message: /cannot be reached over SSH: something else\.$/,
+  });
   t.deepEqual(failures(door), ['ForceCommand']);
 });
 
 test.serial('another account than the bridge\'s does not let in', async (t) => {
   const door = await openDoor(t);
-  await t.throwsAsync(door.connect({ host: { ...door.host, user: 'nobody-of-that-name' } }), { instanceOf: WardError, code: 'ssh-refused', message: /refuses the login/ });
+  await t.throwsAsync(door.connect({ host: { ...door.host, user: 'nobody-of-that-name' } }), {
+    instanceOf: WardError, code: 'ssh-refused', message: /refuses the login/,
+  });
   t.deepEqual(door.logins, []);
 });
 
@@ -131,7 +144,13 @@ test.serial('variables that a client sends do not reach the bridge, even where s
   const trace = join(directory, 'trace');
   writeFileSync(join(directory, 'evil.cjs'), `require('fs').writeFileSync(${JSON.stringify(trace)}, 'I was here')`);
   const config = join(directory, 'ssh_config');
-  const smuggled = [`NODE_OPTIONS="--require=${directory.replaceAll(' ', '\\\\ ')}/evil.cjs"`, 'SSH_USER_AUTH=/tmp/sshauth.AAAAAAAAAAAAAAA', 'SSH_CONNECTION=6.6.6.6', 'NODE_DEBUG=net', 'PATH=/nowhere'];
+  const smuggled = [
+    `NODE_OPTIONS="--require=${directory.replaceAll(' ', '\\\\ ')}/evil.cjs"`,
+    'SSH_USER_AUTH=/tmp/sshauth.AAAAAAAAAAAAAAA',
+    'SSH_CONNECTION=6.6.6.6',
+    'NODE_DEBUG=net',
+    'PATH=/nowhere',
+  ];
   writeFileSync(config, `SetEnv ${smuggled.join(' ')}\n`);
   t.is((await door.connect({ ssh: { ...door.ssh, config } })).welcome.principal, `ssh:${fingerprintOf(door)}`);
   t.is(door.logins[0]?.address, '127.0.0.1');
@@ -142,17 +161,25 @@ test.serial('variables that a client sends do not reach the bridge, even where s
 test.serial('without ExposeAuthInfo nobody is named, not even by a variable of the client', async (t) => {
   const directory = await temporaryDirectory(t);
   const door = await openDoor(t, { lines: ['ExposeAuthInfo no', 'AcceptEnv *'] });
-  await t.throwsAsync(door.connect(), { instanceOf: WardError, code: 'ssh-refused', message: /says: sshd does not say whom it verified: its configuration needs "ExposeAuthInfo yes" for this account\.$/ });
+  await t.throwsAsync(door.connect(), {
+    instanceOf: WardError, code: 'ssh-refused',
+    message: /says: sshd does not say whom it verified: its configuration needs "ExposeAuthInfo yes" for this account\.$/,
+  });
   const forgery = join(directory, 'forgery');
   writeFileSync(forgery, 'gssapi-with-mic alice@CORP.EXAMPLE\n', { mode: 0o600 });
   const config = join(directory, 'ssh_config');
   writeFileSync(config, `SetEnv SSH_USER_AUTH="${forgery}"\n`);
-  await t.throwsAsync(door.connect({ ssh: { ...door.ssh, config } }), { code: 'ssh-refused', message: /says: SSH_USER_AUTH names a file that sshd does not make\.$/ });
+  await t.throwsAsync(door.connect({ ssh: { ...door.ssh, config } }), {
+    code: 'ssh-refused', message: /says: SSH_USER_AUTH names a file that sshd does not make\.$/,
+  });
   t.deepEqual(door.logins, []);
   t.deepEqual(failures(door), ['ExposeAuthInfo', 'AcceptEnv']);
 });
 
-for (const text of ['ssh://-oProxyCommand=id', 'ssh://-l@host', 'ssh://a@-oProxyCommand=id', 'ssh://a@', 'ssh://a b@host', 'ssh://host:22:22', 'ssh://$(id)@host', 'ssh://host;id', 'ssh://host%0a']) {
+for (const text of [
+  'ssh://-oProxyCommand=id', 'ssh://-l@host', 'ssh://a@-oProxyCommand=id', 'ssh://a@', 'ssh://a b@host', 'ssh://host:22:22',
+  'ssh://$(id)@host', 'ssh://host;id', 'ssh://host%0a',
+]) {
   test.serial(`"${text}" is no host`, (t) => {
     t.throws(() => parseHost(text), { instanceOf: WardError, code: 'config-invalid' });
   });
