@@ -15,6 +15,8 @@ export async function compileOrTakeSlot(farm: Farm, slots: LocalSlots, job: Farm
   const leaveSlots = new AbortController();
   const taken = Promise.withResolvers<Placed>();
   let waiting = false;
+  /** Ours until it is given to the caller. */
+  let held: SlotLease | undefined;
   const onFull = (): void => {
     if (waiting) return;
     waiting = true;
@@ -22,6 +24,7 @@ export async function compileOrTakeSlot(farm: Farm, slots: LocalSlots, job: Farm
       (slot) => {
         // The farm may have taken the job in the meantime: then the slot is for somebody else.
         if (leaveSlots.signal.aborted) return slot.release();
+        held = slot;
         taken.resolve({ slot });
         leaveFarm.abort();
       },
@@ -30,9 +33,12 @@ export async function compileOrTakeSlot(farm: Farm, slots: LocalSlots, job: Farm
   };
   const compiled = farm.compile(job, AbortSignal.any([signal, leaveFarm.signal]), { ...options, onFull, onPlaced: () => leaveSlots.abort() });
   try {
-    return await Promise.race([compiled.then((result): Placed => ({ result })), taken.promise]);
+    const placed = await Promise.race([compiled.then((result): Placed => ({ result })), taken.promise]);
+    if ('slot' in placed) held = undefined;
+    return placed;
   } finally {
     leaveSlots.abort();
+    held?.release();
     compiled.catch(() => {});
   }
 }

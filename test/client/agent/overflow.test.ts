@@ -1,6 +1,7 @@
 import test from 'ava';
 import { LocalSlots } from '../../../client/agent/local-slots.ts';
 import { compileOrTakeSlot } from '../../../client/agent/overflow.ts';
+import type { CompileOptions, Farm, FarmJob } from '../../../client/farm/farm.ts';
 import { WardError } from '../../../protocol/errors.ts';
 import type { Stream } from '../../../protocol/channel.ts';
 import { answerWith, testFarm, testJob } from '../farm/server.ts';
@@ -65,3 +66,30 @@ test('a cancelled job leaves both lines', async (t) => {
   await t.throwsAsync(placing, { instanceOf: WardError, code: 'cancelled' });
   t.is(slots.waiting, 0);
 });
+
+/** A farm that is full and, so many turns later, fails. */
+const failing = (turns: number) => ({
+  compile: async (_job: FarmJob, _signal: AbortSignal, { onFull }: CompileOptions): Promise<never> => {
+    for (let turn = 0; turn < 4; turn++) await null;
+    onFull?.();
+    for (let turn = 0; turn < turns; turn++) await null;
+    throw new WardError('busy');
+  },
+}) as unknown as Farm;
+
+for (let turns = 0; turns < 6; turns++) {
+  test(`a slot that comes free ${turns} turns before the farm fails is given to the job or given back`, async (t) => {
+    const slots = new LocalSlots(1);
+    const blocker = await slots.acquire();
+    const done = compileOrTakeSlot(failing(turns), slots, {} as FarmJob, new AbortController().signal, {}).then(
+      (placed) => ('slot' in placed ? 1 : 0),
+      () => 0,
+    );
+    for (let turn = 0; turn < 4; turn++) await null;
+    blocker.release();
+    const given = await done;
+    await new Promise(setImmediate);
+    t.is(slots.used, given);
+    t.is(slots.waiting, 0);
+  });
+}
