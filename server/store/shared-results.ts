@@ -84,10 +84,12 @@ export class SharedResults {
     if (!this.#up || this.#waiting >= mostWaiting || bytes > largestValue) return;
     this.#waiting++;
     const name = this.#sealing.name(domain, action);
-    const done = (): void => {
-      this.#waiting--;
-    };
-    this.#redis.set(name, this.#sealing.seal(name, result), 'EX', lifetimeSeconds).then(done, done);
+    void this.#redis
+      .set(name, this.#sealing.seal(name, result), 'EX', lifetimeSeconds)
+      .catch(() => undefined)
+      .finally(() => {
+        this.#waiting--;
+      });
   }
 
   close(): void {
