@@ -70,9 +70,9 @@ test('a cancelled job leaves both lines', async (t) => {
 /** A farm that is full and, so many turns later, fails. */
 const failing = (turns: number) => ({
   compile: async (_job: FarmJob, _signal: AbortSignal, { onFull }: CompileOptions): Promise<never> => {
-    for (let turn = 0; turn < 4; turn++) await null;
+    for (let turn = 0; turn < 4; turn++) await Promise.resolve();
     onFull?.();
-    for (let turn = 0; turn < turns; turn++) await null;
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
     throw new WardError('busy');
   },
 }) as unknown as Farm;
@@ -85,7 +85,7 @@ for (let turns = 0; turns < 6; turns++) {
       (placed) => ('slot' in placed ? 1 : 0),
       () => 0,
     );
-    for (let turn = 0; turn < 4; turn++) await null;
+    for (let turn = 0; turn < 4; turn++) await Promise.resolve();
     blocker.release();
     const given = await done;
     await new Promise(setImmediate);
