@@ -56,16 +56,21 @@ const inProject = (sent: WireJob, project: string): WireJob => ({ ...sent, probe
 
 test.serial('of many connections from one address only so many stay, and when they leave others come in', async (t) => {
   const sockets: Socket[] = [];
+  // Whatever is found: what stays open here is missing to every test after this one.
+  t.teardown(() => sockets.forEach((socket) => socket.destroy()));
   for (let index = 0; index < 400; index++) sockets.push(await tcp(farm.port));
-  await pause(300);
-  const open = sockets.filter(({ closed, destroyed, readyState }) => !closed && !destroyed && readyState === 'open');
-  t.true(open.length <= 128, String(open.length));
-  t.true(open.length >= 100, String(open.length));
+  const open = (): number => sockets.filter(({ destroyed, readyState }) => !destroyed && readyState === 'open').length;
+  for (const patience = Date.now() + 10_000; open() > 128 && Date.now() < patience;) await pause(50);
+  // Sessions of earlier tests count too.
+  t.true(open() <= 128 && open() >= 100, String(open()));
   for (const socket of sockets) socket.destroy();
-  await pause(100);
-  const session = await openSession(farm.credential());
-  t.is(session.welcome.committer, 'alice');
-  session.channel.close();
+  // The server learns of the ends a moment later than we do.
+  let session: RawSession | undefined;
+  for (const patience = Date.now() + 10_000; session === undefined && Date.now() < patience;) {
+    session = await openSession(farm.credential()).catch(() => pause(50, undefined));
+  }
+  t.is(session?.welcome.committer, 'alice');
+  session?.channel.close();
 });
 
 const silences: [string, (act: { port: number }) => Promise<Socket>][] = [
