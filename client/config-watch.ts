@@ -43,7 +43,8 @@ export const watchConfig = async (
   let again = Infinity;
   const load = async (): Promise<void> => {
     const also = (file: string): void => void files.add(file);
-    state = await loadClientConfig(env, places, { farmFile, also }).then((config) => ({ config }), (thrown: unknown) => ({ error: toWardError(thrown) }));
+    const loading = loadClientConfig(env, places, { farmFile, also });
+    state = await loading.then((config) => ({ config }), (thrown: unknown) => ({ error: toWardError(thrown) }));
     again = 'config' in state && state.config.farm?.problem !== undefined ? performance.now() + retryMs : Infinity;
   };
   let seen = '';

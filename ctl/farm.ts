@@ -18,12 +18,15 @@ import { readPassphrase } from './passphrase.ts';
 /** The sub-program `farm`. */
 export const farmCommand = (): Command => {
   const command = new Command('farm').description('the farm file: which servers there are, whose results count, and since when');
-  for (const subcommand of [show(), signCommand(), verify(), key()]) command.addCommand(subcommand, { isDefault: subcommand.name() === 'show' });
+  command.addCommand(show(), { isDefault: true });
+  for (const subcommand of [signCommand(), verify(), key()]) command.addCommand(subcommand);
   return command;
 };
 
 const asJson = ({ serial, epoch, servers }: Farm): object =>
   ({ serial, epoch, servers: [...servers.values()].map(({ name, resultKeys }) => ({ name, resultKeys: [...resultKeys.keys()] })) });
+
+const noKeys = 'none: its results do not count';
 
 const show = (): Command =>
   new Command('show')
@@ -33,14 +36,21 @@ const show = (): Command =>
       const { farm } = await loadClientConfig(process.env);
       if (farm === undefined) throw new WardError('config-invalid', 'client.jsonc names no farm file: trust.farm.');
       const { file, problem, signedBy, trustedComment } = farm;
-      if (json === true) return printJson({ file, ...asJson(farm), signedBy, trustedComment, ...(problem === undefined ? {} : { problem }) });
+      if (json === true) return printJson({ file, ...asJson(farm), signedBy, trustedComment, problem });
       print(`${file}: ${summary(farm)}`);
       if (problem !== undefined) print(`An older version is in force for some minutes: ${printable(problem)}`);
-      print(table([['SERVER', 'RESULT KEYS'], ...[...farm.servers.values()].map(({ name, resultKeys }) => [name, [...resultKeys.keys()].join(' ') || 'none: its results do not count'])]));
+      const rows = [...farm.servers.values()].map(({ name, resultKeys }) => [name, [...resultKeys.keys()].join(' ') || noKeys]);
+      print(table([['SERVER', 'RESULT KEYS'], ...rows]));
     });
 
 const summary = ({ serial, epoch, signedBy, trustedComment }: SignedFarm): string =>
   `serial ${serial}, epoch ${epoch}, signed by ${signedBy} (${printable(trustedComment)})`;
+
+interface SignOptions {
+  readonly key: string;
+  readonly passphraseFile?: string;
+  readonly notAfter?: string;
+}
 
 const signCommand = (): Command =>
   new Command('sign')
@@ -49,13 +59,16 @@ const signCommand = (): Command =>
     .requiredOption('--key <file>', 'secret key of minisign')
     .option('--passphrase-file <file>', 'passphrase of the key, in place of asking for it')
     .option('--not-after <time>', 'when the signature ends, such as 2027-12-31')
-    .action(async (file: string, { key: keyFile, passphraseFile, notAfter }: { key: string; passphraseFile?: string; notAfter?: string }) => {
+    .action(async (file: string, { key: keyFile, passphraseFile, notAfter }: SignOptions) => {
       const { serial, epoch } = await loadFarm(file);
-      if (notAfter !== undefined && Number.isNaN(Date.parse(notAfter))) throw new WardError('usage', `--not-after takes a time such as 2027-12-31, not ${notAfter}.`);
+      if (notAfter !== undefined && Number.isNaN(Date.parse(notAfter))) {
+        throw new WardError('usage', `--not-after takes a time such as 2027-12-31, not ${notAfter}.`);
+      }
       const passphrase = (): Promise<string> => readPassphrase(passphraseFile, { prompt: `Passphrase of ${keyFile}: ` });
       const secret = await parseSecretKey((await readBounded(keyFile, 4096)).toString('utf8'), keyFile, passphrase);
       const end = notAfter === undefined ? '' : ` not-after:${new Date(notAfter).toISOString()}`;
-      writeFileSync(signatureFile(file), sign(await readBounded(file), secret, `wardcc farm serial:${serial} epoch:${epoch}${end}`), { mode: 0o644 });
+      const comment = `wardcc farm serial:${serial} epoch:${epoch}${end}`;
+      writeFileSync(signatureFile(file), sign(await readBounded(file), secret, comment), { mode: 0o644 });
       print(`${signatureFile(file)}: serial ${serial}, epoch ${epoch}`);
     });
 
@@ -74,7 +87,7 @@ const verify = (): Command =>
 
 const key = (): Command =>
   new Command('key')
-    .description('make a key pair; the secret one lies in clear, so keep it off servers and clients (minisign -G makes one under a passphrase)')
+    .description('make a key pair, the secret key in clear (minisign -G puts it under a passphrase)')
     .argument('<file>', 'where to write the secret key')
     .action((file: string) => {
       const secret = makeKey();

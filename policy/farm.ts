@@ -95,7 +95,8 @@ export const loadSignedFarm = async ({ file, keys }: FarmTrust): Promise<SignedF
   const bytes = await readBounded(file);
   const signature = (await readBounded(signatureFile(file), 64 * 1024)).toString('utf8');
   const { trustedComment, key } = verifySignature({ bytes, signature, keys, file: signatureFile(file) });
-  return { ...parseFarm(bytes, file), digest: createHash('sha256').update(bytes).digest('hex'), trustedComment, signedBy: printKeyId(key.id) };
+  const digest = createHash('sha256').update(bytes).digest('hex');
+  return { ...parseFarm(bytes, file), digest, trustedComment, signedBy: printKeyId(key.id) };
 };
 
 const parseFarm = (bytes: Buffer, file: string): Farm => {

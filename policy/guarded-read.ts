@@ -19,7 +19,8 @@ const sticky = 0o1000;
 const isOpen = (mode: number): boolean => (mode & othersWrite) !== 0 && (mode & sticky) === 0;
 
 const writable = 'everybody may write this file, so it decides nothing: chmod o-w';
-const refuse = (path: string, sentence: string, cause?: unknown): WardError => new WardError('config-invalid', `${path}: ${sentence}`, { at: path, cause });
+const refuse = (path: string, sentence: string, cause?: unknown): WardError =>
+  new WardError('config-invalid', `${path}: ${sentence}`, { at: path, cause });
 const replaceable = (path: string, directory: string): WardError =>
   refuse(path, `everybody may put another file in its place: chmod o-w ${directory}`);
 
@@ -33,7 +34,9 @@ export const readGuarded: ReadFile = async (path, maxBytes) => {
 };
 
 /** The same at once, for small files on a local disk. `secret`: nor may everybody read it. */
-export const readGuardedSync = (path: string, { maxBytes, secret = false }: { readonly maxBytes: number; readonly secret?: boolean }): Buffer => {
+export const readGuardedSync = (
+  path: string, { maxBytes, secret = false }: { readonly maxBytes: number; readonly secret?: boolean },
+): Buffer => {
   let bytes: Buffer;
   try {
     const handle = openSync(path, 'r');

@@ -14,7 +14,8 @@ const format = 1;
 export function actionDigest(probe: Omit<Probe, 'type'>, domain: string): string {
   const { toolchain, language, argv, env, cwd, pwd = cwd, umask, outputs, tree } = probe;
   const variables = Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1));
-  return hash('sha256', JSON.stringify(['wardcc action', format, domain, toolchain, language, argv, variables, cwd, pwd, umask, outputs, tree]), 'hex');
+  const named = ['wardcc action', format, domain, toolchain, language, argv, variables, cwd, pwd, umask, outputs, tree];
+  return hash('sha256', JSON.stringify(named), 'hex');
 }
 
 export interface Part {
@@ -38,5 +39,6 @@ export interface ResultParts {
 /** Digest of what came out, in hex: what a keeper signs beside the action. */
 export const resultDigest = ({ stdout, stderr, outputs }: ResultParts): string => {
   const part = ({ digest, size }: Part): [string, number] => [digest, size];
-  return hash('sha256', JSON.stringify(['wardcc result', 1, part(stdout), part(stderr), outputs.map((output) => [output.index, output.mode, ...part(output)])]), 'hex');
+  const files = outputs.map((output) => [output.index, output.mode, ...part(output)]);
+  return hash('sha256', JSON.stringify(['wardcc result', 1, part(stdout), part(stderr), files]), 'hex');
 };

@@ -72,7 +72,11 @@ export class Discovery {
 }
 
 const reasons: Readonly<Record<string, string>> = {
-  ENOTFOUND: 'there is no such name', ENODATA: 'the name has no SRV records', ETIMEOUT: 'no answer', ECONNREFUSED: 'no DNS server answers', ESERVFAIL: 'the DNS server failed',
+  ENOTFOUND: 'there is no such name',
+  ENODATA: 'the name has no SRV records',
+  ETIMEOUT: 'no answer',
+  ECONNREFUSED: 'no DNS server answers',
+  ESERVFAIL: 'the DNS server failed',
 };
 
 /** Attacker-controlled: whoever can answer for DNS. @throws WardError `no-server` */
@@ -92,7 +96,8 @@ const lookUp = async (domain: string, { dns }: DiscoverySettings): Promise<reado
   const chosen = usable.filter(({ priority }) => priority === first).slice(0, maxServers);
   return Promise.all(chosen.map(async ({ target, port }): Promise<TcpHost> => {
     const address = dns === undefined ? undefined : await addressOf(resolver, target);
-    return { kind: 'tcp', name: `${target}:${port}`, host: target, port, discovered: domain, ...(address === undefined ? {} : { address }) };
+    const host = { kind: 'tcp', name: `${target}:${port}`, host: target, port, discovered: domain } as const;
+    return address === undefined ? host : { ...host, address };
   }));
 };
 

@@ -12,7 +12,9 @@ import { WardError } from '../../protocol/errors.ts';
 import type { Probe, Result } from '../../protocol/messages.ts';
 
 /** Attacker-controlled result. @throws WardError `result-untrusted` for a success that nobody of the farm stands for */
-export const verifySigned = (farm: Pick<Farm, 'epoch' | 'servers'>, probe: Probe, { status, server, signed }: Result, parts: ResultParts): void => {
+export const verifySigned = (
+  farm: Pick<Farm, 'epoch' | 'servers'>, probe: Probe, { status, server, signed }: Result, parts: ResultParts,
+): void => {
   if (status.code !== 0 || status.signal !== 0) return;
   const name = cleanText(server, 256);
   const refuse = (why: string): WardError => new WardError('result-untrusted', `A result of the server ${name} is not used: ${why}.`);

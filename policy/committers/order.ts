@@ -41,7 +41,9 @@ const compare = (a: readonly number[], b: readonly number[]): number => {
 export const printOrder = (order: Order): string => Object.values(order).map((numbers) => numbers.join('.')).join(', ');
 
 /** A reader whose `files` all carry their number. `make` gets the function to read with: the number is of the very bytes that were used. */
-export const orderedReader = (files: readonly string[], make: (readFile: ReadFile) => CommitterReader, readFile: ReadFile = readBounded): CommitterReader => {
+export const orderedReader = (
+  files: readonly string[], make: (readFile: ReadFile) => CommitterReader, readFile: ReadFile = readBounded,
+): CommitterReader => {
   const order: Record<string, readonly number[]> = {};
   const reader = make(async (path, maxBytes) => {
     const bytes = await readFile(path, maxBytes);

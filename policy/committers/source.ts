@@ -124,10 +124,8 @@ export class CommitterSource {
         source.#failingSince = legacy.failingSince;
         return source;
       }
-      throw new WardError('policy-unavailable', `The committer source "${options.id}" (${options.position}) cannot be read: ${problem.message}`, {
-        at: options.position,
-        cause: thrown,
-      });
+      const sentence = `The committer source "${options.id}" (${options.position}) cannot be read: ${problem.message}`;
+      throw new WardError('policy-unavailable', sentence, { at: options.position, cause: thrown });
     }
   }
 
@@ -163,7 +161,9 @@ export class CommitterSource {
       readAt: this.#readAt,
       worstDelaySeconds: this.pollMs === undefined ? fileDelaySeconds : Math.ceil((this.pollMs + readingMs) / 1000) + 1,
       staleSeconds: this.staleSeconds,
-      ...(this.#problem === undefined ? {} : { problem: this.#problem.message, knowsNobodyFrom: this.#failingSince! + this.staleSeconds * 1000 }),
+      ...(this.#problem === undefined
+        ? {}
+        : { problem: this.#problem.message, knowsNobodyFrom: this.#failingSince! + this.staleSeconds * 1000 }),
     };
   }
 

@@ -58,13 +58,16 @@ export const parseSignature = (text: string, file: string): Signature => {
   const bytes = decode(second, 74);
   const global = decode(fourth, 64);
   const comment = third.slice(trusted.length);
-  const isWhole = more.length === 0 && first.startsWith(untrusted) && third.startsWith(trusted) && bytes !== undefined && global !== undefined;
-  if (!isWhole || comment.length > longestComment || /[\u0000-\u0008\u000a-\u001f\u007f]/.test(comment)) throw refuse(file, 'this is no signature of minisign');
+  const isForm = more.length === 0 && first.startsWith(untrusted) && third.startsWith(trusted);
+  const isComment = comment.length <= longestComment && !/[\u0000-\u0008\u000a-\u001f\u007f]/.test(comment);
+  if (!isForm || !isComment || bytes === undefined || global === undefined) throw refuse(file, 'this is no signature of minisign');
   const algorithm = bytes.toString('latin1', 0, 2);
   if (algorithm === plain) throw refuse(file, 'the signature is of the old kind, over the whole file: sign with minisign -H');
   if (algorithm !== prehashed) throw refuse(file, 'the signature is of an unknown kind');
   return { id: bytes.subarray(2, 10), signature: bytes.subarray(10), trustedComment: comment, global };
 };
 
-export const formatSignature = ({ id, signature, trustedComment, global }: Signature, comment: string): string =>
-  `${untrusted}${comment}\n${Buffer.concat([Buffer.from(prehashed), id, signature]).toString('base64')}\n${trusted}${trustedComment}\n${global.toString('base64')}\n`;
+export const formatSignature = ({ id, signature, trustedComment, global }: Signature, comment: string): string => {
+  const bytes = Buffer.concat([Buffer.from(prehashed), id, signature]);
+  return `${untrusted}${comment}\n${bytes.toString('base64')}\n${trusted}${trustedComment}\n${global.toString('base64')}\n`;
+};

@@ -20,7 +20,10 @@ const clear = '\0\0';
 const checksum = 'B2';
 const comment = 'untrusted comment: ';
 
-/** BLAKE2b with a digest of 32 bytes is not BLAKE2b-512 cut short, and OpenSSL has only the latter: the checksum of clear keys is zero, and is not checked. */
+/**
+ * The checksum is a BLAKE2b of 32 bytes, which is not BLAKE2b-512 cut short, and OpenSSL has only the latter: it is not checked, and in
+ * clear keys it is zero, as minisign has it.
+ */
 const noChecksum = Buffer.alloc(32);
 
 export const publicKeyOf = ({ id, key }: SecretKey): PublicKey => ({ id, key: key.subarray(32) });

@@ -10,7 +10,7 @@ import { chmodSync, existsSync, mkdtempSync, realpathSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
-import { loadPolicy } from '../../policy/load.ts';
+import type { Policy } from '../../policy/types.ts';
 import { toWardError } from '../../protocol/errors.ts';
 import { loadServerConfig, type ServerConfig } from '../config.ts';
 import { createSlotGroup, detectCgroups, prepareHierarchy, removeGroup, type SlotGroup, type SlotOwner } from '../sandbox/cgroup.ts';
@@ -24,6 +24,7 @@ import { attempt, caution, fail, formatFinding, formatSummary, pass, type Findin
 import { probeCgroups, probeClock, probePlatform, probeSeccompSupport, probeUserNamespaces } from './machine-probes.ts';
 import { Room } from './room.ts';
 import { sandboxProbes, trySandbox } from './sandbox-probes.ts';
+import { probePolicy, probeSource } from './source-probes.ts';
 import { probeSshd } from './sshd-probe.ts';
 import { presentCompilers, probeToolchain } from './toolchain-probe.ts';
 
@@ -137,14 +138,9 @@ async function* examineSandbox(config: ServerConfig | undefined, owner: SlotOwne
 
 /** The server's own files: policy, credentials, disks. */
 export async function* examineServer(config: ServerConfig): AsyncGenerator<Finding> {
-  yield await attempt('policy', 'wardctl policy check shows every mistake.', async () => {
-    const finding = probeSettings('policy', config.policy);
-    if (finding.grade === 'FAIL') return finding;
-    const { serial, warnings } = await loadPolicy(config.policy);
-    return warnings.length === 0
-      ? pass('policy', `serial ${serial} is in order`)
-      : caution('policy', `serial ${serial} has ${warnings.length} warnings`, 'wardctl policy check shows them.');
-  });
+  let policy: Policy | undefined;
+  yield await attempt('policy', 'wardctl policy check shows every mistake.', () => probePolicy(config.policy, (loaded) => { policy = loaded; }));
+  for (const { status } of policy?.committers.sources ?? []) yield probeSource(status);
   const renew = 'Check the paths under "tls".';
   yield await attempt('TLS key', renew, () => probeSecret('TLS key', config.tls.key));
   yield await attempt('TLS certificate', renew, () => probeServerCertificate(config));

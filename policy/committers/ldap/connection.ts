@@ -29,9 +29,12 @@ export interface DirectoryOptions {
   readonly timeoutMs: number;
 }
 
+const syntax =
+  /^(?<scheme>ldaps?):\/\/(?:\[(?<v6>[0-9A-Fa-f:.]+)\]|(?<name>[A-Za-z0-9_][A-Za-z0-9._-]{0,252}))(?::(?<port>[0-9]{1,5}))?\/?$/;
+
 /** `ldaps://host[:port]` or `ldap://host[:port]`. Undefined for anything else. */
 export const parseUrl = (text: string): DirectoryAddress | undefined => {
-  const { scheme, v6, name, port } = /^(?<scheme>ldaps?):\/\/(?:\[(?<v6>[0-9A-Fa-f:.]+)\]|(?<name>[A-Za-z0-9_][A-Za-z0-9._-]{0,252}))(?::(?<port>[0-9]{1,5}))?\/?$/.exec(text)?.groups ?? {};
+  const { scheme, v6, name, port } = syntax.exec(text)?.groups ?? {};
   const host = v6 ?? name;
   if (host === undefined || (v6 !== undefined && isIP(v6) !== 6) || Number(port ?? 1) < 1 || Number(port ?? 1) > 65_535) return undefined;
   return { host, port: Number(port ?? (scheme === 'ldaps' ? 636 : 389)), startTls: scheme === 'ldap' };

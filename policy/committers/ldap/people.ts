@@ -40,11 +40,15 @@ const pageSize = 100;
 const atOnce = 32;
 /** Active Directory follows groups in groups itself (LDAP_MATCHING_RULE_IN_CHAIN). */
 const inChain = '1.2.840.113556.1.4.1941';
-const groupClasses: ReadonlySet<string> = new Set(['group', 'groupofnames', 'groupofuniquenames', 'groupofmembers', 'posixgroup', 'groupofentries']);
+const groupClasses: ReadonlySet<string> = new Set([
+  'group', 'groupofnames', 'groupofuniquenames', 'groupofmembers', 'posixgroup', 'groupofentries',
+]);
 
 const values = (entry: Entry, attribute: string): string[] => {
   const found = Object.entries(entry).filter(([key]) => key.toLowerCase().split(';')[0] === attribute.toLowerCase());
-  if (found.some(([key]) => key.includes(';range='))) throw new Error(`${entry.dn} has so many members that they come in pieces: write "members": "memberOf"`);
+  if (found.some(([key]) => key.includes(';range='))) {
+    throw new Error(`${entry.dn} has so many members that they come in pieces: write "members": "memberOf"`);
+  }
   return found.flatMap(([, value]) => value).map((value) => {
     if (typeof value !== 'string') throw new Error(`${entry.dn} has a value of ${attribute} that is no text`);
     return value;
@@ -67,7 +71,8 @@ class Reading {
   /** The entry with this name; undefined when there is none. */
   async entry(dn: string, attributes: string[], filter: Filter | string = '(objectClass=*)'): Promise<Entry | undefined> {
     try {
-      const { searchEntries, searchReferences } = await this.#client.search(dn, { scope: 'base', filter, attributes, derefAliases: 'never' });
+      const search = { scope: 'base', filter, attributes, derefAliases: 'never' } as const;
+      const { searchEntries, searchReferences } = await this.#client.search(dn, search);
       if (searchReferences.length > 0) throw new Error(`${dn} lies on another server`);
       return searchEntries[0];
     } catch (error) {
@@ -107,7 +112,8 @@ class Reading {
     const among = nested
       ? new ExtensibleFilter({ matchType: 'memberOf', rule: inChain, value: group })
       : new EqualityFilter({ attribute: 'memberOf', value: group });
-    const filters = [new EqualityFilter({ attribute: 'objectClass', value: 'person' }), among, ...(this.#filter === undefined ? [] : [this.#filter])];
+    const further = this.#filter === undefined ? [] : [this.#filter];
+    const filters = [new EqualityFilter({ attribute: 'objectClass', value: 'person' }), among, ...further];
     const { searchEntries, searchReferences } = await this.#client.search(people, {
       scope: 'sub', filter: new AndFilter({ filters }), attributes: [this.#name], derefAliases: 'never', paged: { pageSize },
     });
@@ -124,7 +130,9 @@ class Reading {
   async #member(dn: string, attribute: string): Promise<readonly string[] | undefined> {
     const entry = await this.entry(dn, ['objectClass', this.#name, attribute]);
     if (entry === undefined) return undefined;
-    if (values(entry, 'objectClass').some((name) => groupClasses.has(name.toLowerCase()))) return this.#options.nested === true ? values(entry, attribute) : undefined;
+    if (values(entry, 'objectClass').some((name) => groupClasses.has(name.toLowerCase()))) {
+      return this.#options.nested === true ? values(entry, attribute) : undefined;
+    }
     const counts = this.#filter === undefined || await this.entry(dn, ['1.1'], this.#filter) !== undefined;
     if (counts) this.#person(entry);
     return undefined;
@@ -132,7 +140,9 @@ class Reading {
 
   #person(entry: Entry): void {
     const [name, another] = values(entry, this.#name);
-    if (name === undefined || another !== undefined) throw new Error(`${entry.dn} has ${name === undefined ? 'no' : 'more than one'} ${this.#name}`);
+    if (name === undefined || another !== undefined) {
+      throw new Error(`${entry.dn} has ${name === undefined ? 'no' : 'more than one'} ${this.#name}`);
+    }
     this.#add(name, entry.dn);
   }
 

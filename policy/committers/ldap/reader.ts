@@ -29,10 +29,12 @@ const defaultPollSeconds = 30;
 const maxPasswordBytes = 4096;
 
 /** What is wrong with a source beyond its schema: keys, and sentences about them. */
-export const ldapMistakes = ({ url, members = 'member', people, name, nested, bind, filter }: LdapOptions): readonly (readonly [string, string])[] => {
+export const ldapMistakes = (options: LdapOptions): readonly (readonly [key: string, sentence: string])[] => {
+  const { url, members = 'member', people, name, nested, bind, filter } = options;
   const mistakes: [string, string][] = [];
   for (const each of typeof url === 'string' ? [url] : url) {
-    if (parseUrl(each) === undefined) mistakes.push(['url', `${JSON.stringify(each)} must be ldaps://HOST[:PORT], or ldap://HOST[:PORT] (with StartTLS, always)`]);
+    if (parseUrl(each) !== undefined) continue;
+    mistakes.push(['url', `${JSON.stringify(each)} must be ldaps://HOST[:PORT], or ldap://HOST[:PORT] (with StartTLS, always)`]);
   }
   if (members === 'memberOf' && people === undefined) mistakes.push(['members', '"memberOf" needs "people": where to look for them']);
   if (members !== 'memberOf' && people !== undefined) mistakes.push(['people', `"people" is for "members": "memberOf" only`]);
@@ -46,7 +48,8 @@ export const ldapMistakes = ({ url, members = 'member', people, name, nested, bi
 };
 
 const secretOf = (file: string): Buffer => {
-  const refuse = (sentence: string, cause?: unknown): WardError => new WardError('config-invalid', `${file}: ${sentence}`, { at: file, cause });
+  const refuse = (sentence: string, cause?: unknown): WardError =>
+    new WardError('config-invalid', `${file}: ${sentence}`, { at: file, cause });
   try {
     if ((statSync(file).mode & 0o077) !== 0) throw refuse('others may read this secret: chmod 600');
     const bytes = readFileSync(file);
@@ -89,7 +92,9 @@ export const ldapReader = (options: LdapOptions, readFile: ReadFile = readBounde
       const { names, modified } = await ask();
       const sorted = [...names].sort();
       const { ordered = false, group } = options;
-      if (ordered && modified === undefined) throw new WardError('policy-unavailable', `${group} has no modifyTimestamp, so its revisions are not ordered`);
+      if (ordered && modified === undefined) {
+        throw new WardError('policy-unavailable', `${group} has no modifyTimestamp, so its revisions are not ordered`);
+      }
       return {
         revision: createHash('sha256').update(JSON.stringify(sorted)).digest('hex').slice(0, 16),
         ...(ordered && modified !== undefined && { order: { [group]: [modified] } }),
@@ -103,7 +108,8 @@ export const ldapReader = (options: LdapOptions, readFile: ReadFile = readBounde
 /** Result codes of RFC 4511 that an administrator meets. */
 const results: Readonly<Record<number, string>> = {
   4: 'it does not give so many entries at once', 7: 'it does not take this way to bind', 8: 'it asks for a stronger bind',
-  13: 'it asks for encryption', 32: 'it has no such entry', 48: 'it does not let this account bind', 49: 'it refuses the name and password, or the certificate',
+  13: 'it asks for encryption', 32: 'it has no such entry', 48: 'it does not let this account bind',
+  49: 'it refuses the name and password, or the certificate',
   50: 'this account may not read there', 51: 'it is busy', 52: 'it is unavailable',
 };
 
@@ -114,9 +120,17 @@ const sentenceOf = (error: unknown): string => {
   return message || name || 'no answer';
 };
 
+const stranger = 'its certificate was not issued by the CA in "ca"';
+
 const network: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nothing listens there', ENOTFOUND: 'its name is unknown', EAI_AGAIN: 'its name cannot be looked up now', ECONNRESET: 'it closed the connection',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name', UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate was not issued by the CA in "ca"',
-  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate was not issued by the CA in "ca"', UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate was not issued by the CA in "ca"',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate was not issued by the CA in "ca"', CERT_HAS_EXPIRED: 'its certificate has expired',
+  ECONNREFUSED: 'nothing listens there',
+  ENOTFOUND: 'its name is unknown',
+  EAI_AGAIN: 'its name cannot be looked up now',
+  ECONNRESET: 'it closed the connection',
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: stranger,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: stranger,
+  SELF_SIGNED_CERT_IN_CHAIN: stranger,
+  DEPTH_ZERO_SELF_SIGNED_CERT: stranger,
 };

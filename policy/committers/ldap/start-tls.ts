@@ -50,7 +50,8 @@ export const readAnswer = (bytes: Buffer): boolean => {
   const response = part(id.rest, 0x78);
   const code = part(response.content, 0x0a);
   if (id.content.length !== 1 || id.content[0] !== 1) throw new Error('an answer to something else');
-  if (code.content.length !== 1 || code.content[0] !== 0) throw new Error(`it does not do StartTLS (result ${code.content.toString('hex')})`);
+  const succeeded = code.content.length === 1 && code.content[0] === 0;
+  if (!succeeded) throw new Error(`it does not do StartTLS (result ${code.content.toString('hex')})`);
   return true;
 };
 

@@ -96,6 +96,7 @@ test.serial('with all in order everything passes, or is something to think about
     t.is(by(probe).grade, 'PASS', probe);
   t.regex(by('toolchain').says, /^\/usr\/bin\/gcc \(gcc [\d.]+\) makes the same object in the sandbox as outside$/);
   t.is(by('policy').says, 'serial 7 is in order');
+  t.is(by('committers list').says, 'list, one person; a change counts within 2 s, the last good answer for 3600 s');
 });
 
 test.serial('it leaves nothing behind', async (t) => {
