@@ -45,4 +45,9 @@ const main = async (): Promise<void> => {
   }
 };
 
+// `wardctl stats | head -1` reads no further: that is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
 await main();
