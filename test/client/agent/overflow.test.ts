@@ -67,10 +67,6 @@ test('a cancelled job leaves both lines', async (t) => {
   t.is(slots.waiting, 0);
 });
 
-const turnsOf = async (count: number): Promise<void> => {
-  for (let turn = 0; turn < count; turn++) await Promise.resolve();
-};
-
 /** A farm that is full and, so many turns later, fails. */
 const failing = (turns: number) => ({
   compile: async (_job: FarmJob, _signal: AbortSignal, { onFull }: CompileOptions): Promise<never> => {
