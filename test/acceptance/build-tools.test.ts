@@ -72,7 +72,7 @@ for (const [cc, cxx] of [['gcc', 'g++'], ['clang', 'clang++']] as const) {
 }
 
 test.serial('plain make behind a directory of links, nothing said in the makefile', async (t) => {
-  t.timeout(120_000);
+  t.timeout(240_000);
   const directory = await layOut('lua', join(shared.place, 'behind links'));
   const links = join(shared.place, 'links of wardcc');
   const installed = await shared.run(['wardctl', 'install-links', links], { cwd: shared.place });
@@ -110,7 +110,7 @@ sed "s|@CC@|$CC|;s|@CFLAGS@|$CFLAGS|" Makefile.in >Makefile
 `;
 
 test.serial('an autotools-style configure script with CC="wardcc gcc"', async (t) => {
-  t.timeout(120_000);
+  t.timeout(240_000);
   const directory = await shared.directory('autotools');
   await cp(fileURLToPath(new URL('../fixtures/projects/lua/src', import.meta.url)), join(directory, 'src'), { recursive: true });
   await writeFile(join(directory, 'configure'), configureScript);
@@ -159,7 +159,7 @@ test.serial('make | tee ends when make does, although the first compile starts a
 });
 
 test.serial('make -j40 with more jobs than there are slots', async (t) => {
-  t.timeout(120_000);
+  t.timeout(240_000);
   const directory = await layOut('lua', join(shared.place, 'forty'));
   const { counts } = await buildBothWays(t, shared, {
     cwd: directory,

@@ -116,7 +116,7 @@ test.serial('an agent killed in the middle of a job: compiled here, or with fall
 });
 
 test.serial('an agent killed in the middle of a build: the build goes on with a new one, and its objects are a local build\'s', async (t) => {
-  t.timeout(120_000);
+  t.timeout(240_000);
   const directory = await layOut('lua', join(shared.place, 'agent and lua'));
   const build = async (compiler: string): Promise<number> => {
     const make = shared.start(['make', '-j4', 'linux', `CC=${compiler}`], { cwd: directory, settings: { WARDCC_FALLBACK: 'infra' } });
@@ -165,7 +165,7 @@ test.serial('a server killed in the middle of a job: compiled here, or with fall
 });
 
 test.serial('a supervisor that is killed alone takes every process of its server with it', async (t) => {
-  t.timeout(120_000);
+  t.timeout(240_000);
   const slow = await slowSource('supervisor', 'endless');
   const job = shared.start(['wardcc', 'gcc', '-c', `${slow.name}.c`], { cwd: slow.directory });
   await compiling(slow.name);
@@ -179,7 +179,7 @@ test.serial('a supervisor that is killed alone takes every process of its server
 });
 
 test.serial('a server that is told to stop says so, and the job is compiled here', async (t) => {
-  t.timeout(120_000);
+  t.timeout(240_000);
   const slow = await slowSource('stopping', 'brief');
   const job = shared.start(['wardcc', 'gcc', '-c', `${slow.name}.c`], { cwd: slow.directory, settings: { WARDCC_FALLBACK: 'infra' } });
   await compiling(slow.name);
