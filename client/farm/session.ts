@@ -57,7 +57,9 @@ export class Session {
 
   /** The live connection, if there is one that takes new jobs. */
   get connection(): Connection | undefined {
-    return this.#ending ? undefined : this.#connection;
+    // The server ends it at the same moment; its word may still be on the way.
+    const { expires = 0 } = this.#connection?.welcome ?? {};
+    return this.#ending || (expires !== 0 && expires <= Date.now()) ? undefined : this.#connection;
   }
 
   get status(): HostStatus {
