@@ -14,7 +14,7 @@ interface Lock {
 const lockfile = async (): Promise<Lock> => JSON.parse(await readFile(join(checkout, 'package-lock.json'), 'utf8')) as Lock;
 
 test('npm run sbom names every package with its version (CycloneDX)', async (t) => {
-  const { stdout } = await execute('npm', ['run', '--silent', 'sbom'], { cwd: checkout, maxBuffer: 64 * 2 ** 20, env: { ...process.env, npm_config_cache: '/nonexistent' } });
+  const { stdout } = await execute('npm', ['run', '--silent', 'sbom'], { cwd: checkout, maxBuffer: 64 * 2 ** 20, env: { ...process.env, npm_config_cache: '/nonexistent', NODE_DISABLE_COMPILE_CACHE: '1' } });
   const bill = JSON.parse(stdout) as { bomFormat: string; components: { name: string; version: string }[] };
   t.is(bill.bomFormat, 'CycloneDX');
   const named = new Set(bill.components.map(({ name, version }) => `${name}@${version}`));
