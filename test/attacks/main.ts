@@ -17,7 +17,10 @@ const chosen = process.argv.slice(2);
 const cases = casesOf(attacks).filter(({ name }) => chosen.length === 0 || chosen.some((start) => name.startsWith(start)));
 
 const line = ({ name, shipped, sandbox, check, failures }: Report): string =>
-  [name.padEnd(48), shipped.padEnd(18), sandbox.padEnd(18), check.padEnd(16), failures.length === 0 ? 'held' : ['FAILED', ...failures].join('\n    ')].join(' ');
+  [
+    name.padEnd(48), shipped.padEnd(18), sandbox.padEnd(18), check.padEnd(16),
+    failures.length === 0 ? 'held' : ['FAILED', ...failures].join('\n    '),
+  ].join(' ');
 
 const firstLine = (command: string): string => execFileSync(command, ['--version'], { encoding: 'utf8' }).split('\n', 1)[0]!;
 

@@ -48,6 +48,8 @@ const run = (target: string): Promise<Ended> =>
     worker.once('exit', () => clearTimeout(timer));
   });
 
+const column = (value: number, width: number): string => String(value).padStart(width);
+
 const root = fileURLToPath(new URL('../..', import.meta.url));
 process.stdout.write(`seed ${seed}, ${Math.round(ms)} ms a target\n`);
 const reports: Ended[] = [];
@@ -57,7 +59,8 @@ for (const { name } of chosen) {
   reports.push(report);
   crashes += report.crashes.length;
   process.stdout.write(
-    `${name.padEnd(16)} ${String(report.runs).padStart(9)} runs ${String(report.outcomes).padStart(6)} outcomes ${String(Math.round(report.heap / 2 ** 20)).padStart(4)} MiB ${report.crashes.length} crashes\n`
+    `${name.padEnd(16)} ${column(report.runs, 9)} runs ${column(report.outcomes, 6)} outcomes`
+    + ` ${column(Math.round(report.heap / 2 ** 20), 4)} MiB ${report.crashes.length} crashes\n`
   );
   for (const { input, message } of report.crashes) process.stdout.write(
     `  ${keep(crashDirectory, name, Buffer.from(input))}\n  ${message.split('\n').slice(0, 4).join('\n  ')}\n`

@@ -5,27 +5,40 @@
  */
 import { clang, compile, family, gcc } from './make.ts';
 
+const endlessConstant = `constexpr long f(long n) {
+  long s = 0;
+  for (long i = 0; i < n; i++) for (long j = 0; j < n; j++) s += i ^ j;
+  return s;
+}
+constexpr long x = f(1000000);
+`;
+
+const doublingTemplates = `template <int N, int M> struct T { static constexpr int value = T<N - 1, 2 * M>::value + T<N - 1, 2 * M + 1>::value; };
+template <int M> struct T<0, M> { static constexpr int value = 1; };
+int x = T<30, 0>::value;
+`;
+
 export const exhaust = family('exhaust', { sign: 'exceeded' }, [
   {
     id: 'templates', tries: 'templates that double thirty times', compilers: ['g++'], argv: ['-c', 'a.cc', '-o', 'a.o'],
-    files: { 'a.cc': 'template <int N, int M> struct T { static constexpr int value = T<N - 1, 2 * M>::value + T<N - 1, 2 * M + 1>::value; };\ntemplate <int M> struct T<0, M> { static constexpr int value = 1; };\nint x = T<30, 0>::value;\n' },
+    files: { 'a.cc': doublingTemplates },
     wall: 'blind', short: true,
   },
   {
     id: 'templates-clang', tries: 'templates that double thirty times', compilers: ['clang++'], argv: ['-c', 'a.cc', '-o', 'a.o'],
-    files: { 'a.cc': 'template <int N, int M> struct T { static constexpr int value = T<N - 1, 2 * M>::value + T<N - 1, 2 * M + 1>::value; };\ntemplate <int M> struct T<0, M> { static constexpr int value = 1; };\nint x = T<30, 0>::value;\n' },
+    files: { 'a.cc': doublingTemplates },
     wall: 'blind',
   },
   {
     id: 'constexpr', tries: 'a constant expression without end', compilers: ['clang++'],
     argv: ['-std=c++17', '-fconstexpr-steps=2147483647', '-c', 'a.cc', '-o', 'a.o'],
-    files: { 'a.cc': 'constexpr long f(long n) { long s = 0; for (long i = 0; i < n; i++) for (long j = 0; j < n; j++) s += i ^ j; return s; }\nconstexpr long x = f(1000000);\n' },
+    files: { 'a.cc': endlessConstant },
     wall: 'blind',
   },
   {
     id: 'constexpr-gcc', tries: 'a constant expression without end', compilers: ['g++'],
     argv: ['-std=c++17', '-fconstexpr-ops-limit=2147483647', '-fconstexpr-loop-limit=2147483647', '-c', 'a.cc', '-o', 'a.o'],
-    files: { 'a.cc': 'constexpr long f(long n) { long s = 0; for (long i = 0; i < n; i++) for (long j = 0; j < n; j++) s += i ^ j; return s; }\nconstexpr long x = f(1000000);\n' },
+    files: { 'a.cc': endlessConstant },
     wall: 'blind',
   },
   {
@@ -64,7 +77,7 @@ export const exhaust = family('exhaust', { sign: 'exceeded' }, [
   {
     id: 'pragma-message', tries: '#warning that repeats itself through an include', argv: compile('-fmax-include-depth=1000000'),
     files: {
-      'a.c': '#ifndef N\n#define N 0\n#endif\n#warning again and again and again and again and again and again and again and again\n#include "a.c"\n',
+      'a.c': `#warning ${'again and '.repeat(8)}again\n#include "a.c"\n`,
     },
     wall: 'blind', compilers: gcc,
   },
