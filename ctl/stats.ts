@@ -15,6 +15,7 @@ const nothing: Answer = {
   since: 0,
   jobs: { remote: 0, hit: 0, local: 0, denied: 0, failed: 0, cancelled: 0 },
   localReasons: {},
+  againReasons: {},
   refusals: {},
   servers: {},
   meanMs: { remote: 0, hit: 0 },
@@ -41,6 +42,7 @@ const show = (stats: Answer): void => {
     for (const [name, count] of list) rows.push([`  ${printable(name)}`, String(count)]);
   };
   group('local because', stats.localReasons);
+  group('done again because', stats.againReasons);
   group('refused because', stats.refusals);
   group('servers', Object.fromEntries(Object.entries(stats.servers).map(([name, counts]) => [name, counts.remote + counts.hit])));
   const { pid, memory, localSlots } = stats.agent;

@@ -35,7 +35,8 @@ export const explainLine = (request: LauncherRequest, outcome: JobOutcome): stri
   const name = source === undefined ? request.argv[0]! : basename(source);
   const where = outcome.server === undefined ? '' : ` on ${outcome.server}`;
   const why = outcome.reason === undefined ? '' : `, ${outcome.reason}`;
-  return `wardcc: ${outcome.how}: ${name}${where}${why}, ${Math.round(outcome.ms)} ms\n`;
+  const again = outcome.again === undefined ? '' : `, again because of ${outcome.again}`;
+  return `wardcc: ${outcome.how}: ${name}${where}${why}${again}, ${Math.round(outcome.ms)} ms\n`;
 };
 
 const firstSentence = (text: string): string => printable(text.split('\n', 1)[0]!.slice(0, 400));

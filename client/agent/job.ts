@@ -5,7 +5,7 @@
  *  2. identify     which compiler is it, by content?
  *  3. collect      every file the compile can read, as a tree
  *  4. place        the result is kept here, or a server has it, or a server with exactly that compiler runs it
- *  5. deliver      outputs and diagnostics as a local compile would have left them
+ *  5. deliver      outputs and diagnostics as a local compile would have left them; if an input has changed meanwhile, from step 3 again
  *
  * Whatever the farm could not do is thrown; the caller decides by the `fallback` setting what becomes of it.
  *
@@ -13,6 +13,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { WardError } from '../../protocol/errors.ts';
+import type { Toolchain } from '../../toolchain/describe.ts';
 import { foreignProgram } from '../../toolchain/path-programs.ts';
 import { understandCommand, localReasons, type CompileCommand } from '../command/index.ts';
 import type { FarmJob } from '../farm/farm.ts';
@@ -22,10 +23,13 @@ import type { Inputs } from '../inputs/types.ts';
 import { deliver, namesMissingFile } from '../results/deliver.ts';
 import { LocalResults } from '../results/local-results.ts';
 import { fallbackFor } from './fallback.ts';
-import { compileOrTakeSlot } from './overflow.ts';
+import { compileOrTakeSlot, type Placed } from './overflow.ts';
 import { readInput } from './read-input.ts';
 import type { LocalToolchain } from './toolchains.ts';
 import type { AgentServices, JobOutcome, LauncherReply, LauncherRequest } from './types.ts';
+
+/** How often a job is done again whose inputs change under it, before it is done here. */
+const mostChanges = 1;
 
 /** Decides what becomes of a compile. @throws WardError when the farm could not do it, or refused */
 export async function runJob(request: LauncherRequest, services: AgentServices, reply: LauncherReply, signal: AbortSignal): Promise<JobOutcome> {
@@ -39,7 +43,6 @@ export async function runJob(request: LauncherRequest, services: AgentServices, 
   }
   const local = (reason: string, message: string): JobOutcome => ({ how: 'local', reason, message, source: command.source, ms: took() });
 
-  const { project, farm } = services.farm.config(request.env);
   const toolchain = await services.toolchains.get(command.compiler).catch((error: unknown) => error);
   if (toolchain instanceof WardError) return local('toolchain-odd', toolchain.message);
   if (toolchain instanceof Error) throw toolchain;
@@ -47,6 +50,30 @@ export async function runJob(request: LauncherRequest, services: AgentServices, 
   const foreign = foreignProgram(compiler, request.path ?? '');
   if (foreign !== undefined) return local('toolchain-odd', `PATH leads the compiler to ${foreign}, which is no part of it.`);
 
+  const job: Job = { request, services, reply, signal, command, compiler, canary, local, took };
+  for (let changes = 0; changes <= mostChanges; changes++) {
+    const outcome = await attempt(job);
+    if (outcome !== 'changed') return changes === 0 ? outcome : { ...outcome, again: 'changing-input' };
+  }
+  return { ...local('changing-input', inputReasons['changing-input']), again: 'changing-input' };
+}
+
+interface Job {
+  readonly request: LauncherRequest;
+  readonly services: AgentServices;
+  readonly reply: LauncherReply;
+  readonly signal: AbortSignal;
+  readonly command: CompileCommand;
+  readonly compiler: Toolchain;
+  readonly canary: string;
+  local(reason: string, message: string): JobOutcome;
+  /** Milliseconds since the request. */
+  took(): number;
+}
+
+/** Steps 3 to 5. `changed`: an input is not what it was any more, so what came back is the result of something else. */
+async function attempt({ request, services, reply, signal, command, compiler, canary, local, took }: Job): Promise<JobOutcome | 'changed'> {
+  const { project, farm } = services.farm.config(request.env);
   const inputs = await collectInputs(command, compiler, { memory: services.inputs, signal });
   if (inputs.reason !== undefined) return local(inputs.reason.code, sentence(inputReasons[inputs.reason.code], inputs.reason.detail));
 
@@ -59,10 +86,17 @@ export async function runJob(request: LauncherRequest, services: AgentServices, 
   }
   const options = { env: request.env, canary };
   const mayBeLocal = fallbackFor(request, services.farm.settings) !== 'never';
-  const placed = mayBeLocal
-    ? await compileOrTakeSlot(services.farm, services.localSlots, job, signal, options)
-    : { result: await services.farm.compile(job, signal, options) };
+  let placed: Placed;
+  try {
+    placed = mayBeLocal
+      ? await compileOrTakeSlot(services.farm, services.localSlots, job, signal, options)
+      : { result: await services.farm.compile(job, signal, options) };
+  } catch (error) {
+    if (error instanceof WardError && error.code === 'input-missing') return 'changed';
+    throw error;
+  }
   if ('slot' in placed) return { ...local('farm-full', 'Every server is busy and a slot of this machine was free.'), slot: placed.slot };
+  if (!inputs.unchanged) return 'changed';
   const { result } = placed;
   // The closure was wrong, or a file came and went: the compiler here says what is true.
   if (result.result.status.code !== 0 && namesMissingFile(result.stderr)) return local('scanner-miss', 'The server missed a file that may exist here.');

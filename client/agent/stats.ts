@@ -12,6 +12,8 @@ export interface StatsReport {
   readonly jobs: Readonly<Record<JobOutcome['how'] | 'cancelled', number>>;
   /** Why jobs were local, by code. */
   readonly localReasons: Readonly<Record<string, number>>;
+  /** Why jobs were done more than once, by code. Each is counted once above all the same. */
+  readonly againReasons: Readonly<Record<string, number>>;
   /** Why jobs were denied or failed, by error code. */
   readonly refusals: Readonly<Record<string, number>>;
   readonly servers: Readonly<Record<string, { readonly remote: number; readonly hit: number }>>;
@@ -35,11 +37,13 @@ export class Stats {
   #jobs = { remote: 0, hit: 0, local: 0, denied: 0, failed: 0, cancelled: 0 };
   #ms = { remote: 0, hit: 0 };
   readonly #localReasons = new Map<string, number>();
+  readonly #againReasons = new Map<string, number>();
   readonly #refusals = new Map<string, number>();
   readonly #servers = new Map<string, { remote: number; hit: number }>();
 
   count(outcome: JobOutcome): void {
     this.#jobs[outcome.how] += 1;
+    if (outcome.again !== undefined) bump(this.#againReasons, outcome.again);
     if (outcome.how === 'local') {
       bump(this.#localReasons, outcome.reason ?? 'unknown');
     } else if (outcome.how === 'denied' || outcome.how === 'failed') {
@@ -62,6 +66,7 @@ export class Stats {
     this.#jobs = { remote: 0, hit: 0, local: 0, denied: 0, failed: 0, cancelled: 0 };
     this.#ms = { remote: 0, hit: 0 };
     this.#localReasons.clear();
+    this.#againReasons.clear();
     this.#refusals.clear();
     this.#servers.clear();
   }
@@ -72,6 +77,7 @@ export class Stats {
       since: this.#since,
       jobs: { ...this.#jobs },
       localReasons: sorted(this.#localReasons),
+      againReasons: sorted(this.#againReasons),
       refusals: sorted(this.#refusals),
       servers: Object.fromEntries([...this.#servers].map(([name, counts]) => [name, { ...counts }])),
       meanMs: { remote: mean('remote'), hit: mean('hit') },

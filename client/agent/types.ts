@@ -78,6 +78,8 @@ export interface JobOutcome {
   readonly unlimited?: boolean;
   /** For `local`: the slot that the job already took while it waited for the farm. */
   readonly slot?: SlotLease;
+  /** Why it was done more than once, by code. */
+  readonly again?: string;
   /** Absolute path of the source, for `wardctl why`. */
   readonly source?: string;
 }

@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import { decodeTree, encodeTree, type TreeEntry } from '../../protocol/tree.ts';
 import type { StaysLocal } from './reasons.ts';
+import type { Seen } from './seen.ts';
 import type { Inputs } from './types.ts';
 
 export class CollectedInputs implements Inputs {
@@ -14,21 +15,23 @@ export class CollectedInputs implements Inputs {
   readonly digest: string;
   readonly bytes: number;
   readonly how: 'compiler' | 'scanner';
+  readonly seen: Seen;
   #blobs: Map<string, { path: string; size: number }> | undefined;
 
-  constructor(encoded: Buffer, digest: string, bytes: number, how: 'compiler' | 'scanner') {
+  constructor(encoded: Buffer, digest: string, bytes: number, how: 'compiler' | 'scanner', seen: Seen) {
     this.encoded = encoded;
     this.digest = digest;
     this.bytes = bytes;
     this.how = how;
+    this.seen = seen;
   }
 
-  static from(entries: readonly TreeEntry[], bytes: number, how: 'compiler' | 'scanner'): CollectedInputs {
+  static from(entries: readonly TreeEntry[], bytes: number, how: 'compiler' | 'scanner', seen: Seen): CollectedInputs {
     // A copy of its own, because the encoder reserves more than it needs and the copy may be kept for long.
     const tree = encodeTree(entries);
     const encoded = Buffer.allocUnsafeSlow(tree.length);
     tree.copy(encoded);
-    return new CollectedInputs(encoded, createHash('sha256').update(encoded).digest('hex'), bytes, how);
+    return new CollectedInputs(encoded, createHash('sha256').update(encoded).digest('hex'), bytes, how, seen);
   }
 
   get entries(): readonly TreeEntry[] {
@@ -45,12 +48,16 @@ export class CollectedInputs implements Inputs {
     return this.#blobs;
   }
 
+  get unchanged(): boolean {
+    return this.seen.holds;
+  }
+
   /** The same answer for another job: nothing that was decoded for this one. */
   again(): CollectedInputs {
-    return new CollectedInputs(this.encoded, this.digest, this.bytes, this.how);
+    return new CollectedInputs(this.encoded, this.digest, this.bytes, this.how, this.seen);
   }
 }
 
 /** The answer for a command that is compiled where it was typed. */
 export const staysLocal = ({ code, detail }: StaysLocal): Inputs =>
-  ({ encoded: Buffer.alloc(0), digest: '', entries: [], blobs: new Map(), bytes: 0, how: 'none', reason: { code, detail } });
+  ({ encoded: Buffer.alloc(0), digest: '', entries: [], blobs: new Map(), bytes: 0, how: 'none', unchanged: true, reason: { code, detail } });

@@ -13,6 +13,7 @@ import type { FileStates } from './file-state.ts';
 import type { InputsMemory } from './memory.ts';
 import { StaysLocal } from './reasons.ts';
 import type { Scan } from './scanner/scan.ts';
+import type { Seen } from './seen.ts';
 import type { SearchPath } from './search-path.ts';
 import { TreeBuilder, type BuiltFile } from './tree-builder.ts';
 import type { Inputs, InputsCommand } from './types.ts';
@@ -46,18 +47,20 @@ export class Collection {
     addPlaces(this.tree, this.#command, this.#search);
     for (const path of this.#command.inputs) this.tree.file(path);
     const { entries, bytes } = this.tree.finish();
-    const inputs = encoded(entries, bytes, how);
+    const { young } = this.tree;
     const { sighting } = this.#states;
     this.#memory.expect(this.#search, sighting.paths);
-    if (this.tree.settled) this.#memory.manifests.keep(this.#command, this.#toolchain, this.#search, sighting, consulted, inputs);
+    const { manifests } = this.#memory;
+    const inputs = encoded(entries, bytes, how, manifests.seen(sighting, young));
+    if (young.length === 0) manifests.keep(this.#command, this.#toolchain, this.#search, consulted, inputs);
     return inputs;
   }
 }
 
 /** Trees have limits; a command that passes them is compiled here. */
-const encoded = (entries: readonly TreeEntry[], bytes: number, how: 'scanner' | 'compiler'): CollectedInputs => {
+const encoded = (entries: readonly TreeEntry[], bytes: number, how: 'scanner' | 'compiler', seen: Seen): CollectedInputs => {
   try {
-    return CollectedInputs.from(entries, bytes, how);
+    return CollectedInputs.from(entries, bytes, how, seen);
   } catch (error) {
     throw error instanceof WardError ? new StaysLocal('odd-input', error.message) : error;
   }

@@ -8,8 +8,9 @@
 import { createHash } from 'node:crypto';
 import type { Toolchain } from '../../toolchain/describe.ts';
 import type { CollectedInputs } from './collected.ts';
-import { nameOfStates, statList, type Sighting } from './file-state.ts';
+import { nameOfStates, type Sighting } from './file-state.ts';
 import type { Folder, Folders } from './scanner/folders.ts';
+import { Seen, type YoungFile } from './seen.ts';
 import type { SearchPath } from './search-path.ts';
 import type { InputsCommand } from './types.ts';
 
@@ -18,9 +19,6 @@ export type Consulted = ReadonlyMap<Folder, number>;
 
 interface Manifest {
   readonly search: SearchPath;
-  readonly paths: readonly string[];
-  /** Name of the states the paths were in. */
-  readonly states: string;
   readonly folders: readonly Folder[];
   readonly versions: readonly number[];
   readonly inputs: CollectedInputs;
@@ -29,7 +27,7 @@ interface Manifest {
 const defaultBytes = 20 * 1024 * 1024;
 const mostNames = 200_000;
 
-const costOf = ({ paths, folders, inputs }: Manifest): number => 800 + paths.length * 8 + folders.length * 16 + inputs.encoded.length;
+const costOf = ({ folders, inputs }: Manifest): number => 800 + inputs.seen.paths.length * 8 + folders.length * 16 + inputs.encoded.length;
 
 /** Everything of a command that its inputs depend on, apart from the file system. */
 export const keyOf = (command: InputsCommand, toolchain: Toolchain): string => {
@@ -62,19 +60,20 @@ export class Manifests {
     return manifest.inputs.again();
   }
 
-  #holds({ paths, states, folders, versions }: Manifest, job: number): boolean {
-    if (nameOfStates(statList(paths, false)) !== states) return false;
+  #holds({ folders, versions, inputs }: Manifest, job: number): boolean {
+    if (!inputs.unchanged) return false;
     this.#folders.refresh(folders, job);
     return folders.every((folder, index) => folder.version === versions[index]);
   }
 
-  keep(
-    command: InputsCommand, toolchain: Toolchain, search: SearchPath, sighting: Sighting, consulted: Consulted, inputs: CollectedInputs,
-  ): void {
-    const paths = sighting.paths.map((path) => this.#shared(path));
-    const states = nameOfStates(sighting.words);
+  /** A sighting, small enough to be remembered. */
+  seen({ paths, words }: Sighting, young: readonly YoungFile[]): Seen {
+    return new Seen(paths.map((path) => this.#shared(path)), nameOfStates(words), young);
+  }
+
+  keep(command: InputsCommand, toolchain: Toolchain, search: SearchPath, consulted: Consulted, inputs: CollectedInputs): void {
     const [folders, versions] = [[...consulted.keys()], [...consulted.values()]];
-    this.#remember(keyOf(command, toolchain), { search, paths, states, folders, versions, inputs: inputs.again() });
+    this.#remember(keyOf(command, toolchain), { search, folders, versions, inputs: inputs.again() });
   }
 
   /** The same path of many manifests is one string. */

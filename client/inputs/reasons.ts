@@ -7,7 +7,7 @@
 
 const sentences = {
   'assembler-file': 'The assembler reads a file whose name is only known after preprocessing (.incbin).',
-  'changing-input': 'An input file changed while it was read.',
+  'changing-input': 'An input file changed while it was read or compiled.',
   'computed-has-include': 'A header asks for a file whose name is only known after preprocessing (__has_include, #embed).',
   'file-dependency': 'A header compares time stamps of files (#pragma GCC dependency).',
   'include-alias': 'A header renames other headers (#pragma include_alias).',

@@ -14,6 +14,7 @@ import type { TreeEntry } from '../../protocol/tree.ts';
 import type { FileCache, KnownFile } from './file-cache.ts';
 import { identityOf, type FileState, type FileStates } from './file-state.ts';
 import { StaysLocal } from './reasons.ts';
+import type { YoungFile } from './seen.ts';
 import type { StageView } from './stage-view.ts';
 
 export interface BuiltFile {
@@ -46,7 +47,7 @@ export class TreeBuilder {
   readonly #identities = new Map<string, string>();
   /** Directories as written whose way leads through a system directory that a sandbox does not have. */
   readonly #foreign = new Set<string>();
-  #settled = true;
+  readonly #young: YoungFile[] = [];
 
   constructor(cache: FileCache, stage: StageView, states: FileStates) {
     this.#states = states;
@@ -92,7 +93,7 @@ export class TreeBuilder {
     if (!this.#stage.mayBeInput(real)) throw new StaysLocal('system-file', real);
     this.#single(state, real);
     const file = this.#cache.get(real, state);
-    if (!file.settled) this.#settled = false;
+    if (!file.settled) this.#young.push({ path: real, hex: file.hex });
     this.#files.set(real, { file, second: state.second });
     if (this.#files.size > mostEntries) throw new StaysLocal('too-many-inputs', real);
     return { file, real, place };
@@ -153,9 +154,9 @@ export class TreeBuilder {
     this.#identities.set(identity, real);
   }
 
-  /** False if a file is so young that it may have changed since without a trace. */
-  get settled(): boolean {
-    return this.#settled;
+  /** Files so young that they may have changed since without a trace. */
+  get young(): readonly YoungFile[] {
+    return this.#young;
   }
 
   /**

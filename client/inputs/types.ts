@@ -28,5 +28,7 @@ export interface Inputs {
   readonly bytes: number;
   /** How the closure was found: by asking the compiler, by the scanner, or not at all. */
   readonly how: 'compiler' | 'scanner' | 'none';
+  /** Whether all of it is now what it was when the tree was made. Asks the file system. */
+  readonly unchanged: boolean;
   readonly reason?: { readonly code: InputReason; readonly detail: string };
 }

@@ -274,3 +274,27 @@ test('the scanner takes every file that the compiler lists', async (t) => {
     t.deepEqual(listed.map((path) => (path.startsWith('/') ? join(path) : join(root, path))).filter((path) => !scanned.has(path)), []);
   }
 });
+
+test('a tree says whether its inputs are still what they were, also of a file that was young', async (t) => {
+  const root = await temporaryDirectory(t);
+  lay(root, { 'main.c': '#include "a.h"\n', 'a.h': 'int a;\n' });
+  const [source, header] = [join(root, 'main.c'), join(root, 'a.h')];
+  for (const path of [source, header]) utimesSync(path, 1_500_000_000, 1_500_000_000);
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  const old = await collect(root, ['-c', 'main.c']);
+  t.true(old.unchanged);
+  writeFileSync(header, 'int b;\n');
+  t.false(old.unchanged);
+
+  // The same size, and times that a slow clock might give: only the content tells.
+  const now = new Date();
+  writeFileSync(header, 'int c;\n');
+  utimesSync(header, now, now);
+  const young = await collect(root, ['-c', 'main.c']);
+  t.true(young.unchanged);
+  writeFileSync(header, 'int d;\n');
+  utimesSync(header, now, now);
+  t.false(young.unchanged);
+  rmSync(header);
+  t.false(young.unchanged);
+});
