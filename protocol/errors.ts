@@ -73,6 +73,7 @@ const table = {
   'memory-limit': entry('infrastructure', 'another-server', 116, 'The job used more memory than allowed.', 'Raise the limit in the policy, or compile this file locally.'),
   'process-limit': entry('infrastructure', 'another-server', 116, 'The job started more processes than allowed.', 'Raise the limit in the policy, or compile this file locally.'),
   'output-limit': entry('infrastructure', 'another-server', 116, 'The job wrote more than allowed.', 'Raise the limit in the policy, or compile this file locally.'),
+  'file-limit': entry('infrastructure', 'another-server', 116, 'The job made, or had open, more files than allowed.', 'Raise the limit in the policy, or compile this file locally.'),
   'compiler-crashed': entry('infrastructure', 'another-server', 116, 'The compiler was killed or crashed.', 'Compile locally to see whether it is the compiler.'),
   'sandbox-failed': entry('infrastructure', 'another-server', 116, 'The sandbox could not be set up.', 'Administrator: wardccd doctor.'),
   'isolation-unavailable': entry('infrastructure', 'never', 116, 'This machine cannot isolate jobs well enough, so the server does not start.', 'Administrator: wardccd doctor.'),

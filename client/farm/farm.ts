@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { WardError, toWardError } from '../../protocol/errors.ts';
+import { WardError, toWardError, type ErrorCode } from '../../protocol/errors.ts';
 import type { Probe } from '../../protocol/messages.ts';
 import type { FallbackSetting, FarmView, HostStatus, PingAnswer, WhoAmI } from '../agent/farm-view.ts';
 import { withEnvironment, type ClientConfig } from '../config.ts';
@@ -26,6 +26,11 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Servers that are tried for one job. */
 const tries = 3;
+/** Servers that a job may harm: what two could not survive, or not finish, is not sent to a third. */
+const mostHarmed = 2;
+const harms: ReadonlySet<string> = new Set([
+  'job-timeout', 'cpu-limit', 'memory-limit', 'process-limit', 'output-limit', 'file-limit', 'compiler-crashed', 'sandbox-failed', 'session-lost', 'internal',
+] satisfies ErrorCode[]);
 /** How long a server is not asked again for a compiler that it could not run. */
 const toolchainRestMs = 30_000;
 const toolchainErrors: ReadonlySet<string> = new Set(['toolchain-unknown', 'sandbox-failed']);
@@ -100,6 +105,7 @@ export class Farm implements FarmView {
     const config = this.config(options.env);
     const sessions = await this.#serversFor(config);
     const failures: WardError[] = [];
+    let harmed = 0;
     let order = rank(sessions, probe.tree, ({ host }) => host.name);
     for (let tried = 0; tried < tries && order.length > 0; tried++) {
       const fit = order.filter((session) => !this.#isFull(session, failures) && !this.#isUnfit(session, probe, failures));
@@ -118,6 +124,7 @@ export class Farm implements FarmView {
         // A ticket ended under the job, and a later one lives: the job goes over that.
         if (error.code === 'credential-expired' && failed.connection !== undefined && !signal.aborted) continue;
         if (error.retry === 'never' || signal.aborted) throw error;
+        if (harms.has(error.code) && ++harmed === mostHarmed) break;
         order = order.filter((session) => session !== failed);
       }
     }

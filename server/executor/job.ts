@@ -53,6 +53,13 @@ export interface Done extends Results {
   readonly usage: SandboxEnd['usage'];
 }
 
+/** What the kernel counted around a sandbox, and the files that lie in the slot at its end. */
+interface Counted {
+  readonly before: Counters;
+  readonly after: Counters;
+  readonly files: number;
+}
+
 /** Enough of what was printed to recognise the driver's words. */
 const wordsBytes = 64 * 1024;
 
@@ -89,9 +96,13 @@ export class Job {
     const before = this.#slot.limit(request.limits, encodedTree.length + sizeOf(entries));
     const [out, err] = ['stdout', 'stderr'].map((name) => openFresh(`${this.#slot.printed}/${name}`)) as [number, number];
     try {
-      const end = await this.#runSandbox(request, entries, stageTops, writable, out, err);
-      const done = { type: 'done' as const, status: { code: end.exit ?? 1, signal: 0 }, usage: end.usage };
-      const verdict = this.#judge(end, before, out, err);
+      const inodes = this.#slot.inodes();
+      const end = await this.#runSandbox(request, entries, stageTops, writable, out, err, before);
+      const after = this.#slot.counters();
+      const usage = wholeUsage(end.usage, after.cpuMs - before.cpuMs);
+      const done = { type: 'done' as const, status: { code: end.exit ?? 1, signal: 0 }, usage };
+      const made = this.#slot.inodes() - inodes;
+      const verdict = this.#judge({ ...end, usage }, { before, after, files: entries.length + made }, out, err);
       return { ...done, ...(verdict === undefined ? this.#collect(places, out, err) : this.#failed(verdict)) };
     } finally {
       closeSync(out);
@@ -106,6 +117,7 @@ export class Job {
     writable: readonly string[],
     out: number,
     err: number,
+    before: Counters,
   ): Promise<SandboxEnd> {
     const { tree, temporary, profile } = this.#slot;
     const staged = new Set(stageTops.map(({ name }) => name));
@@ -132,20 +144,26 @@ export class Job {
       stderr: err,
       umask: request.umask & 0o777,
       wallSeconds: request.limits.wallSeconds,
+      cpu: this.#slot.cpuMs() === undefined ? undefined : {
+        milliseconds: request.limits.cpuSeconds * 1000,
+        used: () => (this.#slot.cpuMs() ?? 0) - before.cpuMs,
+      },
       limits: resourceLimits(request.limits, profile),
       reaper: this.#slot.reaper,
     });
     return this.#sandbox.ended;
   }
 
-  #judge(end: SandboxEnd, before: Counters, out: number, err: number): Verdict | undefined {
-    const after = this.#slot.counters();
+  #judge(end: SandboxEnd, { before, after, files }: Counted, out: number, err: number): Verdict | undefined {
     return judge({
       ...end,
       stderr: end.exit === 0 ? '' : readWords(err),
       diagnosticsBytes: fstatSync(out).size + fstatSync(err).size,
       diagnosticsLimit: Math.min(this.#request.limits.diagnosticsBytes, printedBytes / 2),
       counted: { oomKills: after.oomKills - before.oomKills, forksRefused: after.forksRefused - before.forksRefused },
+      cpuSeconds: (end.usage.userMs + end.usage.systemMs) / 1000,
+      files,
+      limits: this.#request.limits,
       profile: this.#slot.profile,
     });
   }
@@ -189,6 +207,10 @@ export class Job {
     }
   }
 }
+
+/** What processes used that nobody waited for is in the group's count alone, and counts as user time. */
+const wholeUsage = (usage: SandboxEnd['usage'], cpuMs: number): SandboxEnd['usage'] =>
+  ({ ...usage, userMs: Math.max(usage.userMs, cpuMs - usage.systemMs) });
 
 /** The front has checked these; a front that was taken over has not. */
 const checkPaths = (request: RunRequest, entries: readonly TreeEntry[], stageTops: readonly StageTop[]): void => {

@@ -4,7 +4,7 @@
  *  1. bubblewrap is started and says, over the status descriptor, which process is the first one inside
  *  2. the sandbox waits; its limits are set from outside
  *  3. a byte on the block descriptor lets the compiler run
- *  4. it ends, or is killed: for cause (deadline, cancelled), by the pid of the first process, never by the outer bubblewrap,
+ *  4. it ends, or is killed: for cause (deadline, CPU time, cancelled), by the pid of the first process, never by the outer bubblewrap,
  *     whose death can leave orphans
  *  5. only when the first process has been collected is the sandbox gone, and only then does the promise resolve
  *
@@ -12,6 +12,7 @@
  */
 import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { WardError, type ErrorCode } from '../../protocol/errors.ts';
 import { native, type ChildrenUsage } from '../native/load.ts';
@@ -29,8 +30,16 @@ export interface SandboxRun {
   readonly stderr: number;
   readonly umask: number;
   readonly wallSeconds: number;
+  /** CPU time for all its processes together; absent where nothing counts that while it runs. */
+  readonly cpu?: CpuBudget | undefined;
   readonly limits: readonly ResourceLimit[];
   readonly reaper: Reaper;
+}
+
+export interface CpuBudget {
+  readonly milliseconds: number;
+  /** Milliseconds that the job has used by now. */
+  used(): number;
 }
 
 export interface SandboxEnd {
@@ -48,6 +57,10 @@ const reportGraceMs = 20;
 const deathMs = 10_000;
 /** How often the outer process is looked after beside its status descriptor, which a sandbox that never began may hold open. */
 const watchMs = 200;
+/** How soon CPU time is looked at again when nearly all of it is used. */
+const soonestMs = 5;
+/** A job cannot use more than this many milliseconds of CPU time in one millisecond. */
+const processors = availableParallelism();
 
 interface Started {
   readonly outer: number;
@@ -65,6 +78,7 @@ export class Sandbox {
   readonly #started = performance.now();
   #pid: number | undefined;
   #exit: number | undefined;
+  #cpuWatch: NodeJS.Timeout | undefined;
   #killed: ErrorCode | undefined;
   #gone = false;
   #reported: Promise<Usage> | undefined;
@@ -108,6 +122,7 @@ export class Sandbox {
       };
     } finally {
       clearTimeout(deadline);
+      clearTimeout(this.#cpuWatch);
       closeSync(block);
       status.destroy();
       if (this.#pid !== undefined) this.#run.reaper.forget(this.#pid);
@@ -146,6 +161,14 @@ export class Sandbox {
     // A killed sandbox never gets its byte.
     if (this.#killed === undefined) writeSync(block, 'x');
     else this.#strike();
+    if (this.#run.cpu !== undefined) this.#watchCpu(this.#run.cpu);
+  }
+
+  /** Looks again when the rest could be used up at the earliest: a short job is never looked at. */
+  #watchCpu(budget: CpuBudget): void {
+    const left = budget.milliseconds - budget.used();
+    if (left <= 0) this.kill('cpu-limit');
+    else this.#cpuWatch = setTimeout(() => this.#watchCpu(budget), Math.max(soonestMs, left / processors));
   }
 
   async #outerEnded(outer: number, silent: Promise<true>): Promise<void> {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { mkdirSync, openSync, realpathSync, writeFileSync } from 'node:fs';
+import { mkdirSync, openSync, realpathSync, statfsSync, writeFileSync } from 'node:fs';
 import type { Limits } from '../../policy/types.ts';
 import { WardError } from '../../protocol/errors.ts';
 import type { SlotGroup } from '../sandbox/cgroup.ts';
@@ -67,6 +67,22 @@ export class Slot {
   }
 
   counters(): Counters {
-    return this.#meter?.read() ?? { oomKills: 0, forksRefused: 0 };
+    if (this.#meter === undefined) return { oomKills: 0, forksRefused: 0, cpuMs: 0 };
+    return { ...this.#meter.read(), cpuMs: this.cpuMs() ?? 0 };
+  }
+
+  /** CPU time in milliseconds of all that ever ran in this slot but the executor; undefined where nothing counts it. */
+  cpuMs(): number | undefined {
+    if (this.#meter === undefined) return undefined;
+    const { user, system } = process.cpuUsage();
+    return this.#meter.cpuMs() - (user + system) / 1000;
+  }
+
+  /** Files, directories and links that lie in the slot's tree and temporary directory at this moment. */
+  inodes(): number {
+    return [this.work, this.temporary].reduce((sum, place) => {
+      const { files, ffree } = statfsSync(place);
+      return sum + files - ffree;
+    }, 0);
   }
 }

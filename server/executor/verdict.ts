@@ -8,6 +8,7 @@
  *
  * @module
  */
+import type { Limits } from '../../policy/types.ts';
 import type { ErrorCode } from '../../protocol/errors.ts';
 import type { Profile } from '../sandbox/limits.ts';
 import type { Counters } from '../sandbox/meter.ts';
@@ -22,7 +23,12 @@ export interface End {
   readonly diagnosticsBytes: number;
   readonly diagnosticsLimit: number;
   /** What the kernel counted while it ran. */
-  readonly counted: Counters;
+  readonly counted: Omit<Counters, 'cpuMs'>;
+  /** CPU time of all its processes. */
+  readonly cpuSeconds: number;
+  /** Inputs, and what it left. */
+  readonly files: number;
+  readonly limits: Pick<Limits, 'cpuSeconds' | 'inodes'>;
   readonly profile: Profile;
 }
 
@@ -34,9 +40,11 @@ export interface Verdict {
 const SIGXCPU = 24;
 const SIGXFSZ = 25;
 
+const tooMuchCpu = 'The compiler used more CPU time than allowed.';
+
 /** The driver's own words, at the beginning of a line; the first that fits decides. */
 const words: readonly (readonly [RegExp, ErrorCode, string])[] = [
-  [/^\S+: (fatal error|internal compiler error): CPU time limit exceeded/m, 'cpu-limit', 'The compiler used more CPU time than allowed.'],
+  [/^\S+: (fatal error|internal compiler error): CPU time limit exceeded/m, 'cpu-limit', tooMuchCpu],
   [
     /^\S+: (fatal error|internal compiler error): File size limit exceeded/m,
     'output-limit',
@@ -53,6 +61,7 @@ const words: readonly (readonly [RegExp, ErrorCode, string])[] = [
     'process-limit',
     'The compiler could not start another process.',
   ],
+  [/^\S+.*: Too many open files$/m, 'file-limit', 'The compiler had more files open than allowed.'],
   [
     /^\S+.*: (out of memory allocating|virtual memory exhausted|memory exhausted|Cannot allocate memory)/m,
     'memory-limit',
@@ -83,6 +92,9 @@ export const judge = (end: End): Verdict | undefined => {
     return { code: 'memory-limit', sentence: 'The kernel ended the compiler because it used more memory than allowed.' };
   if (end.diagnosticsBytes > end.diagnosticsLimit)
     return { code: 'output-limit', sentence: `The compiler printed ${end.diagnosticsBytes} bytes, which is more than allowed.` };
+  if (end.cpuSeconds > end.limits.cpuSeconds) return { code: 'cpu-limit', sentence: tooMuchCpu };
+  if (end.files > end.limits.inodes)
+    return { code: 'file-limit', sentence: `The job has ${end.files} files and directories with its inputs, which is more than allowed.` };
   if (end.exit === undefined)
     return { code: 'sandbox-failed', sentence: `The sandbox could not be made: ${end.stderr.split('\n', 1)[0] ?? ''}` };
   if (end.exit === 0) return undefined;
@@ -90,7 +102,7 @@ export const judge = (end: End): Verdict | undefined => {
   if (end.profile === 'strict-rlimit' && tooSmall.test(end.stderr))
     return { code: 'memory-limit', sentence: 'The compiler ran out of memory.' };
   for (const [pattern, code, sentence] of words) if (pattern.test(end.stderr)) return { code, sentence };
-  if (end.exit === 128 + SIGXCPU) return { code: 'cpu-limit', sentence: 'The compiler used more CPU time than allowed.' };
+  if (end.exit === 128 + SIGXCPU) return { code: 'cpu-limit', sentence: tooMuchCpu };
   if (end.exit === 128 + SIGXFSZ) return { code: 'output-limit', sentence: 'The compiler wrote a larger file than allowed.' };
   if (end.exit > 128) return { code: 'compiler-crashed', sentence: `The compiler was ended by signal ${end.exit - 128}.` };
   return end.exit === 1
@@ -100,5 +112,6 @@ export const judge = (end: End): Verdict | undefined => {
 
 const killedSentences: Partial<Record<ErrorCode, string>> = {
   'job-timeout': 'The job ran longer than its deadline.',
+  'cpu-limit': tooMuchCpu,
   cancelled: 'The job was cancelled.',
 };

@@ -8,6 +8,7 @@ import { unlink } from 'node:fs';
 import { join } from 'node:path';
 import { WardError } from '../../protocol/errors.ts';
 import type { IpcPeer } from '../ipc/peer.ts';
+import { JobFailure } from '../jobs/job-failure.ts';
 import type { ExecutorJob, Executors, Outcome } from '../jobs/services.ts';
 import { FairLine, type Customer } from '../queue/fair-line.ts';
 import type { Store } from '../store/store.ts';
@@ -119,7 +120,7 @@ export class ExecutorPool implements Executors {
       };
       if (verdict === undefined) return { ...answer, discard };
       discard();
-      throw new WardError(verdict.code, verdict.sentence);
+      throw new JobFailure(verdict.code, verdict.sentence, answer.usage);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (error instanceof WardError && error.code === 'session-lost') {

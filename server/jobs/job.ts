@@ -21,6 +21,7 @@ import { actionDigest, cacheDomain } from './action.ts';
 import { authorizeJob, type Authorized } from './authorize.ts';
 import { bringBlobs } from './bring-blobs.ts';
 import type { Boarding } from './flights.ts';
+import { JobFailure } from './job-failure.ts';
 import { receiveTree } from './receive-tree.ts';
 import { bytesOf, sendKept, sendResult } from './send-result.ts';
 import type { JobEnd, JobServices, JobSession, Outcome } from './services.ts';
@@ -48,7 +49,7 @@ export async function runJob(stream: Stream, probe: Probe, session: JobSession, 
   } catch (thrown) {
     const error = ending.signal.aborted ? toWardError(ending.signal.reason) : toWardError(thrown);
     stream.reset(error);
-    end({ code: error.code, message: error.message });
+    end({ code: error.code, message: error.message, ...(error instanceof JobFailure ? { usage: error.usage } : {}) });
   } finally {
     for (const undo of release.reverse()) undo();
   }

@@ -26,7 +26,7 @@ import { WardError } from '../../protocol/errors.ts';
 /** Where a server may make groups. */
 export type Hierarchy =
   | { readonly version: 2; readonly root: string }
-  | { readonly version: 1; readonly memory: string; readonly pids: string; readonly cpuacct: string | undefined };
+  | { readonly version: 1; readonly memory: string; readonly pids: string; readonly cpuacct: string };
 
 export type Detection = { readonly hierarchy: Hierarchy } | { readonly reason: string; readonly remedy: string };
 
@@ -35,12 +35,14 @@ export interface SlotGroup {
   readonly version: 1 | 2;
   readonly memory: string;
   readonly pids: string;
+  /** Where the CPU time of all that runs in the slot is counted. */
+  readonly cpu: string;
   /** All directories, in the order of creation. */
   readonly directories: readonly string[];
 }
 
 export interface DetectOptions {
-  /** From `server.jsonc`: `{ unified }` or `{ memory, pids }`. */
+  /** From `server.jsonc`: `{ unified }` or `{ memory, pids, cpuacct }`. */
   readonly configured?: Readonly<Record<string, string>> | undefined;
   /** For tests: contents of /proc/self/cgroup and /proc/self/mountinfo. */
   readonly selfCgroup?: string;
@@ -99,13 +101,11 @@ const checkUnified = (root: string): Detection => {
 };
 
 const checkSeparate = (memory: string | undefined, pids: string | undefined, cpuacct: string | undefined): Detection => {
-  for (const [name, directory] of Object.entries({ memory, pids })) {
+  for (const [name, directory] of Object.entries({ memory, pids, cpuacct })) {
     if (directory === undefined) return { reason: `No cgroup hierarchy has the controller ${name}.`, remedy };
     if (!isWritable(directory)) return { reason: `The cgroup ${directory} is not writable for this user.`, remedy };
   }
-  return {
-    hierarchy: { version: 1, memory: memory!, pids: pids!, cpuacct: cpuacct !== undefined && isWritable(cpuacct) ? cpuacct : undefined },
-  };
+  return { hierarchy: { version: 1, memory: memory!, pids: pids!, cpuacct: cpuacct! } };
 };
 
 /** Finds out where groups can be made. Changes nothing. */
@@ -172,7 +172,7 @@ export const createSlotGroup = async (hierarchy: Hierarchy, name: string, owner?
   const directories =
     hierarchy.version === 2
       ? [join(hierarchy.root, name)]
-      : [hierarchy.memory, hierarchy.pids, ...(hierarchy.cpuacct === undefined ? [] : [hierarchy.cpuacct])].map((root) => join(root, name));
+      : [hierarchy.memory, hierarchy.pids, hierarchy.cpuacct].map((root) => join(root, name));
   for (const directory of directories) {
     if (existsSync(directory)) await removeGroup(directory);
     mkdirSync(directory, { recursive: true });
@@ -181,7 +181,8 @@ export const createSlotGroup = async (hierarchy: Hierarchy, name: string, owner?
     chmodSync(directory, 0o755);
     for (const file of ownedFiles.map((base) => join(directory, base)).filter(existsSync)) chownSync(file, owner.uid, owner.gid);
   }
-  return { version: hierarchy.version, memory: directories[0]!, pids: directories[hierarchy.version === 2 ? 0 : 1]!, directories };
+  const [memory, pids = memory, cpu = memory] = directories as [string, string?, string?];
+  return { version: hierarchy.version, memory, pids, cpu, directories };
 };
 
 /** What `wardcc-slot --cgroup` writes to. */
@@ -229,7 +230,7 @@ export const sweepGroups = async (hierarchy: Hierarchy, prefix: string): Promise
   const roots =
     hierarchy.version === 2
       ? [hierarchy.root]
-      : [hierarchy.memory, hierarchy.pids, ...(hierarchy.cpuacct === undefined ? [] : [hierarchy.cpuacct])];
+      : [hierarchy.memory, hierarchy.pids, hierarchy.cpuacct];
   for (const root of roots) {
     for (const entry of readdirSync(root, { withFileTypes: true })) {
       if (entry.isDirectory() && entry.name.startsWith(prefix)) await removeGroup(join(root, entry.name));

@@ -13,6 +13,8 @@ export interface Counters {
   readonly oomKills: number;
   /** Times that a fork was refused. */
   readonly forksRefused: number;
+  /** CPU time of all that ever ran in the group, in milliseconds. */
+  readonly cpuMs: number;
 }
 
 export interface GroupLimits {
@@ -30,6 +32,7 @@ export class Meter {
   readonly #processLimit: number;
   readonly #memoryEvents: number;
   readonly #processEvents: number | undefined;
+  readonly #cpu: number;
   readonly #version: 1 | 2;
   readonly #text = Buffer.alloc(4096);
   #memory = 0;
@@ -50,6 +53,7 @@ export class Meter {
     this.#memoryEvents = open(join(group.memory, events), 'r');
     const processEvents = join(group.pids, 'pids.events');
     this.#processEvents = existsSync(processEvents) ? open(processEvents, 'r') : undefined;
+    this.#cpu = open(join(group.cpu, group.version === 2 ? 'cpu.stat' : 'cpuacct.usage'), 'r');
   }
 
   /** Limits for the whole slot, executor included. @throws WardError `sandbox-failed` */
@@ -64,7 +68,14 @@ export class Meter {
     return {
       oomKills: counterIn(this.#read(this.#memoryEvents), 'oom_kill'),
       forksRefused: this.#processEvents === undefined ? 0 : counterIn(this.#read(this.#processEvents), 'max'),
+      cpuMs: this.cpuMs(),
     };
+  }
+
+  /** CPU time of all that ever ran in the group, in milliseconds: version 2 counts microseconds, version 1 nanoseconds. */
+  cpuMs(): number {
+    const text = this.#read(this.#cpu);
+    return this.#version === 2 ? counterIn(text, 'usage_usec') / 1e3 : Number(text) / 1e6;
   }
 
   #limitMemory(memory: number): void {
@@ -90,6 +101,7 @@ export class Meter {
       ...this.#memoryLimits,
       this.#processLimit,
       this.#memoryEvents,
+      this.#cpu,
       ...(this.#processEvents === undefined ? [] : [this.#processEvents]),
     ])
       closeSync(fd);

@@ -19,6 +19,9 @@ import type { Case, Compiler } from './types.ts';
 
 export const compilers: readonly Compiler[] = ['gcc', 'g++', 'clang', 'clang++'];
 
+/** Ends that a limit or a crash made: the log says what the job had used by then. */
+const stopped: ReadonlySet<string> = new Set(['cpu-limit', 'memory-limit', 'process-limit', 'output-limit', 'file-limit', 'job-timeout', 'compiler-crashed']);
+
 export interface Report {
   readonly name: string;
   readonly tries: string;
@@ -109,14 +112,16 @@ export class Ways {
     const decisions = new Map(
       log.filter(({ event }) => event === 'job.allowed' || event === 'job.denied').map((record) => [record['id'], record])
     );
-    const ends = new Set(log.filter(({ event }) => event === 'job.end').map((record) => record['of']));
+    const ends = new Map(log.filter(({ event }) => event === 'job.end').map((record) => [record['of'], record]));
     return [...this.#jobs].flatMap(([id, end]): string[] => {
       const decision = decisions.get(id);
       if (decision === undefined) return [`the log does not have ${id} (${end})`];
       if (decision['event'] === 'job.denied') return decision['reason'] === end ? [] : [
         `the log says ${String(decision['reason'])} of ${id}, which ended with ${end}`,
       ];
-      return ends.has(decision['seq']) ? [] : [`the log does not say how ${id} ended (${end})`];
+      const ended = ends.get(decision['seq']);
+      if (ended === undefined) return [`the log does not say how ${id} ended (${end})`];
+      return stopped.has(end) && ended['usage'] === undefined ? [`the log does not say what ${id} used before ${end}`] : [];
     });
   }
 

@@ -144,6 +144,56 @@ test('an error that allows it is tried on another server, a denial is not', asyn
   t.is(denied.probes.length, 1);
 });
 
+for (const code of ['cpu-limit', 'memory-limit', 'process-limit', 'output-limit', 'file-limit', 'job-timeout', 'compiler-crashed', 'sandbox-failed', 'internal'] as const) {
+  test(`a job that ended with ${code} on two servers is not sent to a third`, async (t) => {
+    const setup = await testFarm(t);
+    const started: string[] = [];
+    const harmed = () => setup.start({
+      job: (stream, _probe, self) => {
+        stream.onData((chunk) => stream.consumed(chunk.length));
+        stream.onEnd(() => {
+          started.push(self.name);
+          stream.reset(new WardError(code, 'It went wrong.'));
+        });
+        stream.send({ type: 'offer', leaseMs: 1000, speed: 1 });
+      },
+    });
+    const farm = setup.client([await harmed(), await harmed(), await harmed(), await harmed()]);
+    await farm.hosts({});
+    await t.throwsAsync(farm.compile(testJob(), never), { instanceOf: WardError, code, message: 'It went wrong.' });
+    t.is(new Set(started).size, 2);
+    t.is(started.length, 2);
+  });
+}
+
+test('a job under which two servers die is not sent to a third', async (t) => {
+  const setup = await testFarm(t);
+  const died: string[] = [];
+  const dying = () => setup.start({
+    job: (stream, _probe, self) => {
+      stream.onData((chunk) => stream.consumed(chunk.length));
+      stream.onEnd(() => {
+        died.push(self.name);
+        void self.stop();
+      });
+      stream.send({ type: 'offer', leaseMs: 1000, speed: 1 });
+    },
+  });
+  const farm = setup.client([await dying(), await dying(), await dying(), await dying()]);
+  await farm.hosts({});
+  await t.throwsAsync(farm.compile(testJob(), never), { instanceOf: WardError, code: 'session-lost', message: /The connection ended/ });
+  t.is(died.length, 2);
+});
+
+test('a job that two servers only had no room for is sent to a third', async (t) => {
+  const setup = await testFarm(t);
+  const full = () => setup.start({ job: (stream) => stream.reset(new WardError('disk-full', 'No.')) });
+  const good = await setup.start();
+  const farm = setup.client([await full(), await full(), good]);
+  await farm.hosts({});
+  for (let salt = 0; salt < 6; salt++) t.is((await farm.compile(testJob({}, `${salt}`), never)).server, good.name);
+});
+
 test('jobs go home: the same tree to the same server, different trees to all', async (t) => {
   const setup = await testFarm(t);
   const servers = await Promise.all([setup.start(), setup.start(), setup.start()]);

@@ -159,6 +159,7 @@ for (const by of isRoot ? (['root', 'user'] as const) : (['user'] as const)) {
 
   const limitCases: [string, Commands, CompileRequest['limits'], string][] = [
     ['CPU time', [['spin']], { cpuSeconds: 1 }, 'cpu-limit'],
+    ['files and directories', [['files', '100']], { inodes: 80 }, 'file-limit'],
     ['wall time', [['wait']], { wallSeconds: 0.3 }, 'job-timeout'],
     ['the size of a file', [['fill', output, '10000000']], { fileBytes: 1 << 20 }, 'output-limit'],
     ['the size of all outputs', [['fill', output, '3000000']], { outputBytes: 1 << 20 }, 'output-limit'],
@@ -172,6 +173,22 @@ for (const by of isRoot ? (['root', 'user'] as const) : (['user'] as const)) {
       t.deepEqual(readdirSync(lab.room.results), []);
     });
   }
+
+  serial(title('CPU time counts for the whole job: processes that use little each do not hide it, nor when nobody waits for them'), async (t) => {
+    const answer = await attack([['burn', '2']], { limits: { cpuSeconds: 1, wallSeconds: 8 } });
+    const used = (answer.usage.userMs + answer.usage.systemMs) / 1000;
+    if (lab.profile === 'strict') {
+      t.is(answer.verdict, 'cpu-limit');
+      t.true(used > 0.99 && used < 1.5, `${used} s`);
+    } else {
+      t.is(answer.verdict, 'job-timeout');
+    }
+  });
+
+  serial(title('open files are limited'), async (t) => {
+    t.deepEqual(lines(await attack([['open', '40']], { limits: { openFiles: 20 } })), ['open 40: EMFILE']);
+    t.deepEqual(lines(await attack([['open', '15']], { limits: { openFiles: 20 } })), ['open 15: ok']);
+  });
 
   serial(title('memory is limited'), async (t) => {
     const answer = await attack([['eat', String(600 << 20)]], { limits: { memoryBytes: 128 << 20 } });

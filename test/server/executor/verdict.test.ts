@@ -8,6 +8,9 @@ const no: End = {
   diagnosticsBytes: 40,
   diagnosticsLimit: 1000,
   counted: { oomKills: 0, forksRefused: 0 },
+  cpuSeconds: 1,
+  files: 10,
+  limits: { cpuSeconds: 2, inodes: 20 },
   profile: 'strict',
 };
 
@@ -22,6 +25,10 @@ const cases: [string, Partial<End>, string][] = [
   ['the kernel killed for memory, whatever the driver says', { counted: { oomKills: 1, forksRefused: 0 } }, 'memory-limit'],
   ['the kernel refused a fork', { counted: { oomKills: 0, forksRefused: 1 } }, 'process-limit'],
   ['too much was printed, even by a success', { exit: 0, diagnosticsBytes: 1001 }, 'output-limit'],
+  ['all its processes used too much CPU time together, even for a success', { exit: 0, cpuSeconds: 2.1 }, 'cpu-limit'],
+  ['it was ended for its CPU time', { killed: 'cpu-limit', exit: 137 }, 'cpu-limit'],
+  ['it left too many files, even for a success', { exit: 0, files: 21 }, 'file-limit'],
+  ['cc1 had too many files open', { stderr: 'cc1: fatal error: a.h: Too many open files\n' }, 'file-limit'],
   ['the command was never started', { exit: undefined, stderr: "bwrap: Can't mkdir /x: Read-only file system\n" }, 'sandbox-failed'],
   ['the program does not exist', { stderr: 'bwrap: execvp /usr/bin/nothing: No such file or directory\n' }, 'sandbox-failed'],
   ['gcc: internal error status', { exit: 4 }, 'compiler-crashed'],

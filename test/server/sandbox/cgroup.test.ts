@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { createSlotGroup, detectCgroups, prepareHierarchy, procsFiles, removeGroup, sweepGroups } from '../../../server/sandbox/cgroup.ts';
+import { createSlotGroup, detectCgroups, prepareHierarchy, procsFiles, removeGroup, sweepGroups, type Hierarchy } from '../../../server/sandbox/cgroup.ts';
 import { Meter } from '../../../server/sandbox/meter.ts';
 import { isRoot } from '../../fixtures/executor.ts';
 
@@ -68,7 +68,8 @@ test('version 1 groups are found by their controllers', (t) => {
   const mountinfo = ['memory', 'pids', 'cpu,cpuacct']
     .map((name, index) => `${index} 1 0:3${index} / ${point}/${name} rw - cgroup cgroup rw,${name}\n`)
     .join('');
-  const found = detectCgroups({ mountinfo, selfCgroup: '4:memory:/a\n3:pids:/\n2:cpu,cpuacct:/a\n' });
+  const selfCgroup = '4:memory:/a\n3:pids:/\n2:cpu,cpuacct:/a\n';
+  const found = detectCgroups({ mountinfo, selfCgroup });
   t.deepEqual(found, {
     hierarchy: { version: 1, memory: join(point, 'memory/a'), pids: join(point, 'pids/'), cpuacct: join(point, 'cpu,cpuacct/a') },
   });
@@ -97,19 +98,37 @@ test('version 2: a slot has one directory, and its limits and counters are read 
   for (const name of ['memory.max', 'memory.swap.max', 'pids.max']) writeFileSync(file(name), '');
   writeFileSync(file('memory.events'), 'low 0\nhigh 0\nmax 3\noom 1\noom_kill 2\n');
   writeFileSync(file('pids.events'), 'max 7\n');
+  writeFileSync(file('cpu.stat'), 'usage_usec 1234567\nuser_usec 1000000\nsystem_usec 234567\n');
   const meter = new Meter(slot);
   t.teardown(() => meter.close());
   meter.limit({ memoryBytes: 100 * 2 ** 20, processes: 40 });
   t.is(readFileSync(file('memory.max'), 'utf8'), String(128 * 2 ** 20));
   t.is(readFileSync(file('memory.swap.max'), 'utf8'), '0');
   t.is(readFileSync(file('pids.max'), 'utf8'), '40');
-  t.deepEqual(meter.read(), { oomKills: 2, forksRefused: 7 });
+  t.deepEqual(meter.read(), { oomKills: 2, forksRefused: 7, cpuMs: 1234.567 });
+});
+
+test('version 1: CPU time is counted in a hierarchy of its own, and without one a slot is not strict', async (t) => {
+  const point = mkdtempSync(join(tmpdir(), 'wardcc-cgroup-'));
+  t.teardown(() => rmSync(point, { recursive: true }));
+  const [memory, pids, cpuacct] = ['memory', 'pids', 'cpuacct'].map((name) => join(point, name)) as [string, string, string];
+  for (const directory of [memory, pids, cpuacct]) mkdirSync(directory);
+  const lacking = detectCgroups({ configured: { memory, pids } });
+  t.is('reason' in lacking && lacking.reason, 'No cgroup hierarchy has the controller cpuacct.');
+  const found = detectCgroups({ configured: { memory, pids, cpuacct } });
+  t.true('hierarchy' in found);
+  const slot = await createSlotGroup((found as { hierarchy: Hierarchy }).hierarchy, 'slot-0');
+  const files = { 'memory/slot-0/memory.limit_in_bytes': '', 'memory/slot-0/memory.oom_control': 'oom_kill 3\n', 'pids/slot-0/pids.max': '', 'cpuacct/slot-0/cpuacct.usage': '2500000000\n' };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(point, name), text);
+  const meter = new Meter(slot);
+  t.teardown(() => meter.close());
+  t.deepEqual(meter.read(), { oomKills: 3, forksRefused: 0, cpuMs: 2500 });
 });
 
 test('a limit that did not change is not written again', async (t) => {
   const { group } = fakeUnified(t);
   const slot = await createSlotGroup({ version: 2, root: group }, 'slot-0');
-  for (const name of ['memory.max', 'pids.max', 'memory.events']) writeFileSync(join(group, 'slot-0', name), '');
+  for (const name of ['memory.max', 'pids.max', 'memory.events', 'cpu.stat']) writeFileSync(join(group, 'slot-0', name), '');
   const meter = new Meter(slot);
   t.teardown(() => meter.close());
   meter.limit({ memoryBytes: 2 ** 30, processes: 40 });
