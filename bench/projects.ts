@@ -5,9 +5,10 @@
  * @module
  */
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Contender } from './contenders/contender.ts';
 
 export interface Project {
   readonly name: string;
@@ -16,6 +17,12 @@ export interface Project {
   /** Where the makefile is. */
   readonly directory: string;
 }
+
+/** The project of one job in the same language: it opens sessions and makes the compiler known. */
+export const warmUpFor = ({ language }: Project): string => (language === 'c' ? 'tiny' : 'tiny++');
+
+/** What stands before the arguments of each compile. */
+export const commandFor = ({ language }: Project, contender: Contender): string => contender.command(language === 'c' ? 'gcc' : 'g++');
 
 interface Recipe {
   readonly language: 'c' | 'c++';
@@ -38,6 +45,13 @@ const recipes: Readonly<Record<string, Recipe>> = {
     flags: '-O2',
     files: async () => ['tiny.c'],
     prepare: (root) => writeFile(join(root, 'tiny.c'), 'int tiny(int a) { return a + 1; }\n'),
+  },
+  'tiny++': {
+    language: 'c++',
+    sources: '',
+    flags: '-O2',
+    files: async () => ['tiny.cc'],
+    prepare: (root) => writeFile(join(root, 'tiny.cc'), 'int tiny(int a) { return a + 1; }\n'),
   },
   lua: {
     language: 'c',
@@ -73,7 +87,7 @@ const makefile = (files: readonly string[], flags: string): string => {
 };
 
 /**
- * Lays out a project under `place`.
+ * Lays out a project under `place`, anew if it was there.
  *
  * @throws Error when its sources were not fetched.
  */
@@ -83,6 +97,7 @@ export const layOut = async (name: string, place: string): Promise<Project> => {
   const directory = join(place, name);
   const sources = join(repository, recipe.sources);
   if (recipe.sources !== '' && !existsSync(sources)) throw new Error(`${sources} is missing: npm run bench fetches it`);
+  await rm(directory, { recursive: true, force: true });
   if (recipe.sources === '') await mkdir(directory, { recursive: true });
   else await cp(sources, directory, { recursive: true });
   await recipe.prepare?.(directory);

@@ -63,11 +63,11 @@ prepare_modules() {
   ensure_modules
 }
 
-# prepare base|krb5|ssh|all: everything that must be there before anything of ours can run.
+# prepare base|krb5|ssh|all|bench: everything that must be there before anything of ours can run.
 prepare() {
   ensure_packages "$1"
   ensure_modules
   ensure_kerberos
   ensure_build
-  [ "$1" != all ] || ensure_sources
+  case $1 in all | bench) ensure_sources ;; esac
 }

@@ -9,7 +9,7 @@ import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { startWardcc } from '../../bench/wardcc.ts';
+import { startWardcc } from '../../bench/contenders/wardcc.ts';
 import { writeReport } from './report.ts';
 import { flatness, sample, type Sample } from './samples.ts';
 
@@ -27,7 +27,7 @@ const compile = (directory: string, env: NodeJS.ProcessEnv, number: number): Pro
   });
 
 const place = await mkdtemp(join(tmpdir(), 'wardcc soak '));
-const wardcc = await startWardcc(place);
+const wardcc = await startWardcc({ place, jobs }, 'cert');
 let failed = 0;
 const samples: Sample[] = [];
 try {
@@ -44,7 +44,7 @@ try {
     }
   };
   await Promise.all(Array.from({ length: Number(values.parallel) }, worker));
-  const { jobs: counts } = await wardcc.stats();
+  const counts = await wardcc.counts.read();
   const processes = flatness(samples);
   const flat = processes.every(({ flat: isFlat }) => isFlat);
   for (const { process: name, secondMb, lastMb, secondFds, lastFds, flat: isFlat } of processes) {

@@ -1,0 +1,39 @@
+/**
+ * What is measured, in which unit, and what wardcc must reach. docs/bench.md says how each is taken.
+ *
+ * @module
+ */
+export interface Measure {
+  readonly title: string;
+  readonly unit: string;
+  /** Digits after the point. */
+  readonly digits: number;
+  /** At most, for wardcc; by project where they differ. */
+  readonly atMost?: number | Readonly<Record<string, number>>;
+  /** At least, for wardcc. */
+  readonly atLeast?: number;
+}
+
+export const measures = {
+  cold: { title: 'Nothing cached', unit: '× plain gcc', digits: 2, atMost: { lua: 1.05, redis: 1, re2: 0.98 } },
+  coldMs: { title: 'Nothing cached', unit: 'ms a job', digits: 1 },
+  cached: { title: 'The same again, cached at the client', unit: 'ms a job', digits: 2, atMost: 2 },
+  cachedOver: { title: 'The same again, cached at the client', unit: 'ms a job over /bin/true', digits: 2, atMost: 0.6 },
+  another: { title: "Another person's build, cached on the server only", unit: 'ms a job', digits: 2, atMost: 5 },
+  clientCpu: { title: 'Client CPU, nothing cached', unit: 'ms a remote job', digits: 2, atMost: 3 },
+  cachedCpu: { title: 'Client CPU, cached at the client', unit: 'ms a job', digits: 2 },
+  anotherCpu: { title: 'Client CPU, cached on the server only', unit: 'ms a job', digits: 2 },
+} as const satisfies Readonly<Record<string, Measure>>;
+
+export type MeasureName = keyof typeof measures;
+
+/** Whether an aim stands for this contender. */
+export const isOurs = (contender: string): boolean => contender.startsWith('wardcc');
+
+/** What is aimed at for a project; undefined: nothing is. */
+export const aimOf = (name: MeasureName, project: string): { readonly limit: number; readonly atMost: boolean } | undefined => {
+  const { atMost, atLeast }: Measure = measures[name];
+  if (atLeast !== undefined) return { limit: atLeast, atMost: false };
+  const limit = typeof atMost === 'number' ? atMost : atMost?.[project];
+  return limit === undefined ? undefined : { limit, atMost: true };
+};
