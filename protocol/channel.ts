@@ -8,7 +8,7 @@
 import { decodeError, encodeError } from './alert.ts';
 import { IncomingBlob, splitBlob } from './blob.ts';
 import { toWardError, WardError } from './errors.ts';
-import { frameType } from './frame.ts';
+import { FLAG_FRESH, frameType } from './frame.ts';
 import type { Frame, FrameDecoder } from './frame.ts';
 import type { SessionKeys } from './keys.ts';
 import { limits } from './limits.ts';
@@ -16,6 +16,7 @@ import type { ClientMessage, Probe, ServerNotice } from './messages.ts';
 import { encodeMessage, parseMessage } from './schemas.ts';
 import { Scheduler } from './scheduler.ts';
 import { isEnd, Opener, Sealer } from './seal.ts';
+import { encodeStart, ListReader, ListWriter, type NewFile } from './start-list.ts';
 import { ChannelStream } from './stream.ts';
 import type { Stream, StreamOwner } from './stream.ts';
 import type { Role } from './transcript.ts';
@@ -52,6 +53,8 @@ export class Channel {
   readonly #pings = new Map<string, { sent: number; resolve: (ms: number) => void; reject: (error: WardError) => void }>();
   readonly #blobStreams = new Set<number>();
   readonly #waitingBlobs: WaitingBlob[] = [];
+  readonly #writtenLists = new ListWriter();
+  readonly #readLists = new ListReader();
   /** Frames received. */
   #frames = 0;
   #lastId: number;
@@ -107,6 +110,20 @@ export class Channel {
     const stream = this.#newStream();
     stream.send(message);
     return stream;
+  }
+
+  /**
+   * Client: takes an offer, with the encoded tree of the job. Asked which of the files that are new to this session are sent unasked,
+   * `choose` returns their indexes; it is asked only when the whole list fits the frame.
+   */
+  start(stream: Stream, tree: Buffer, choose: (files: readonly NewFile[]) => readonly number[]): void {
+    const job = stream as ChannelStream;
+    // Nothing goes into the dictionary that is not sent.
+    if (job.isOver) return;
+    const list = this.#writtenLists.write(tree);
+    const rest = tree.subarray(list.taken);
+    const payload = encodeStart(list, rest.length === 0 ? choose(list.newFiles) : []);
+    job.sendStart(list.fresh ? FLAG_FRESH : 0, payload, rest);
   }
 
   /** Client: sends a content; resolves when all of it has been handed to the transport, rejects when the server refuses it. */
@@ -222,6 +239,7 @@ export class Channel {
   #dispatch(frame: Frame): void {
     switch (frame.type) {
       case frameType.MESSAGE: return this.#gotMessage(frame);
+      case frameType.START: return this.#gotStart(frame);
       case frameType.DATA: return this.#known(frame)?.gotData(frame.payload, isEnd(frame));
       case frameType.BLOB: return this.#gotBlob(frame);
       case frameType.WINDOW: return this.#known(frame)?.gotCredit(frame.payload.readUInt32BE(0));
@@ -251,8 +269,15 @@ export class Channel {
       this.#onStream(stream, first);
       if (isEnd(frame)) stream.gotEnd();
     } else {
-      this.#known(frame)?.gotMessage(parseMessage('client message', frame.payload), isEnd(frame));
+      throw new WardError('protocol-violation', `A client sent a second message on stream ${frame.stream}.`);
     }
+  }
+
+  /** The list is taken into the dictionary even if its job is over. */
+  #gotStart(frame: Frame): void {
+    if (this.role === 'client') throw new WardError('protocol-violation', 'A server sent START.');
+    const list = this.#readLists.read(frame.payload, (frame.flags & FLAG_FRESH) !== 0);
+    this.#known(frame)?.gotStart(list, isEnd(frame));
   }
 
   #gotBlob(frame: Frame): void {

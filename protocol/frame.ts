@@ -14,11 +14,13 @@ export const TAG_BYTES = 16;
 export const BLOB_PREFIX_BYTES = 40;
 
 export const frameType = Object.freeze({
-  HELLO: 1, AUTH: 2, ALERT: 3, MESSAGE: 16, DATA: 17, BLOB: 18, WINDOW: 19, RESET: 20, PING: 21, PONG: 22,
+  HELLO: 1, AUTH: 2, ALERT: 3, MESSAGE: 16, DATA: 17, BLOB: 18, WINDOW: 19, RESET: 20, PING: 21, PONG: 22, START: 23,
 });
 
-/** Flag of MESSAGE, DATA and BLOB: the sender sends nothing more on this stream. */
+/** Flag of MESSAGE, DATA, BLOB and START: the sender sends nothing more on this stream. */
 export const FLAG_END = 1;
+/** Flag of START: the dictionary of lists begins anew. */
+export const FLAG_FRESH = 2;
 
 interface FrameRule {
   readonly name: string;
@@ -45,6 +47,7 @@ const rules: readonly (FrameRule | undefined)[] = Object.assign(new Array<FrameR
   [frameType.RESET]: rule('RESET', 'keyed', 0, 2, limits.errorBytes, 'job'),
   [frameType.PING]: rule('PING', 'keyed', 0, 8, 8, 'zero'),
   [frameType.PONG]: rule('PONG', 'keyed', 0, 8, 8, 'zero'),
+  [frameType.START]: rule('START', 'keyed', FLAG_END | FLAG_FRESH, 2, limits.startBytes, 'job'),
 });
 
 /** One frame as it arrived. The buffers are views of received chunks: keep them only as long as needed. */

@@ -27,6 +27,10 @@ export const limits = Object.freeze({
   errorText: 4 * KiB,
   /** Payload bytes of a MESSAGE frame. */
   messageBytes: 1 * MiB,
+  /** Payload bytes of a START frame. */
+  startBytes: 128 * KiB,
+  /** Bytes of input lists that a session remembers, so that they need not be sent again. */
+  dictionaryBytes: 512 * KiB,
   /** Content bytes of one DATA or BLOB frame: what one stream may send before the next one has its turn. */
   pieceBytes: 64 * KiB,
   /** Content bytes that may be on the way on one stream before the receiver gives credit. */

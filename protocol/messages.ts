@@ -77,23 +77,28 @@ export interface Probe {
   inputBytes: number;
 }
 
-/** Client → server: run it here. Followed by exactly `treeBytes` bytes of encoded tree. */
-export interface Start {
-  type: 'start';
+/** What a server has to do: rides on other messages. */
+export interface Load {
+  /** Slots in which a job would run at once. */
+  free: number;
+  /** Jobs that wait for a slot. */
+  waiting: number;
 }
 
-/** Server → client: a slot is reserved for `leaseMs`. */
+/** Server → client: a place is reserved for `leaseMs`; with `load.waiting` above 0 the job would wait for a slot in it. */
 export interface Offer {
   type: 'offer';
   leaseMs: number;
-  /** Measured speed, 1 = a plain core of the farm. */
+  /** Measured speed, 1 = a plain core. */
   speed: number;
+  load?: Load;
 }
 
 /** Server → client: no slot; the place in the line. */
 export interface Busy {
   type: 'busy';
   position: number;
+  load?: Load;
 }
 
 /** Server → client: this very compile is under way for somebody else; its result will be yours too. */
@@ -134,6 +139,7 @@ export interface Result {
   server: string;
   /** Of a success: what the keeper of that server says about it. */
   signed?: ResultSignature;
+  load?: Load;
 }
 
 /** Ed25519 over server, epoch, action digest and result digest (action.ts, PROTOCOL.md). */
@@ -147,7 +153,7 @@ export interface ResultSignature {
   signature: string;
 }
 
-export type ClientMessage = Probe | Start;
+export type ClientMessage = Probe;
 export type ServerMessage = Offer | Busy | Running | Missing | Result;
 export type ServerNotice = Welcome | Notice;
 export type Message = ClientMessage | ServerMessage | ServerNotice;

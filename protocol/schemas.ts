@@ -30,6 +30,7 @@ const path: Schema = { type: 'string', maxLength: limits.pathBytes, pattern: '^/
 const name = text(256);
 const bytes = integer(Number.MAX_SAFE_INTEGER);
 
+const load = object({ free: integer(65_535), waiting: integer(1_000_000) });
 const toolchains = list(object({ digest, canary: digest, name: path }), limits.toolchains);
 
 const languages = [
@@ -58,9 +59,8 @@ const schemas = {
     cwd: path, pwd: path, umask: integer(0o777), outputs: list(path, limits.outputs, 1), tree: digest,
     treeBytes: integer(limits.treeBytes), inputBytes: bytes,
   }, ['pwd']),
-  start: object({ type: literal('start') }),
-  offer: object({ type: literal('offer'), leaseMs: integer(600_000), speed: number(1_000_000) }),
-  busy: object({ type: literal('busy'), position: integer(1_000_000) }),
+  offer: object({ type: literal('offer'), leaseMs: integer(600_000), speed: number(1_000_000), load }, ['load']),
+  busy: object({ type: literal('busy'), position: integer(1_000_000), load }, ['load']),
   running: object({ type: literal('running') }),
   missing: object({ type: literal('missing'), digests: list(digest, limits.missing), more: { type: 'boolean' } }),
   result: object({
@@ -71,21 +71,20 @@ const schemas = {
     signed: object({
       domain: text(2048), epoch: bytes, key: { type: 'string', pattern: '^[0-9a-f]{16}$' }, signature: { type: 'string', pattern: '^[A-Za-z0-9+/]{86}==$' },
     }),
-  }, ['signed']),
+    load,
+  }, ['signed', 'load']),
 };
 
 /** Where a message may come. */
 const places = {
   'server notice': ['welcome', 'notice'],
   'first client message': ['probe'],
-  'client message': ['start'],
   'server message': ['offer', 'busy', 'running', 'missing', 'result'],
 } as const;
 
 interface Placed {
   'server notice': ServerNotice;
   'first client message': ClientMessage;
-  'client message': ClientMessage;
   'server message': ServerMessage;
 }
 

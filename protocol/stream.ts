@@ -11,6 +11,7 @@ import { limits } from './limits.ts';
 import type { Message } from './messages.ts';
 import { encodeMessage } from './schemas.ts';
 import type { Outgoing, Source } from './scheduler.ts';
+import type { StartList } from './start-list.ts';
 
 /** What a stream needs of its channel. */
 export interface StreamOwner {
@@ -33,6 +34,8 @@ export interface Stream {
   write(chunk: Buffer, options?: SendOptions): Promise<void>;
   /** Messages of the peer after the first, valid by schema. */
   onMessage<M extends Message>(callback: (message: M) => void): void;
+  /** Server: the client takes the offer. To be read in the same tick. */
+  onStart(callback: (list: StartList) => void): void;
   /** Attacker-controlled bytes. Views of receive buffers: copy what is kept long. */
   onData(callback: (chunk: Buffer) => void): void;
   /** Gives credit for bytes that came by onData. */
@@ -71,6 +74,7 @@ export class ChannelStream implements Stream, Source {
   #peerEnded = false;
   #over = false;
   #onMessage: (message: never) => void = ignore;
+  #onStart: (list: StartList) => void = ignore;
   #onData: (chunk: Buffer) => void = ignore;
   #onEnd: () => void = ignore;
   #onReset: (error: WardError) => void = ignore;
@@ -83,6 +87,10 @@ export class ChannelStream implements Stream, Source {
 
   onMessage<M extends Message>(callback: (message: M) => void): void {
     this.#onMessage = callback as (message: never) => void;
+  }
+
+  onStart(callback: (list: StartList) => void): void {
+    this.#onStart = callback;
   }
 
   onData(callback: (chunk: Buffer) => void): void {
@@ -116,6 +124,14 @@ export class ChannelStream implements Stream, Source {
     return sent;
   }
 
+  /** START, which goes ahead of everything that waits and is sent whatever becomes of the stream; `rest` follows as DATA. */
+  sendStart(flags: number, payload: Buffer, rest: Buffer): void {
+    const whole = rest.length === 0;
+    this.#owner.control({ type: frameType.START, flags: whole ? flags | FLAG_END : flags, stream: this.id, payload });
+    if (whole) this.#ended = true;
+    else this.#body(frameType.DATA, undefined, rest, true).catch(ignore);
+  }
+
   consumed(bytes: number): void {
     this.#unreported += bytes;
     if (this.#peerEnded || this.#over || this.#unreported < limits.streamWindow / 4) return;
@@ -130,6 +146,10 @@ export class ChannelStream implements Stream, Source {
     if (this.#over) return;
     if (this.#known) this.#owner.control({ type: frameType.RESET, flags: 0, stream: this.id, payload: encodeError(error) });
     this.#finish(error);
+  }
+
+  get isOver(): boolean {
+    return this.#over;
   }
 
   // For the scheduler
@@ -171,6 +191,13 @@ export class ChannelStream implements Stream, Source {
     if (this.#over) return;
     this.#mayReceive();
     this.#onMessage(message as never);
+    if (end) this.gotEnd();
+  }
+
+  gotStart(list: StartList, end: boolean): void {
+    if (this.#over) return;
+    this.#mayReceive();
+    this.#onStart(list);
     if (end) this.gotEnd();
   }
 

@@ -241,3 +241,29 @@ const readEntry = (reader: Reader, path: string): TreeEntry => {
   const size = high * 0x1_0000_0000 + reader.u32();
   return { path, kind: 'file', digest, size, group: reader.u16() };
 };
+
+/** One entry of an encoded tree, or its head: a range of bytes. */
+export interface TreeSlice {
+  readonly start: number;
+  readonly end: number;
+  /** Place in the list; -1 for the head. */
+  readonly index: number;
+  /** Of a file: the view of its SHA-256, and its size. */
+  readonly digest?: Buffer | undefined;
+  readonly size: number;
+}
+
+/** Cuts a tree of `encodeTree` into its entries without decoding them. Not for bytes of a peer: nothing is checked. */
+export const sliceTree = function* (tree: Buffer): Generator<TreeSlice> {
+  yield { start: 0, end: 8, index: -1, size: 0 };
+  for (let start = 8, index = 0; start < tree.length; index++) {
+    const kindAt = start + 4 + tree.readUInt16BE(start + 2);
+    const kind = tree[kindAt];
+    const file = kind === KIND.file;
+    const end = kindAt + 1 + (file ? 42 : kind === KIND.link ? 2 + tree.readUInt16BE(kindAt + 1) : 0);
+    const digest = file ? tree.subarray(kindAt + 1, kindAt + 33) : undefined;
+    const size = file ? tree.readUInt32BE(kindAt + 33) * 0x1_0000_0000 + tree.readUInt32BE(kindAt + 37) : 0;
+    yield { start, end, index, digest, size };
+    start = end;
+  }
+};

@@ -11,7 +11,9 @@ import { toWardError, WardError } from '../../protocol/errors.ts';
 import { limits } from '../../protocol/limits.ts';
 import type { Offer, Probe, Result, ServerMessage } from '../../protocol/messages.ts';
 import type { Stream } from '../../protocol/channel.ts';
+import type { NewFile } from '../../protocol/start-list.ts';
 import type { Connection } from './connect.ts';
+import type { JobContents } from './contents.ts';
 import { named } from './failure.ts';
 
 export interface FarmJob {
@@ -43,6 +45,9 @@ export type AttemptState = 'asked' | 'waiting' | 'running' | 'offered' | 'starte
 /** Whether a result may be believed. Throws WardError. */
 export type VerifyResult = (probe: Probe, result: Result, parts: ResultParts) => void;
 
+/** An offer that lapses is followed by a place in line, or another offer. */
+const choosable: ReadonlySet<AttemptState> = new Set(['asked', 'waiting', 'offered']);
+
 /** Contents that are read and on the way at the same time for one job. */
 const blobsAtOnce = 8;
 
@@ -66,6 +71,7 @@ export class Attempt {
   #filled = 0;
   #answer: Result | undefined;
   #missing: string[] = [];
+  readonly #contents: JobContents;
   /** Contents that the server has asked for in all. */
   #asked = 0;
   #sending = 0;
@@ -77,6 +83,7 @@ export class Attempt {
     this.#verify = (result, parts) => verify(probe, result, parts);
     this.#job = job;
     this.#connection = connection;
+    this.#contents = connection.contents.job();
     this.#result.promise.catch(() => {});
     this.#stream = connection.channel.open(probe);
     this.#stream.onMessage((message: ServerMessage) => this.#guard(() => this.#gotMessage(message)));
@@ -89,9 +96,9 @@ export class Attempt {
   start(): Promise<FarmResult> {
     if (this.state === 'offered') {
       this.#become('started');
-      this.#stream.send({ type: 'start' });
-      this.#stream.write(this.#job.tree, { end: true }).catch(() => {});
+      this.#connection.channel.start(this.#stream, this.#job.tree, (files) => this.#sendAlong(files));
       this.#ended = true;
+      this.#sendMissing();
     }
     return this.#result.promise;
   }
@@ -106,10 +113,13 @@ export class Attempt {
   #gotMessage(message: ServerMessage): void {
     switch (message.type) {
       case 'busy':
-        if (this.state !== 'asked' && this.state !== 'waiting') throw this.#outOfTurn(message.type);
+        // START came too late for the place, and stands in line with the job.
+        if (this.state === 'started') return;
+        if (!choosable.has(this.state)) throw this.#outOfTurn(message.type);
         return this.#become('waiting');
       case 'offer':
-        if (this.state !== 'asked' && this.state !== 'waiting') throw this.#outOfTurn(message.type);
+        if (this.state === 'started') return;
+        if (!choosable.has(this.state)) throw this.#outOfTurn(message.type);
         this.offer = message;
         return this.#become('offered');
       case 'running':
@@ -117,6 +127,7 @@ export class Attempt {
         return this.#become('running');
       case 'missing':
         if (this.state !== 'started') throw this.#outOfTurn(message.type);
+        this.#contents.asked(message.digests);
         this.#asked += message.digests.length;
         if (this.#asked > limits.treeEntries) {
           throw new WardError('limit-exceeded', `The server ${this.server} asked for more contents than a job can have.`);
@@ -133,6 +144,13 @@ export class Attempt {
     }
   }
 
+  /** Which of the files that are new to this session go unasked: those that the server most likely lacks. */
+  #sendAlong(files: readonly NewFile[]): readonly number[] {
+    const chosen = this.#contents.toSend(files);
+    this.#missing.push(...chosen.map(({ digest }) => digest.toString('hex')));
+    return chosen.map(({ index }) => index);
+  }
+
   #outOfTurn(type: string): WardError {
     return new WardError('protocol-violation', `The server sent ${type} out of turn.`);
   }
@@ -146,9 +164,17 @@ export class Attempt {
           this.#sending -= 1;
           this.#sendMissing();
         },
-        (thrown: unknown) => this.release(toWardError(thrown)),
+        (thrown: unknown) => this.#unsent(digest, toWardError(thrown)),
       );
     }
+  }
+
+  /** The server has it by now from somebody else: then it is not this job's trouble. */
+  #unsent(digest: string, error: WardError): void {
+    this.#contents.forget(digest);
+    if (error.code !== 'cancelled') return this.release(error);
+    this.#sending -= 1;
+    this.#sendMissing();
   }
 
   async #sendBlob(digest: string): Promise<void> {
@@ -171,6 +197,7 @@ export class Attempt {
     if (sizes.reduce((sum, size) => sum + size, 0) > limits.resultBytes) {
       throw new WardError('limit-exceeded', `The result of the server ${this.server} is larger than ${limits.resultBytes} bytes.`);
     }
+    if (this.state === 'started') this.#contents.done();
     this.#answer = result;
     this.#parts = sizes.map((size) => Buffer.allocUnsafeSlow(size));
     this.#skipFull();
@@ -229,6 +256,7 @@ export class Attempt {
   #fail(error: WardError): void {
     if (this.state === 'done' || this.state === 'failed') return;
     this.error = named(error, this.server);
+    for (const digest of this.#missing.splice(0)) this.#contents.forget(digest);
     this.#parts = [];
     this.#result.reject(this.error);
     this.#become('failed');

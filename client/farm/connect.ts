@@ -28,12 +28,15 @@ import type { TrustConfig } from '../config.ts';
 import type { CertCredential } from '../credentials/cert.ts';
 import type { Krb5Context } from '../credentials/krb5-helper.ts';
 import { krb5Authenticator } from '../credentials/krb5.ts';
+import { Contents } from './contents.ts';
 import { named } from './failure.ts';
 import type { Host, TcpHost } from './hosts.ts';
 
 export interface Connection {
   readonly channel: Channel;
   readonly welcome: Welcome;
+  /** What the server is known to have. */
+  readonly contents: Contents;
 }
 
 export interface ConnectOptions {
@@ -220,7 +223,7 @@ export const connectTls = async (options: ConnectOptions): Promise<Connection> =
     const channel = await clientHandshake(webSocketTransport(webSocket), {
       authenticator: isCert(credential) ? { mechanism: 'cert', target: name } : krb5Authenticator(credential), exporter: tlsExporter(socket),
     });
-    return { channel, welcome: await receiveWelcome(channel, signal) };
+    return { channel, welcome: await receiveWelcome(channel, signal), contents: new Contents() };
   } catch (thrown) {
     throw named(toWardError(thrown), host.name);
   }

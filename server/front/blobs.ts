@@ -1,6 +1,6 @@
 /**
  * Contents that a session sends. Attacker-controlled: nothing is believed until its hash agrees, and a blob is only taken
- * into the domains in which this person has work.
+ * while a job of this session waits for it: it was asked for, or announced with the list of inputs that it belongs to.
  *
  * @module
  */
@@ -13,9 +13,9 @@ import type { Session } from './session.ts';
 /** Takes one blob in and wakes whoever waits for it. */
 export function receiveBlob(blob: IncomingBlob, session: Session, store: Store, uploads: Uploads): void {
   const digest = blob.digest.toString('hex');
-  // What was asked for goes where it was asked for; what comes unasked belongs to the latest job.
-  const domain = uploads.domainAwaiting(session.domains, digest, session) ?? session.latestDomain;
-  if (domain === undefined) return blob.reset(new WardError('protocol-violation', 'Contents came before any job.'));
+  const domain = uploads.domainAwaiting(session.domains, digest, session);
+  // Somebody else may have brought it meanwhile.
+  if (domain === undefined) return blob.reset(new WardError('cancelled', 'No job waits for this content.'));
   const settle = (): void => uploads.settle(domain, digest);
   // What this session could not bring says nothing about what another one is bringing.
   const giveUp = (): void => uploads.giveUp(domain, digest, session);

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { WardError } from '../../protocol/errors.ts';
 import type { IpcPeer } from '../ipc/peer.ts';
 import { JobFailure } from '../jobs/job-failure.ts';
-import type { ExecutorJob, Executors, Outcome } from '../jobs/services.ts';
+import type { ExecutorJob, Executors, Outcome, Usage } from '../jobs/services.ts';
 import { FairLine, type Customer } from '../queue/fair-line.ts';
 import type { Store } from '../store/store.ts';
 import { readAnswer } from './executor-answer.ts';
@@ -28,6 +28,8 @@ export class ExecutorPool implements Executors {
   /** Holders of a place in line for whom no executor is connected at the moment: one was lost and is being started again. */
   readonly #awaiting: ((slot: Slot) => void)[] = [];
   #serial = 0;
+  /** Told what each job used. */
+  onRun: (usage: Usage) => void = () => {};
 
   constructor(slots: number, store: Store, resultRoot: string) {
     // Admission bounds how many can wait here.
@@ -115,6 +117,7 @@ export class ExecutorPool implements Executors {
         tree,
       );
       const { verdict, ...answer } = readAnswer(done, join(resultDir, job), probe.outputs.length);
+      this.onRun(answer.usage);
       const discard = (): void => {
         for (const { path } of [answer.stdout, answer.stderr, ...answer.outputs]) unlink(path, () => {});
       };

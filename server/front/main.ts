@@ -10,7 +10,7 @@
 import { createServer } from 'node:net';
 import { cleanText } from '../../protocol/alert.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
-import type { Probe } from '../../protocol/messages.ts';
+import type { Load } from '../../protocol/messages.ts';
 import { sshSocket, type ServerConfig } from '../config.ts';
 import { peerUid } from '../native/peer-uid.ts';
 import { acceptChild, ChildTokens, readConfigurationLine, whenParentGone, type AcceptedChild } from '../ipc/child.ts';
@@ -34,6 +34,7 @@ import { receiveBlob } from './blobs.ts';
 import { ExecutorPool } from './executor-pool.ts';
 import { JobRate } from './job-rate.ts';
 import { KeeperLog } from './keeper-log.ts';
+import { LoadHints, loadOf } from './load.ts';
 import { Listener } from './listener.ts';
 import { openSession, type Opening } from './open-session.ts';
 import { PolicyHolder } from './policy-holder.ts';
@@ -41,6 +42,7 @@ import { proveToolchains } from './prove-toolchains.ts';
 import { openServiceKeys } from './service-keys.ts';
 import { Revisions } from './revision-memory.ts';
 import { Sessions, type Judge } from './sessions.ts';
+import { Speed } from './speed.ts';
 import { SshListener } from './ssh-listener.ts';
 import { SshRevocations } from './ssh-revocations.ts';
 import { Watcher } from './watcher.ts';
@@ -86,7 +88,9 @@ async function main(): Promise<void> {
     else pool.add(Number(child.role.slice('executor '.length)), child.peer);
   });
   await log.connected;
-  const toolchains = await proveToolchains(staged, pool, store);
+  const speed = new Speed();
+  const toolchains = await proveToolchains(staged, { executors: pool, store, speed });
+  pool.onRun = (usage) => speed.ran(usage);
 
   const trouble = (error: WardError): void => void process.stderr.write(`wardccd: ${error.message}\n`);
   const farm = config.farm === undefined ? undefined : await loadFarm(config.farm);
@@ -94,11 +98,15 @@ async function main(): Promise<void> {
   const signed = (record: ResultRecord): boolean => log.isSigned(record, farm);
   const results = new ResultCache(`${config.state}/results`, config.store.maxBytes, { damaged: trouble, signed }, shared);
   const deadlines = new Deadlines();
+  const admission = new FairLine(config.jobs, config.queue);
+  const load = (): Load => loadOf(config.slots, admission);
+  const hints = new LoadHints(load);
+  admission.onChange = () => hints.changed();
   const services: JobServices = {
     serverName: config.name,
     deadlines,
     unread: new Unread(deadlines),
-    admission: new FairLine(config.jobs, config.queue),
+    admission,
     store,
     uploads,
     executors: pool,
@@ -108,7 +116,8 @@ async function main(): Promise<void> {
     log,
     decide: (session, what) => policy.decide(session, what),
     toolchain: (digest) => toolchains.get(digest),
-    speed: () => 1,
+    speed: (toolchain) => speed.of(toolchain),
+    load,
   };
   const welcome = { server: config.name, isolation, slots: config.jobs, toolchains: [...toolchains.values()].map(({ digest, canary, name }) => ({ digest, canary, name })) };
 
@@ -133,8 +142,10 @@ async function main(): Promise<void> {
         const refusal = rate.refusal();
         if (refusal?.code === 'limit-exceeded') session.end(refusal);
         else if (refusal !== undefined) stream.reset(refusal);
-        else if (first.type === 'probe') void runJob(stream, first as Probe, session, services);
-        else stream.reset(new WardError('protocol-violation', `A stream cannot begin with ${first.type}.`));
+        else {
+          hints.began(session);
+          void runJob(stream, first, session, services);
+        }
       });
       session.channel.keepAlive(silenceMs);
     } catch (thrown) {

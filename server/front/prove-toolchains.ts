@@ -11,9 +11,10 @@ import { WardError } from '../../protocol/errors.ts';
 import type { Probe } from '../../protocol/messages.ts';
 import { encodeTree } from '../../protocol/tree.ts';
 import { canaryDigest, canaryJobs, type CanaryJob } from '../../toolchain/canary.ts';
-import type { Executors, StagedToolchain } from '../jobs/services.ts';
+import type { Executors, StagedToolchain, Usage } from '../jobs/services.ts';
 import type { Store } from '../store/store.ts';
 import type { StagedCompiler } from '../toolchains/index-file.ts';
+import type { Speed } from './speed.ts';
 
 /** Where the canary is compiled, inside the sandbox. */
 const cwd = '/canary';
@@ -26,14 +27,23 @@ const decision: Decision = {
   verdict: 'allow', rule: 'canary', position: '', sentence: '', limits: defaultLimits, quota: { jobs: 1, queued: 1 }, weight: 1, domain, cache: 'none',
 };
 
+export interface Means {
+  readonly executors: Executors;
+  readonly store: Store;
+  /** Told what the canaries used. */
+  readonly speed: Speed;
+}
+
 /** The compilers that made a canary, by digest. One that could not is left out, with a word on stderr. */
-export async function proveToolchains(staged: readonly StagedCompiler[], executors: Executors, store: Store): Promise<Map<string, StagedToolchain>> {
+export async function proveToolchains(staged: readonly StagedCompiler[], means: Means): Promise<Map<string, StagedToolchain>> {
   const proved = new Map<string, StagedToolchain>();
   await Promise.all(staged.map(async (compiler) => {
     try {
       const jobs = canaryJobs(compiler, cwd);
-      const objects = await Promise.all(jobs.map((job) => compile(compiler, job, executors, store)));
+      const compiled = await Promise.all(jobs.map((job) => compile(compiler, job, means)));
+      const objects = compiled.map(({ object }) => object);
       const { digest, name, family, root, includeDirs } = compiler;
+      means.speed.calibrate(digest, compiled.map(({ usage }) => usage));
       proved.set(digest, { digest, name, family, root, includeDirs, canary: canaryDigest(objects) });
     } catch (error) {
       process.stderr.write(`wardccd: ${compiler.name} is not offered: ${(error as Error).message}\n`);
@@ -42,7 +52,7 @@ export async function proveToolchains(staged: readonly StagedCompiler[], executo
   return proved;
 }
 
-async function compile(compiler: StagedCompiler, job: CanaryJob, executors: Executors, store: Store): Promise<Buffer> {
+async function compile(compiler: StagedCompiler, job: CanaryJob, { executors, store }: Means): Promise<{ object: Buffer; usage: Usage }> {
   const content = Buffer.from(job.content);
   const digest = createHash('sha256').update(content).digest();
   if (!store.has(domain, digest.toString('hex'))) {
@@ -65,7 +75,7 @@ async function compile(compiler: StagedCompiler, job: CanaryJob, executors: Exec
     if (outcome.status.code !== 0 || object === undefined) {
       throw new WardError('toolchain-unknown', `it cannot compile the canary: ${(await readFile(outcome.stderr.path, 'utf8')).split('\n')[0]}`);
     }
-    return await readFile(object.path);
+    return { object: await readFile(object.path), usage: outcome.usage };
   } finally {
     outcome.discard();
   }

@@ -29,7 +29,7 @@ export class Session implements JobSession {
   readonly channel: Channel;
   /** Cache domains of this session's jobs. */
   readonly domains = new Set<string>();
-  latestDomain: string | undefined;
+  answerMs: number | undefined;
   readonly #callbacks = new Set<(reason: WardError) => void>();
   #ended: WardError | undefined;
 
@@ -65,7 +65,6 @@ export class Session implements JobSession {
 
   enterDomain(domain: string): void {
     this.domains.add(domain);
-    this.latestDomain = domain;
   }
 
   /** Cuts the session off: its jobs die first, then the client is told why, then the connection closes. */

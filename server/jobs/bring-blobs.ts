@@ -1,6 +1,6 @@
 /**
- * Step 4b: the contents that this server does not have yet. Each is asked for once, however many jobs wait for it; what
- * another session already sends is waited for, but not for long: nobody's job depends on a stranger who promised and sends nothing.
+ * Step 5b: the contents that this server does not have yet. Each is asked for once, however many jobs wait for it; what comes
+ * unasked, or from another session, is waited for, but not for long: nobody's job depends on somebody who promised and sends nothing.
  *
  * @module
  */
@@ -14,10 +14,19 @@ import type { JobServices, JobSession } from './services.ts';
 const digestsPerMessage = 4096;
 /** A client that sends nothing of what was asked for this long is not going to. */
 const patienceMs = 120_000;
-/** What another session promised and has not brought after this long, ours is asked for too. */
+/** What was promised and has not come after this long, this client is asked for. */
 const trustMs = 10_000;
 /** A content that came wrong so often will not come right. */
 const timesAsked = 3;
+
+/**
+ * The client said with its list that it sends these contents unasked: they will be taken in, unless they are here or on their way already.
+ * The function that is returned ends the wait for those that have not come.
+ */
+export function expectBlobs(digests: readonly string[], domain: string, session: JobSession, { store, uploads }: Pick<JobServices, 'store' | 'uploads'>): () => void {
+  const ours = digests.filter((digest) => !store.has(domain, digest) && uploads.claim(domain, digest, session));
+  return () => ours.forEach((digest) => uploads.giveUp(domain, digest, session));
+}
 
 /** Resolves when every file of the tree lies in the store. */
 export async function bringBlobs(

@@ -6,7 +6,7 @@
  *  2. log       the decision is in the keeper's log before anything else happens: no log, no job
  *  3. look up   has this server done exactly this before (`hit`), or is it doing it now (`running`)?
  *  4. admit     a place among the jobs of this server, or a place in line (`busy`), then `offer`
- *  5. receive   the list of inputs, checked as a tree in memory; then the contents that are not here yet
+ *  5. receive   the list of inputs, checked as a tree in memory; then the contents that are not here yet, some of them unasked
  *  6. run       an executor's slot, a fresh sandbox, the compiler
  *  7. answer    status, diagnostics and the outputs that were asked for; a success is signed by the keeper, and kept
  *  8. log       how it ended and what it used
@@ -19,9 +19,10 @@ import type { Stream } from '../../protocol/channel.ts';
 import { abortable } from './abortable.ts';
 import { actionDigest, cacheDomain } from './action.ts';
 import { authorizeJob, type Authorized } from './authorize.ts';
-import { bringBlobs } from './bring-blobs.ts';
+import { bringBlobs, expectBlobs } from './bring-blobs.ts';
 import type { Boarding } from './flights.ts';
 import { JobFailure } from './job-failure.ts';
+import { offerPlace } from './offer-place.ts';
 import { receiveTree } from './receive-tree.ts';
 import { bytesOf, sendKept, sendResult } from './send-result.ts';
 import type { JobEnd, JobServices, JobSession, Outcome } from './services.ts';
@@ -84,7 +85,7 @@ async function answerJob(job: Job, { decision, toolchain, seq }: Authorized): Pr
   const kept = domain === undefined ? undefined : await services.results.find(domain, action, room);
   if (domain !== undefined && kept !== undefined) {
     const signed = services.keeping.signatureOf(domain, kept.record);
-    await abortable(sendKept(stream, kept, signed, services.unread), signal);
+    await abortable(sendKept(stream, kept, { signed, load: services.load }, services.unread), signal);
     return { action, status: { code: 0, signal: 0 }, outputs: kept.record.outputs.map(({ digest }) => digest) };
   }
 
@@ -94,7 +95,7 @@ async function answerJob(job: Job, { decision, toolchain, seq }: Authorized): Pr
   release.push(boarding.leave);
   const outcome = await abortable(boarding.result, signal);
   const result = await services.keeping.sign({ digest: action, domain: domain ?? decision.domain, job: seq }, outcome);
-  const giving = { server: services.serverName, keep: domain !== undefined, signed: result?.signature };
+  const giving = { server: services.serverName, keep: domain !== undefined, signed: result?.signature, load: services.load };
   const send = (): Promise<void> => sendResult(stream, outcome, giving, services.unread);
   await abortable(services.unread.send({ principal: session.principal, bytes: bytesOf(outcome), leavePlace }, send), signal);
   if (domain !== undefined && result !== undefined) await services.keeping.keep(domain, result, outcome);
@@ -109,14 +110,14 @@ function join({ stream, services }: Job, flight: string): Aboard {
 
 /** Steps 4 to 6. */
 async function begin({ stream, probe, session, services, signal, release }: Job, { decision, toolchain }: Authorized, flight: string): Promise<Aboard> {
-  const { weight, quota } = decision;
+  const { weight, quota, domain } = decision;
   const customer = { principal: session.principal, weight, quota };
-  const leavePlace = await services.admission.enter(customer, signal, (position) => stream.send({ type: 'busy', position }));
+  const expect = (digests: readonly string[]): void => void release.push(expectBlobs(digests, domain, session, services));
+  const tree = receiveTree(stream, probe, { includeDirs: toolchain.includeDirs, expect }, services, signal);
+  const leavePlace = await offerPlace({ stream, session, customer, toolchain: toolchain.digest, tree }, services, signal);
   release.push(leavePlace);
-  const tree = receiveTree(stream, probe, toolchain.includeDirs, services, signal);
-  stream.send({ type: 'offer', leaseMs: tree.leaseMs, speed: services.speed() });
   const inputs = await tree.received;
-  await bringBlobs(stream, inputs.entries, decision.domain, session, services, signal);
+  await bringBlobs(stream, inputs.entries, domain, session, services, signal);
   const run = (ended: AbortSignal): Promise<Outcome> =>
     services.executors.run({ probe, decision, toolchain, tree: inputs.encoded }, { principal: session.principal, weight }, ended);
   return { boarding: services.flights.board(flight, run), leavePlace };

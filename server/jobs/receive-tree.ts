@@ -1,5 +1,5 @@
 /**
- * Step 4a: the list of input files. It comes as exactly the announced number of bytes, must have the announced digest, and
+ * Step 5a: the list of input files. It comes as exactly the announced number of bytes, must have the announced digest, and
  * is checked as a tree in memory before any of it is used.
  *
  * @module
@@ -12,56 +12,97 @@ import type { Probe } from '../../protocol/messages.ts';
 import { checkTreePaths } from './check-paths.ts';
 import type { JobServices } from './services.ts';
 
-/** How long an offered place waits for its `start`. The client may be comparing offers, but not for long. */
-const leaseMs = 2_000;
-/** How long the list itself may take once it has begun. */
+/** How long the rest of a long list may take once it has begun. */
 const transferMs = 60_000;
+/** Contents that one job may send unasked. */
+const mostUnasked = 4096;
 
 export interface ReceivedTree {
   readonly encoded: Buffer;
   readonly entries: readonly TreeEntry[];
 }
 
-/** Listens at once, so that a `start` which comes right after the offer is never missed. */
+export interface TreeReceiver {
+  /** The client has taken the offer. */
+  readonly started: Promise<void>;
+  readonly hasStarted: boolean;
+  readonly received: Promise<ReceivedTree>;
+}
+
+/**
+ * Listens at once, so that a START which comes right after the offer is never missed.
+ *
+ * @param expect told, in the tick in which the list comes, of the contents that follow unasked
+ */
 export function receiveTree(
   stream: Stream,
   probe: Probe,
-  includeDirs: readonly string[],
+  { includeDirs, expect }: { readonly includeDirs: readonly string[]; expect(digests: readonly string[]): void },
   services: JobServices,
   signal: AbortSignal,
-): { leaseMs: number; received: Promise<ReceivedTree> } {
-  const { promise, resolve, reject } = Promise.withResolvers<ReceivedTree>();
+): TreeReceiver {
+  const { promise: received, resolve, reject } = Promise.withResolvers<ReceivedTree>();
+  const start = Promise.withResolvers<void>();
   // Whoever waits is told by the promise; nobody waiting (the job ended earlier) must not be an unhandled rejection.
-  promise.catch(() => {});
-  let callOff = services.deadlines.after(leaseMs, () => reject(new WardError('busy', 'The offered place was not taken in time.')));
+  for (const promise of [received, start.promise]) promise.catch(() => {});
+  let callOff = (): void => {};
   let started = false;
-  // Tiny pieces must cost no more than their bytes: they are put together as they come.
-  let encoded: Buffer | undefined;
-  let received = 0;
+  /** Memory is taken when there is something to put into it. */
+  let encoded = Buffer.alloc(0);
+  let filled = 0;
 
-  stream.onMessage((message: { type: string }) => {
-    if (message.type !== 'start' || started) return reject(new WardError('protocol-violation', `Unexpected message ${message.type} in a job.`));
-    started = true;
+  const refuse = (error: unknown): void => {
     callOff();
-    callOff = services.deadlines.after(transferMs, () => reject(new WardError('job-timeout', 'The list of inputs did not arrive in time.')));
-  });
-  stream.onData((chunk) => {
-    const at = received;
-    received += chunk.length;
-    stream.consumed(chunk.length);
-    if (!started || received > probe.treeBytes) return reject(new WardError('protocol-violation', 'More bytes came than the list of inputs was announced to have.'));
-    if (chunk.length === probe.treeBytes) encoded = chunk;
-    else chunk.copy((encoded ??= Buffer.allocUnsafeSlow(probe.treeBytes)), at);
-    if (received < probe.treeBytes) return;
+    start.reject(error);
+    reject(error);
+  };
+  const tooMuch = (): WardError => new WardError('protocol-violation', 'More bytes came than the list of inputs was announced to have.');
+  const finish = (unasked: readonly number[]): void => {
     callOff();
     try {
-      resolve(checkedTree(encoded as Buffer, probe, includeDirs));
+      const tree = checkedTree(encoded, probe, includeDirs);
+      expect(digestsAt(tree.entries, unasked));
+      resolve(tree);
     } catch (error) {
-      reject(error);
+      refuse(error);
     }
+  };
+
+  stream.onStart((list) => {
+    if (started) return refuse(new WardError('protocol-violation', 'A job was started twice.'));
+    if (list.length > probe.treeBytes) return refuse(tooMuch());
+    started = true;
+    start.resolve();
+    encoded = Buffer.allocUnsafeSlow(probe.treeBytes);
+    list.copyTo(encoded);
+    filled = list.length;
+    if (filled === probe.treeBytes) return finish(list.unasked);
+    callOff = services.deadlines.after(transferMs, () => refuse(new WardError('job-timeout', 'The list of inputs did not arrive in time.')));
   });
-  signal.addEventListener('abort', () => { callOff(); reject(signal.reason); }, { once: true });
-  return { leaseMs, received: promise };
+  stream.onData((chunk) => {
+    stream.consumed(chunk.length);
+    if (!started || filled + chunk.length > probe.treeBytes) return refuse(tooMuch());
+    filled += chunk.copy(encoded, filled);
+    if (filled === probe.treeBytes) finish([]);
+  });
+  signal.addEventListener('abort', () => refuse(signal.reason), { once: true });
+  return {
+    started: start.promise,
+    get hasStarted() {
+      return started;
+    },
+    received,
+  };
+}
+
+/** Attacker-controlled indexes: only files of the very list that came can be announced. */
+function digestsAt(entries: readonly TreeEntry[], indexes: readonly number[]): string[] {
+  if (indexes.length > mostUnasked) throw new WardError('limit-exceeded', `A job may send ${mostUnasked} contents unasked.`);
+  return indexes.map((index) => {
+    const entry = entries[index];
+    if (entry?.kind !== 'file') throw new WardError('protocol-violation', 'A content was announced that is no file of the job.');
+    return entry.digest.toString('hex');
+  });
 }
 
 function checkedTree(encoded: Buffer, probe: Probe, includeDirs: readonly string[]): ReceivedTree {

@@ -6,7 +6,7 @@
 import { open } from 'node:fs/promises';
 import { constants, readFile } from 'node:fs';
 import type { Stream } from '../../protocol/channel.ts';
-import type { ResultSignature } from '../../protocol/messages.ts';
+import type { Load, ResultSignature } from '../../protocol/messages.ts';
 import type { KeptResult } from '../store/result-cache.ts';
 import type { Outcome, StoredFile } from './services.ts';
 import type { Unread } from './unread.ts';
@@ -27,10 +27,12 @@ export interface Giving {
   readonly keep: boolean;
   /** Of a success. */
   readonly signed: ResultSignature | undefined;
+  /** How it looks here when the job has left its place. */
+  readonly load: () => Load;
 }
 
 /** Resolves when the last byte was taken by the stream. */
-export async function sendResult(stream: Stream, outcome: Outcome, { server, keep, signed }: Giving, unread: Unread): Promise<void> {
+export async function sendResult(stream: Stream, outcome: Outcome, { server, keep, signed, load }: Giving, unread: Unread): Promise<void> {
   const bodies = [outcome.stdout, outcome.stderr, ...outcome.outputs].filter(({ size }) => size > 0);
   stream.send(
     {
@@ -44,6 +46,7 @@ export async function sendResult(stream: Stream, outcome: Outcome, { server, kee
       usage: outcome.usage,
       server,
       ...(signed === undefined ? {} : { signed }),
+      load: load(),
     },
     { end: bodies.length === 0 },
   );
@@ -51,7 +54,9 @@ export async function sendResult(stream: Stream, outcome: Outcome, { server, kee
 }
 
 /** Sends a result that was kept: its bytes were checked already. Resolves when the last of them was taken by the stream. */
-export async function sendKept(stream: Stream, { record, stdout, stderr, outputs }: KeptResult, signed: ResultSignature, unread: Unread): Promise<void> {
+export async function sendKept(
+  stream: Stream, { record, stdout, stderr, outputs }: KeptResult, { signed, load }: { signed: ResultSignature; load: () => Load }, unread: Unread,
+): Promise<void> {
   const bodies = [stdout, stderr, ...outputs].filter(({ length }) => length > 0);
   stream.send(
     {
@@ -65,6 +70,7 @@ export async function sendKept(stream: Stream, { record, stdout, stderr, outputs
       usage: { wallMs: 0, userMs: 0, systemMs: 0, maxRssKb: 0 },
       server: record.server,
       signed,
+      load: load(),
     },
     { end: bodies.length === 0 },
   );

@@ -5,7 +5,7 @@
  */
 import type { Decision, DecisionRequest } from '../../policy/types.ts';
 import type { ErrorCode, WardError } from '../../protocol/errors.ts';
-import type { Probe } from '../../protocol/messages.ts';
+import type { Load, Probe } from '../../protocol/messages.ts';
 import type { Deadlines } from '../queue/deadlines.ts';
 import type { Customer, FairLine } from '../queue/fair-line.ts';
 import type { ResultCache } from '../store/result-cache.ts';
@@ -24,6 +24,8 @@ export interface JobSession {
   readonly address: string;
   /** Fingerprint of the credential, never the credential. */
   readonly fingerprint: string;
+  /** The shortest time from an offer to its START, in milliseconds: how far away the client is. */
+  answerMs: number | undefined;
   /** A job of this session was admitted to a cache domain: its contents may be stored there. */
   enterDomain(domain: string): void;
   /** Calls back once when the session ends, with the reason; the returned function stops that. */
@@ -121,6 +123,8 @@ export interface JobServices {
   /** Completes a request with who asks, and decides. Pure but for the state of the committer sources. */
   decide(session: JobSession, what: Omit<DecisionRequest, 'principal' | 'committer' | 'isCommitter' | 'sources'>): { request: DecisionRequest; decision: Decision };
   toolchain(digest: string): StagedToolchain | undefined;
-  /** Measured seconds a unit of input, for clients that choose between offers. */
-  speed(): number;
+  /** Measured speed with a compiler, for clients that choose between offers. */
+  speed(toolchain: string): number;
+  /** What is free and what waits, now. */
+  load(): Load;
 }

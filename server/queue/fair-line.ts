@@ -31,6 +31,8 @@ export class FairLine {
   readonly #held = new Map<string, number>();
   readonly #waiting: Waiter[] = [];
   #taken = 0;
+  /** Called when a place was taken or given back. */
+  onChange: () => void = () => {};
 
   /** @param places held at once  @param capacity how many may stand in line beyond that */
   constructor(places: number, capacity: number) {
@@ -110,6 +112,7 @@ export class FairLine {
   #take(customer: Customer): Release {
     this.#taken++;
     this.#held.set(customer.principal, (this.#held.get(customer.principal) ?? 0) + 1);
+    this.onChange();
     let released = false;
     return () => {
       if (released) return;
@@ -119,6 +122,7 @@ export class FairLine {
       if (left === 0) this.#held.delete(customer.principal);
       else this.#held.set(customer.principal, left);
       this.#next();
+      this.onChange();
     };
   }
 

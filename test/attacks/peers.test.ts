@@ -383,10 +383,7 @@ test.serial('a client that reads none of its results keeps nobody else from comp
     const sent = job(alice, `const char big${serial++}[2000000] = {1};\n`);
     const stream = alice.channel.open(sent.probe);
     stream.onMessage((message: { type: string; digests?: string[] }) => {
-      if (message.type === 'offer') {
-        stream.send({ type: 'start' });
-        stream.write(sent.tree, { end: true }).catch(() => {});
-      }
+      if (message.type === 'offer') alice.channel.start(stream, sent.tree, () => []);
       for (const digest of message.digests ?? []) alice.channel.sendBlob(
         Buffer.from(digest, 'hex'), sent.blobs.get(digest)!,
       ).catch(() => {});

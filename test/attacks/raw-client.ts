@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { connect as tlsConnect, type TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
-import type { Channel, Stream } from '../../protocol/channel.ts';
+import type { Channel } from '../../protocol/channel.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import { clientHandshake } from '../../protocol/handshake.ts';
 import type { Probe, Result, ServerMessage, Welcome } from '../../protocol/messages.ts';
@@ -100,7 +100,7 @@ export const submit = ({ channel }: RawSession, submission: Submission, timeoutM
   const body: Buffer[] = [];
   let result: Result | undefined;
   stream.onMessage((message: ServerMessage) => {
-    if (message.type === 'offer') start(stream, submission.tree);
+    if (message.type === 'offer') channel.start(stream, submission.tree, () => []);
     else if (message.type === 'missing') for (const digest of message.digests) sendBlob(channel, submission, digest);
     else if (message.type === 'result') result = message;
   });
@@ -121,11 +121,6 @@ export const submit = ({ channel }: RawSession, submission: Submission, timeoutM
     stream.reset(toWardError(thrown));
     throw thrown;
   });
-};
-
-const start = (stream: Stream, tree: Buffer): void => {
-  stream.send({ type: 'start' });
-  stream.write(tree, { end: true }).catch(() => {});
 };
 
 const sendBlob = (channel: Channel, { blobs, send }: Submission, digest: string): void => {

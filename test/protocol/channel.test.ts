@@ -7,6 +7,7 @@ import { FLAG_END, FrameDecoder, frameType } from '../../protocol/frame.ts';
 import { limits } from '../../protocol/limits.ts';
 import type { Probe, ServerNotice } from '../../protocol/messages.ts';
 import { Sealer } from '../../protocol/seal.ts';
+import { encodeTree } from '../../protocol/tree.ts';
 import { sessionPair, transportPair, until } from './pair.ts';
 
 const probe: Probe = {
@@ -18,17 +19,17 @@ const probe: Probe = {
 test('a job stream carries messages and data both ways and ends', async (t) => {
   const { client, server } = await sessionPair();
   const object = randomBytes(300_000);
+  const tree = encodeTree([{ path: '/home/alice', kind: 'directory' }]);
   server.onStream((stream, first) => {
     t.deepEqual(first, probe);
     stream.send({ type: 'offer', leaseMs: 50, speed: 1 });
     const got: Buffer[] = [];
-    stream.onMessage((message) => t.is(message.type, 'start'));
-    stream.onData((chunk) => {
-      got.push(chunk);
-      stream.consumed(chunk.length);
+    stream.onStart((list) => {
+      got.push(Buffer.alloc(list.length));
+      list.copyTo(got[0]!);
     });
     stream.onEnd(() => {
-      t.is(Buffer.concat(got).toString(), 'the tree');
+      t.deepEqual(got, [tree]);
       void stream.write(object, { end: true });
     });
   });
@@ -36,8 +37,7 @@ test('a job stream carries messages and data both ways and ends', async (t) => {
   const received: Buffer[] = [];
   stream.onMessage((message) => {
     t.is(message.type, 'offer');
-    stream.send({ type: 'start' });
-    void stream.write(Buffer.from('the tree'), { end: true });
+    client.start(stream, tree, () => []);
   });
   stream.onData((chunk) => {
     received.push(chunk);
@@ -133,9 +133,22 @@ const breaches: [string, 'client' | 'server', (peer: Lonely) => void, ErrorCode,
     send(frameType.BLOB, 3, blobPayload(0), FLAG_END);
   }, 'protocol-violation', /where none is allowed/],
   [
-    'a stream that does not begin with a probe', 'server', ({ send }) => send(frameType.MESSAGE, 1, { type: 'start' }),
+    'a stream that does not begin with a probe', 'server', ({ send }) => send(frameType.MESSAGE, 1, { type: 'offer' }),
     'protocol-violation', /not allowed as first client message/,
   ],
+  ['a second message on a stream', 'server', ({ send }) => {
+    send(frameType.MESSAGE, 1, probe);
+    send(frameType.MESSAGE, 1, probe);
+  }, 'protocol-violation', /second message on stream 1/],
+  [
+    'START on a stream that was never opened', 'server', ({ send }) => send(frameType.START, 7, Buffer.alloc(2)), 'protocol-violation',
+    /stream 7, which was never opened/,
+  ],
+  ['START from a server', 'client', ({ send }) => send(frameType.START, 1, Buffer.alloc(2)), 'protocol-violation', /A server sent START/],
+  ['a list that names what was never sent', 'server', ({ send }) => {
+    send(frameType.MESSAGE, 1, probe);
+    send(frameType.START, 1, Buffer.from('00008000000100000000', 'hex'));
+  }, 'protocol-violation', /bytes that the session has not seen/],
   [
     'data on a stream that was never opened', 'server', ({ send }) => send(frameType.DATA, 7), 'protocol-violation',
     /stream 7, which was never opened/,

@@ -18,6 +18,7 @@ import { bindingDigest, deriveKeys, sharedSecret } from '../../protocol/keys.ts'
 import { limits } from '../../protocol/limits.ts';
 import type { Probe, ServerNotice, Welcome } from '../../protocol/messages.ts';
 import { Opener, Sealer, type Direction } from '../../protocol/seal.ts';
+import { encodeStart, ListReader, ListWriter } from '../../protocol/start-list.ts';
 import { Transcript, type Role } from '../../protocol/transcript.ts';
 import { decodeTree, encodeTree, type TreeEntry } from '../../protocol/tree.ts';
 import { acceptAll, transportPair } from './pair.ts';
@@ -286,6 +287,41 @@ const runners: Record<string, Runner> = {
     t.deepEqual(encodeTree(field<Record<string, unknown>[]>(vector, 'entries').map(toEntry)), original);
     t.is(createHash('sha256').update(original).digest('hex'), field<string>(vector, 'digest'));
     canonical(t, original, decodeTree, encodeTree, counts);
+  },
+
+  'start-lists': (t, vector, counts) => {
+    const writer = new ListWriter();
+    const [first, second] = [bytes(vector, 'first'), bytes(vector, 'second')];
+    const trees = [bytes(vector, 'firstTree'), bytes(vector, 'secondTree')];
+    const unasked = field<number[][]>(vector, 'unasked');
+    trees.forEach((tree, index) => t.deepEqual(encodeStart(writer.write(tree), unasked[index]!), [first, second][index]));
+    const read = (...payloads: Buffer[]): Buffer => {
+      const reader = new ListReader();
+      const lists = payloads.map((payload) => reader.read(payload, false));
+      const last = Buffer.alloc(lists.at(-1)!.length);
+      lists.at(-1)!.copyTo(last);
+      return last;
+    };
+    t.deepEqual([read(first), read(first, second)], trees);
+    counts.whole += 2;
+    for (let length = 2; length < second.length; length++) {
+      // Cut between two steps it is the list of a shorter beginning, and otherwise none.
+      try {
+        t.deepEqual(read(first, second.subarray(0, length)), trees[1]!.subarray(0, 17 * Number(length > 2)));
+      } catch (error) {
+        t.true(error instanceof WardError);
+      }
+      counts.split += 1;
+    }
+    for (const changed of changes(second)) {
+      try {
+        const tree = read(first, changed);
+        t.true(!tree.equals(trees[1]!) || changed.readUInt16BE(0) !== 0);
+      } catch (error) {
+        t.true(error instanceof WardError);
+      }
+      counts.changed += 1;
+    }
   },
 
   error: (t, vector, counts) => {

@@ -13,6 +13,7 @@ import { serverHandshake } from '../../../protocol/handshake.ts';
 import { decodeClientHello, decodeServerHello, encodeClientHello, encodeServerHello } from '../../../protocol/hello.ts';
 import { parseMessage } from '../../../protocol/schemas.ts';
 import { Sealer } from '../../../protocol/seal.ts';
+import { encodeStart, ListReader, ListWriter } from '../../../protocol/start-list.ts';
 import { decodeTree, encodeTree } from '../../../protocol/tree.ts';
 import { acceptAll, transportPair } from '../../protocol/pair.ts';
 import { attempt, must, refusal, shape, some, type Target } from '../target.ts';
@@ -44,7 +45,7 @@ const result = {
   usage: { wallMs: 1, userMs: 1, systemMs: 1, maxRssKb: 1 }, server: 's',
 };
 const messages: object[] = [
-  probe, result, { type: 'start' }, { type: 'offer', leaseMs: 1, speed: 1 }, { type: 'busy', position: 1 },
+  probe, result, { type: 'offer', leaseMs: 1, speed: 1, load: { free: 1, waiting: 0 } }, { type: 'busy', position: 1 },
   { type: 'missing', digests: ['d'.repeat(64)], more: false }, { type: 'running' },
 ];
 
@@ -86,7 +87,7 @@ const message: Target = {
   ],
   seeds: () => messages.map((each) => Buffer.from(JSON.stringify(each))),
   run: (input) =>
-    (['server notice', 'first client message', 'client message', 'server message'] as const)
+    (['server notice', 'first client message', 'server message'] as const)
       .map((place) => attempt(() => parseMessage(place, input), ({ type }) => type, 'protocol-violation')).join('|'),
 };
 
@@ -141,7 +142,7 @@ const channel: Target = {
     const record = (type: number, flags: number, stream: number, payload: Buffer): Buffer =>
       Buffer.concat([Buffer.from([type, flags, stream, payload.length >> 8, payload.length & 0xff]), payload]);
     const begin = record(frameType.MESSAGE, 0, 1, Buffer.from(JSON.stringify(probe)));
-    const start = record(frameType.MESSAGE, 0, 1, Buffer.from('{"type":"start"}'));
+    const start = record(frameType.START, 0, 1, Buffer.from('00000000000161', 'hex'));
     const blob = record(frameType.BLOB, 1, 3, Buffer.concat([Buffer.alloc(39), Buffer.from([2, 65, 66])]));
     return [
       Buffer.concat([begin, start, record(frameType.DATA, 1, 1, Buffer.from('tree')), blob]),
@@ -153,14 +154,14 @@ const channel: Target = {
       ),
     ];
   },
-  words: [Buffer.from([17, 0, 1, 0, 1, 65]), Buffer.from([20, 0, 1, 0, 2, 123, 125]), Buffer.from([18, 1, 5, 0, 40])],
+  words: [Buffer.from('17030100', 'hex'), Buffer.from([17, 0, 1, 0, 1, 65]), Buffer.from([20, 0, 1, 0, 2, 123, 125]), Buffer.from([18, 1, 5, 0, 40])],
   run: async (input) => {
     const [, transport] = transportPair();
     const server = new Channel(transport, { role: 'server', keys, decoder: new FrameDecoder() });
     const said: string[] = [];
     server.onStream((stream, { type }) => {
       said.push(`stream ${type}`);
-      stream.onMessage((next: { type: string }) => said.push(next.type));
+      stream.onStart((list) => said.push(`start ${list.length > 0}`));
       stream.onData((chunk) => stream.consumed(chunk.length));
       stream.onEnd(() => said.push('end'));
       stream.onReset(() => said.push('reset'));
@@ -215,6 +216,35 @@ const tree: Target = {
   }, 'tree-invalid'),
 };
 
+/** Several START payloads of one session: u8 fresh, u16 length, payload … */
+const startList: Target = {
+  name: 'start-list',
+  words: [Buffer.from('80000001', 'hex'), Buffer.from('00000001', 'hex'), Buffer.from('ffffffff', 'hex'), Buffer.from('00000000', 'hex')],
+  seeds: () => {
+    const record = (fresh: number, payload: Buffer): Buffer => Buffer.concat([Buffer.from([fresh, payload.length >> 8, payload.length & 0xff]), payload]);
+    const writer = new ListWriter();
+    const trees = [3, 5, 4].map((count) => encodeTree(Array.from({ length: count }, (_, index) => ({ path: `/w/d${index}/e`, kind: 'directory' as const }))));
+    const lists = trees.map((each) => record(0, encodeStart(writer.write(each), [1])));
+    return [Buffer.concat(lists), Buffer.concat([...lists, record(1, Buffer.from('000000000001418000000100000000', 'hex'))])];
+  },
+  run: (input) => {
+    const reader = new ListReader();
+    const seen: string[] = [];
+    for (let at = 0; at + 3 <= input.length;) {
+      const length = input.readUInt16BE(at + 1);
+      const payload = input.subarray(at + 3, at + 3 + length);
+      if (payload.length < 2) break;
+      seen.push(attempt(() => reader.read(payload, (input[at]! & 1) === 1), (list) => {
+        const target = Buffer.alloc(list.length);
+        list.copyTo(target);
+        return `${some(list.unasked.length)} ${some(list.length)}`;
+      }, 'protocol-violation', 'limit-exceeded'));
+      at += 3 + length;
+    }
+    return seen.slice(0, 4).join('|');
+  },
+};
+
 const alert: Target = {
   name: 'alert',
   seeds: () => [encodeError(new WardError('busy', 'x', { at: 'a', rule: 'r' })), Buffer.from('{}'), Buffer.from('[1]')],
@@ -233,4 +263,4 @@ const alert: Target = {
   },
 };
 
-export const wireTargets: readonly Target[] = [frame, message, hello, handshake, channel, tree, alert];
+export const wireTargets: readonly Target[] = [frame, message, hello, handshake, channel, tree, startList, alert];

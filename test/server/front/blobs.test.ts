@@ -34,18 +34,31 @@ function send(bytes: Buffer, take: (blob: IncomingBlob) => void): Promise<WardEr
 test('a wrong content from one session ends no wait for the right one from another', async (t) => {
   const store = new Store({ directory: join(await temporaryDirectory(t), 'store'), maxBytes: 1e6 });
   const uploads = new Uploads();
-  const alice = { domains: new Set(['d']), latestDomain: 'd' } as unknown as Session;
-  const mallory = { domains: new Set(['d']), latestDomain: 'd' } as unknown as Session;
+  const alice = { domains: new Set(['d']) } as unknown as Session;
+  const mallory = { domains: new Set(['d']) } as unknown as Session;
   uploads.claim('d', digest.toString('hex'), alice);
   let settled = false;
   const waiting = uploads.settled('d', digest.toString('hex')).then(() => { settled = true; });
 
-  const refused = await send(Buffer.from('evil;;'), (blob) => receiveBlob(blob, mallory, store, uploads));
-  t.is(refused?.code, 'blob-corrupt');
-  await new Promise(setImmediate);
-  t.false(settled);
+  for (const bytes of [Buffer.from('evil;;'), content]) {
+    const refused = await send(bytes, (blob) => receiveBlob(blob, mallory, store, uploads));
+    t.is(refused?.code, 'cancelled', 'nobody asked mallory');
+    await new Promise(setImmediate);
+    t.false(settled);
+    t.false(store.has('d', digest.toString('hex')));
+  }
 
   t.is(await send(content, (blob) => receiveBlob(blob, alice, store, uploads)), undefined);
   await waiting;
   t.true(store.has('d', digest.toString('hex')));
+});
+
+test('a wrong content from the session that was asked is refused, and whoever waits is free to ask again', async (t) => {
+  const store = new Store({ directory: join(await temporaryDirectory(t), 'store'), maxBytes: 1e6 });
+  const uploads = new Uploads();
+  const alice = { domains: new Set(['d']) } as unknown as Session;
+  t.true(uploads.claim('d', digest.toString('hex'), alice));
+  t.is((await send(Buffer.from('evil;;'), (blob) => receiveBlob(blob, alice, store, uploads)))?.code, 'blob-corrupt');
+  t.false(store.has('d', digest.toString('hex')));
+  t.true(uploads.claim('d', digest.toString('hex'), alice));
 });

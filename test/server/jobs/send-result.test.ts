@@ -8,7 +8,7 @@ import { Unread } from '../../../server/jobs/unread.ts';
 import { temporaryDirectory } from '../../fixtures/temporary.ts';
 
 const unread = new Unread({ after: () => () => {} });
-const giving = { server: 's', keep: false, signed: undefined };
+const giving = { server: 's', keep: false, signed: undefined, load: () => ({ free: 0, waiting: 0 }) };
 
 /** Sends one output that lies at `path`; gives what left. */
 async function send(path: string, size: number): Promise<Buffer> {
