@@ -11,7 +11,7 @@ import { encodeFrame, frameType } from '../../protocol/frame.ts';
 import type { Probe } from '../../protocol/messages.ts';
 import { changedHello, closedWithin, hello, provoke, tamperedSession, tcp } from './peers.ts';
 import { Place } from './place.ts';
-import { openSession, openTls, openWebSocket, submit, type RawSession } from './raw-client.ts';
+import { openSession, openTls, openWebSocket, start, submit, type RawSession } from './raw-client.ts';
 import { compile } from './rows/make.ts';
 import { ShippedFarm, type Footprint } from './shipped.ts';
 import { wireJob, type WireJob } from './job.ts';
@@ -383,7 +383,7 @@ test.serial('a client that reads none of its results keeps nobody else from comp
     const sent = job(alice, `const char big${serial++}[2000000] = {1};\n`);
     const stream = alice.channel.open(sent.probe);
     stream.onMessage((message: { type: string; digests?: string[] }) => {
-      if (message.type === 'offer') alice.channel.start(stream, sent.tree, () => []);
+      if (message.type === 'offer') start(stream, sent.tree);
       for (const digest of message.digests ?? []) alice.channel.sendBlob(
         Buffer.from(digest, 'hex'), sent.blobs.get(digest)!,
       ).catch(() => {});

@@ -7,7 +7,8 @@
 import { readFileSync } from 'node:fs';
 import { connect as tlsConnect, type TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
-import type { Channel } from '../../protocol/channel.ts';
+import type { Channel, Stream } from '../../protocol/channel.ts';
+import type { ChannelStream } from '../../protocol/stream.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import { clientHandshake } from '../../protocol/handshake.ts';
 import type { Probe, Result, ServerMessage, Welcome } from '../../protocol/messages.ts';
@@ -100,7 +101,7 @@ export const submit = ({ channel }: RawSession, submission: Submission, timeoutM
   const body: Buffer[] = [];
   let result: Result | undefined;
   stream.onMessage((message: ServerMessage) => {
-    if (message.type === 'offer') channel.start(stream, submission.tree, () => []);
+    if (message.type === 'offer') start(stream, submission.tree);
     else if (message.type === 'missing') for (const digest of message.digests) sendBlob(channel, submission, digest);
     else if (message.type === 'result') result = message;
   });
@@ -122,6 +123,9 @@ export const submit = ({ channel }: RawSession, submission: Submission, timeoutM
     throw thrown;
   });
 };
+
+/** Any bytes for a tree: all of them follow the START as data. */
+export const start = (stream: Stream, tree: Buffer): void => (stream as ChannelStream).sendStart(0, Buffer.alloc(2), tree);
 
 const sendBlob = (channel: Channel, { blobs, send }: Submission, digest: string): void => {
   if (send !== undefined) return send(digest, channel);
