@@ -15,13 +15,15 @@ import { randomUUID } from 'node:crypto';
 import { WardError } from '../../protocol/errors.ts';
 import type { Toolchain } from '../../toolchain/describe.ts';
 import { foreignProgram } from '../../toolchain/path-programs.ts';
-import { understandCommand, localReasons, type CompileCommand } from '../command/index.ts';
+import { localReasons, moveCommand, understandCommand, type CompileCommand } from '../command/index.ts';
 import type { FarmJob } from '../farm/farm.ts';
 import { collectInputs } from '../inputs/collect.ts';
 import { inputReasons } from '../inputs/reasons.ts';
 import type { Inputs } from '../inputs/types.ts';
+import { fromCheckout } from '../results/checkout.ts';
 import { deliver, namesMissingFile } from '../results/deliver.ts';
 import { LocalResults } from '../results/local-results.ts';
+import { asTyped } from './displaced.ts';
 import { fallbackFor } from './fallback.ts';
 import { compileOrTakeSlot, type Placed } from './overflow.ts';
 import { readInput } from './read-input.ts';
@@ -51,11 +53,16 @@ export async function runJob(request: LauncherRequest, services: AgentServices, 
   if (foreign !== undefined) return local('toolchain-odd', `PATH leads the compiler to ${foreign}, which is no part of it.`);
 
   const job: Job = { request, services, reply, signal, command, compiler, canary, local, took };
-  for (let changes = 0; changes <= mostChanges; changes++) {
-    const outcome = await attempt(job);
-    if (outcome !== 'changed') return changes === 0 ? outcome : { ...outcome, again: 'changing-input' };
+  const again: { again?: Again } = {};
+  let sent = services.displaced.settle(command);
+  for (let changes = 0; changes <= mostChanges;) {
+    const outcome = await attempt(job, sent);
+    if (typeof outcome === 'object') return { ...outcome, ...again };
+    again.again = outcome;
+    if (outcome === 'changing-input') changes += 1;
+    else sent = asTyped(command);
   }
-  return { ...local('changing-input', inputReasons['changing-input']), again: 'changing-input' };
+  return { ...local('changing-input', inputReasons['changing-input']), ...again };
 }
 
 interface Job {
@@ -71,17 +78,24 @@ interface Job {
   took(): number;
 }
 
-/** Steps 3 to 5. `changed`: an input is not what it was any more, so what came back is the result of something else. */
-async function attempt({ request, services, reply, signal, command, compiler, canary, local, took }: Job): Promise<JobOutcome | 'changed'> {
+/**
+ * Why steps 3 to 5 are done again: an input is not what it was any more, so what came back is the result of something else; or the
+ * result shows that it was made in the common checkout.
+ */
+type Again = 'changing-input' | 'displaced';
+
+/** Steps 3 to 5. */
+async function attempt({ request, services, reply, signal, compiler, canary, local, took }: Job, command: CompileCommand): Promise<JobOutcome | Again> {
   const { project, farm } = services.farm.config(request.env);
   const inputs = await collectInputs(command, compiler, { memory: services.inputs, signal });
   if (inputs.reason !== undefined) return local(inputs.reason.code, sentence(inputReasons[inputs.reason.code], inputs.reason.detail));
 
-  const job = assemble(command, inputs, compiler.digest, project, request.umask);
+  const job = assemble(inputs.checkout === undefined ? command : moveCommand(command, inputs.checkout), inputs, compiler.digest, project, request.umask);
   const key = LocalResults.key(job.probe, farm?.epoch);
   const known = services.results.find(key);
-  if (known !== undefined) {
-    deliver({ ...known, status: { code: 0, signal: 0 } }, command, reply);
+  const found = known === undefined || inputs.checkout === undefined ? known : fromCheckout(known, command);
+  if (found !== undefined) {
+    deliver({ ...found, status: { code: 0, signal: 0 } }, command, reply);
     return { how: 'hit', reason: 'kept here', source: command.source, ms: took() };
   }
   const options = { env: request.env, canary };
@@ -92,17 +106,22 @@ async function attempt({ request, services, reply, signal, command, compiler, ca
       ? await compileOrTakeSlot(services.farm, services.localSlots, job, signal, options)
       : { result: await services.farm.compile(job, signal, options) };
   } catch (error) {
-    if (error instanceof WardError && error.code === 'input-missing') return 'changed';
+    if (error instanceof WardError && error.code === 'input-missing') return 'changing-input';
     throw error;
   }
   if ('slot' in placed) return { ...local('farm-full', 'Every server is busy and a slot of this machine was free.'), slot: placed.slot };
-  if (!inputs.unchanged) return 'changed';
+  if (!inputs.unchanged) return 'changing-input';
   const { result } = placed;
+  const made = inputs.checkout === undefined ? result : fromCheckout(result, command);
+  if (made === undefined || (inputs.checkout !== undefined && result.result.status.code !== 0 && namesMissingFile(result.stderr))) {
+    services.displaced.count(command);
+    return 'displaced';
+  }
   // The closure was wrong, or a file came and went: the compiler here says what is true.
   if (result.result.status.code !== 0 && namesMissingFile(result.stderr)) return local('scanner-miss', 'The server missed a file that may exist here.');
 
   const { status, cached, keep } = result.result;
-  deliver({ ...result, status }, command, reply);
+  deliver({ ...made, status }, command, reply);
   if (keep && status.code === 0 && status.signal === 0) void services.results.keep(key, result);
   return { how: cached ? 'hit' : 'remote', server: result.server, source: command.source, ms: took() };
 }

@@ -9,6 +9,7 @@ import { watchConfig } from '../config-watch.ts';
 import { Farm } from '../farm/farm.ts';
 import { InputsMemory } from '../inputs/collect.ts';
 import { LocalResults } from '../results/local-results.ts';
+import { Displaced } from './displaced.ts';
 import { LocalSlots } from './local-slots.ts';
 import { LocalToolchains } from './toolchains.ts';
 import type { AgentServices } from './types.ts';
@@ -22,6 +23,7 @@ export const createServices = async (env: NodeJS.ProcessEnv): Promise<AgentServi
     toolchains: new LocalToolchains(join(directory, 'toolchains')),
     inputs: new InputsMemory(),
     results: new LocalResults(join(directory, 'results'), bytes),
+    displaced: new Displaced(),
     farm,
   };
 };

@@ -11,6 +11,7 @@ import type { Farm } from '../farm/farm.ts';
 import type { FarmView } from './farm-view.ts';
 import type { InputsMemory } from '../inputs/collect.ts';
 import type { LocalResults } from '../results/local-results.ts';
+import type { Displaced } from './displaced.ts';
 import type { LocalToolchains } from './toolchains.ts';
 
 /** One compile, as the launcher described it. Everything here comes from the user's own process: trusted as the user is. */
@@ -101,4 +102,6 @@ export interface AgentServices extends BaseServices {
   readonly inputs: InputsMemory;
   /** Results that this machine keeps. */
   readonly results: LocalResults;
+  /** Commands that can't be sent as if their checkout lay elsewhere. */
+  readonly displaced: Displaced;
 }

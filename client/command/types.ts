@@ -68,6 +68,8 @@ export interface CompileCommand {
   /** Other text files that the compiler reads, such as a sanitizer's ignore list. */
   readonly inputs: readonly string[];
   readonly defines: readonly { readonly undo: boolean; readonly text: string }[];
+  /** The directory that the command maps away, if it is sent as if that lay in the common checkout. */
+  readonly checkout?: string;
 }
 
 export type Command = LocalCommand | CompileCommand;

@@ -9,6 +9,7 @@
 import { checkClientPath } from '../../policy/paths.ts';
 import { deriveOutputs, firstMisfit, languageOf, readArguments, searchDirectories, variableOf } from '../../policy/options/index.ts';
 import type { Reading } from '../../policy/options/index.ts';
+import { checkoutOf } from './checkout.ts';
 import { identifyCompiler } from './compiler.ts';
 import { dependencyArguments } from './dependency-arguments.ts';
 import { diagnosticEnvironment, diagnosticOptions } from './diagnostics.ts';
@@ -90,14 +91,16 @@ export const understandCommand = async (request: CommandRequest): Promise<Comman
   }
   const { dependencies } = reading;
   const depfile = outputs.files.find(file => file.role === 'depfile');
+  const typed = {
+    family: identity.family, argv: [...argv, ...diagnosticOptions(argv, request.env, request.terminal, identity)],
+    cwd, ...(request.pwd === undefined ? {} : { pwd: request.pwd }), outputs: outputs.files, env: environment.env,
+  };
+  const checkout = checkoutOf(typed);
   const command: CompileCommand = {
-    kind: 'compile', family: identity.family, language, compiler: request.compiler,
-    argv: [...argv, ...diagnosticOptions(argv, request.env, request.terminal, identity)],
+    kind: 'compile', ...typed, language, compiler: request.compiler, ...(checkout === undefined ? {} : { checkout }),
     dependencyArguments: dependencyArguments(argv, reading),
-    cwd, ...(request.pwd === undefined ? {} : { pwd: request.pwd }),
-    source, outputs: outputs.files,
+    source,
     ...(depfile === undefined ? {} : { dependencies: { path: depfile.path, systemHeaders: !dependencies.user } }),
-    env: environment.env,
     search: [...reading.search.map(({ chain, path }) => ({ chain, path: absolutePath(cwd, path) })), ...environment.search],
     forcedIncludes: reading.includes.map(({ macros, path }) => ({ macros, path: absolutePath(cwd, path) })),
     inputs: reading.inputs.map(({ path }) => absolutePath(cwd, path)),

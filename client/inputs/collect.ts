@@ -55,10 +55,12 @@ export const collectInputs = async (command: InputsCommand, toolchain: Toolchain
 const scan = (command: InputsCommand, toolchain: Toolchain, search: SearchPath, memory: InputsMemory): Inputs | undefined => {
   const job = new Collection(command, toolchain, search, memory);
   try {
-    const { visited, consulted } = memory.scanner(search).scan(job.tree, rootsOf(command), memory.nextJob());
+    const { visited, consulted, absolute } = memory.scanner(search).scan(job.tree, rootsOf(command), memory.nextJob());
+    if (absolute) job.stay();
     for (const { place, file } of visited.values()) {
       checkObstacles(command, toolchain, file.facts, place);
       addQuotedFiles(job.tree, command, file.facts);
+      job.consider(file.facts);
     }
     return job.finish(consulted, 'scanner');
   } catch (error) {
@@ -73,6 +75,7 @@ const takeSource = (command: InputsCommand, toolchain: Toolchain, search: Search
   const opened = job.open(command.source);
   checkObstacles(command, toolchain, opened.file.facts, opened.place);
   addReferences(job.tree, command, search, [], opened);
+  job.consider(opened.file.facts);
   return job.finish(new Map(), 'scanner');
 };
 
@@ -84,6 +87,7 @@ const ask = async (command: InputsCommand, toolchain: Toolchain, search: SearchP
   const prerequisites = listed ?? (await prerequisitesOf(command, signal));
   const job = new Collection(command, toolchain, search, memory);
   const { tree } = job;
+  job.stay();
   const files = prerequisites.map((name) => job.open(absolute(name, command.cwd)));
   const roots = rootsOf(command);
   for (const opened of files) {

@@ -6,9 +6,13 @@
 
 import { createHash } from 'node:crypto';
 import { decodeTree, encodeTree, type TreeEntry } from '../../protocol/tree.ts';
+import { placeOf } from './checkout.ts';
 import type { StaysLocal } from './reasons.ts';
 import type { Seen } from './seen.ts';
 import type { Inputs } from './types.ts';
+
+/** What is known of a tree beside its entries. */
+type About = Pick<CollectedInputs, 'bytes' | 'how' | 'seen' | 'checkout'>;
 
 export class CollectedInputs implements Inputs {
   readonly encoded: Buffer;
@@ -16,22 +20,24 @@ export class CollectedInputs implements Inputs {
   readonly bytes: number;
   readonly how: 'compiler' | 'scanner';
   readonly seen: Seen;
+  readonly checkout: string | undefined;
   #blobs: Map<string, { path: string; size: number }> | undefined;
 
-  constructor(encoded: Buffer, digest: string, bytes: number, how: 'compiler' | 'scanner', seen: Seen) {
+  constructor(encoded: Buffer, digest: string, { bytes, how, seen, checkout }: About) {
     this.encoded = encoded;
     this.digest = digest;
     this.bytes = bytes;
     this.how = how;
     this.seen = seen;
+    this.checkout = checkout;
   }
 
-  static from(entries: readonly TreeEntry[], bytes: number, how: 'compiler' | 'scanner', seen: Seen): CollectedInputs {
+  static from(entries: readonly TreeEntry[], about: About): CollectedInputs {
     // A copy of its own, because the encoder reserves more than it needs and the copy may be kept for long.
     const tree = encodeTree(entries);
     const encoded = Buffer.allocUnsafeSlow(tree.length);
     tree.copy(encoded);
-    return new CollectedInputs(encoded, createHash('sha256').update(encoded).digest('hex'), bytes, how, seen);
+    return new CollectedInputs(encoded, createHash('sha256').update(encoded).digest('hex'), about);
   }
 
   get entries(): readonly TreeEntry[] {
@@ -42,7 +48,7 @@ export class CollectedInputs implements Inputs {
     if (this.#blobs === undefined) {
       this.#blobs = new Map();
       for (const entry of this.entries) {
-        if (entry.kind === 'file') this.#blobs.set(entry.digest.toString('hex'), { path: entry.path, size: entry.size });
+        if (entry.kind === 'file') this.#blobs.set(entry.digest.toString('hex'), { path: this.checkout === undefined ? entry.path : placeOf(entry.path, this.checkout), size: entry.size });
       }
     }
     return this.#blobs;
@@ -54,10 +60,10 @@ export class CollectedInputs implements Inputs {
 
   /** The same answer for another job: nothing that was decoded for this one. */
   again(): CollectedInputs {
-    return new CollectedInputs(this.encoded, this.digest, this.bytes, this.how, this.seen);
+    return new CollectedInputs(this.encoded, this.digest, this);
   }
 }
 
 /** The answer for a command that is compiled where it was typed. */
 export const staysLocal = ({ code, detail }: StaysLocal): Inputs =>
-  ({ encoded: Buffer.alloc(0), digest: '', entries: [], blobs: new Map(), bytes: 0, how: 'none', unchanged: true, reason: { code, detail } });
+  ({ encoded: Buffer.alloc(0), digest: '', entries: [], blobs: new Map(), bytes: 0, how: 'none', checkout: undefined, unchanged: true, reason: { code, detail } });

@@ -6,17 +6,17 @@
  */
 
 import { WardError } from '../../protocol/errors.ts';
-import type { TreeEntry } from '../../protocol/tree.ts';
 import type { Toolchain } from '../../toolchain/describe.ts';
 import { CollectedInputs } from './collected.ts';
+import type { Facts } from './facts.ts';
 import type { FileStates } from './file-state.ts';
 import type { InputsMemory } from './memory.ts';
 import { StaysLocal } from './reasons.ts';
 import type { Scan } from './scanner/scan.ts';
-import type { Seen } from './seen.ts';
 import type { SearchPath } from './search-path.ts';
 import { TreeBuilder, type BuiltFile } from './tree-builder.ts';
 import type { Inputs, InputsCommand } from './types.ts';
+import { moveTree, namesInto } from './checkout.ts';
 
 export class Collection {
   readonly tree: TreeBuilder;
@@ -25,6 +25,8 @@ export class Collection {
   readonly #search: SearchPath;
   readonly #memory: InputsMemory;
   readonly #states: FileStates;
+  /** The tree can't lie elsewhere. */
+  #stays = false;
 
   constructor(command: InputsCommand, toolchain: Toolchain, search: SearchPath, memory: InputsMemory) {
     this.#command = command;
@@ -32,7 +34,7 @@ export class Collection {
     this.#search = search;
     this.#memory = memory;
     this.#states = memory.states(search);
-    this.tree = new TreeBuilder(memory.files, memory.stage(toolchain), this.#states);
+    this.tree = new TreeBuilder(memory.files, memory.stage(toolchain), this.#states, command.checkout);
   }
 
   /** Adds a file that must be there. @throws StaysLocal if it is not */
@@ -40,6 +42,17 @@ export class Collection {
     const opened = this.tree.file(path);
     if (opened === undefined) throw new StaysLocal('odd-input', path);
     return opened;
+  }
+
+  /** Notes what a text says of places. */
+  consider(facts: Facts): void {
+    const { checkout } = this.#command;
+    if (checkout !== undefined && namesInto(checkout, facts)) this.#stays = true;
+  }
+
+  /** Says that files are named in a way that can't be told from their texts. */
+  stay(): void {
+    this.#stays = true;
   }
 
   /** Adds what every compile of this command needs, and remembers the answer unless a file is too young for that. */
@@ -51,16 +64,19 @@ export class Collection {
     const { sighting } = this.#states;
     this.#memory.expect(this.#search, sighting.paths);
     const { manifests } = this.#memory;
-    const inputs = encoded(entries, bytes, how, manifests.seen(sighting, young));
+    const { checkout } = this.#command;
+    const moved = checkout === undefined || this.#stays || this.tree.crossed ? undefined : moveTree(entries, checkout, this.#search);
+    const about = { bytes, how, seen: manifests.seen(sighting, young), checkout: moved === undefined ? undefined : checkout };
+    const inputs = encoded(moved ?? entries, about);
     if (young.length === 0) manifests.keep(this.#command, this.#toolchain, this.#search, consulted, inputs);
     return inputs;
   }
 }
 
 /** Trees have limits; a command that passes them is compiled here. */
-const encoded = (entries: readonly TreeEntry[], bytes: number, how: 'scanner' | 'compiler', seen: Seen): CollectedInputs => {
+const encoded = (...made: Parameters<typeof CollectedInputs.from>): CollectedInputs => {
   try {
-    return CollectedInputs.from(entries, bytes, how, seen);
+    return CollectedInputs.from(...made);
   } catch (error) {
     throw error instanceof WardError ? new StaysLocal('odd-input', error.message) : error;
   }

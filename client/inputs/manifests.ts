@@ -31,8 +31,8 @@ const costOf = ({ folders, inputs }: Manifest): number => 800 + inputs.seen.path
 
 /** Everything of a command that its inputs depend on, apart from the file system. */
 export const keyOf = (command: InputsCommand, toolchain: Toolchain): string => {
-  const { argv, cwd, pwd, env, outputs } = command;
-  const parts = [toolchain.digest, argv, cwd, pwd, env, outputs.map(({ spelled }) => spelled)];
+  const { argv, cwd, pwd, env, outputs, checkout } = command;
+  const parts = [toolchain.digest, argv, cwd, pwd, env, checkout, outputs.map(({ spelled }) => spelled)];
   return createHash('sha256').update(JSON.stringify(parts)).digest('latin1');
 };
 

@@ -48,8 +48,12 @@ export class TreeBuilder {
   /** Directories as written whose way leads through a system directory that a sandbox does not have. */
   readonly #foreign = new Set<string>();
   readonly #young: YoungFile[] = [];
+  readonly #checkout: string | undefined;
+  #crossed = false;
 
-  constructor(cache: FileCache, stage: StageView, states: FileStates) {
+  /** @param checkout a directory; ways over its top are noticed */
+  constructor(cache: FileCache, stage: StageView, states: FileStates, checkout?: string) {
+    this.#checkout = checkout;
     this.#states = states;
     this.#cache = cache;
     this.#stage = stage;
@@ -125,8 +129,12 @@ export class TreeBuilder {
 
   #step(parent: string, name: string, hops: number, path: string): string | typeof absent {
     if (name === '' || name === '.') return parent;
-    if (name === '..') return parent.slice(0, Math.max(0, parent.lastIndexOf('/')));
+    if (name === '..') {
+      if (parent === this.#checkout) this.#crossed = true;
+      return parent.slice(0, Math.max(0, parent.lastIndexOf('/')));
+    }
     const real = `${parent}/${name}`;
+    if (real === this.#checkout && path !== real) this.#crossed = true;
     const state = this.#states.get(real);
     if (state === undefined) return absent;
     if (state.kind === 'link') {
@@ -152,6 +160,11 @@ export class TreeBuilder {
     const other = this.#identities.get(identity);
     if (other !== undefined && other !== real) throw new StaysLocal('input-twice', `${other} and ${real}`);
     this.#identities.set(identity, real);
+  }
+
+  /** True if a path led out of the checkout by `..`, or into it by another name than its own. */
+  get crossed(): boolean {
+    return this.#crossed;
   }
 
   /** Files so young that they may have changed since without a trace. */

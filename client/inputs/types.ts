@@ -11,7 +11,7 @@ import type { InputReason } from './reasons.ts';
 /** As much of an understood command as its inputs depend on. */
 export type InputsCommand = Pick<
   CompileCommand,
-  'argv' | 'compiler' | 'cwd' | 'pwd' | 'source' | 'family' | 'language' | 'env' | 'inputs' | 'search' | 'dependencyArguments' | 'outputs'
+  'argv' | 'compiler' | 'cwd' | 'pwd' | 'source' | 'family' | 'language' | 'env' | 'inputs' | 'search' | 'dependencyArguments' | 'outputs' | 'checkout'
 >;
 
 /** Everything the compile can read, or the reason why it is compiled locally. */
@@ -28,6 +28,8 @@ export interface Inputs {
   readonly bytes: number;
   /** How the closure was found: by asking the compiler, by the scanner, or not at all. */
   readonly how: 'compiler' | 'scanner' | 'none';
+  /** The directory that the tree has in the common checkout instead, if it was moved there. */
+  readonly checkout: string | undefined;
   /** Whether all of it is now what it was when the tree was made. Asks the file system. */
   readonly unchanged: boolean;
   readonly reason?: { readonly code: InputReason; readonly detail: string };

@@ -48,6 +48,7 @@ class Run {
   readonly job: number;
   readonly visited = new Map<string, BuiltFile>();
   readonly consulted = new Map<Folder, number>();
+  absolute = false;
 
   constructor(tree: TreeBuilder, roots: ScanRoots, job: number) {
     this.tree = tree;
@@ -65,6 +66,8 @@ export interface Scan {
   readonly visited: ReadonlyMap<string, BuiltFile>;
   /** Directories that were asked for names, with the version their answers belong to. */
   readonly consulted: ReadonlyMap<Folder, number>;
+  /** A computed name was an absolute path. */
+  readonly absolute: boolean;
 }
 
 const mostNodes = 50_000;
@@ -144,6 +147,7 @@ export class Scanner {
     for (const { place, file } of run.visited.values()) {
       for (const macro of file.facts.computed ?? []) {
         for (const { name, quoted } of headersOf(macro, run.visited.values(), run.roots.defines)) {
+          if (name.startsWith('/')) run.absolute = true;
           const path = this.#first(lookup, name, quoted ? this.#places(place) : this.#search.angle);
           if (path !== undefined && !run.visited.has((run.tree.file(path) as BuiltFile).place)) found.push(path);
         }
