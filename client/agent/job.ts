@@ -18,6 +18,7 @@ import { foreignProgram } from '../../toolchain/path-programs.ts';
 import { localReasons, moveCommand, understandCommand, type CompileCommand } from '../command/index.ts';
 import type { FarmJob } from '../farm/farm.ts';
 import { collectInputs } from '../inputs/collect.ts';
+import { looksFrom, monotonicMs } from '../inputs/file-table.ts';
 import { inputReasons } from '../inputs/reasons.ts';
 import type { Inputs } from '../inputs/types.ts';
 import { fromCheckout } from '../results/checkout.ts';
@@ -56,7 +57,7 @@ export async function runJob(request: LauncherRequest, services: AgentServices, 
   const again: { again?: Again } = {};
   let sent = services.displaced.settle(command);
   for (let changes = 0; changes <= mostChanges;) {
-    const outcome = await attempt(job, sent);
+    const outcome = await attempt(job, sent, changes === 0 ? looksFrom(request.begunMs) : monotonicMs());
     if (typeof outcome === 'object') return { ...outcome, ...again };
     again.again = outcome;
     if (outcome === 'changing-input') changes += 1;
@@ -84,10 +85,12 @@ interface Job {
  */
 type Again = 'changing-input' | 'displaced';
 
-/** Steps 3 to 5. */
-async function attempt({ request, services, reply, signal, compiler, canary, local, took }: Job, command: CompileCommand): Promise<JobOutcome | Again> {
+/** Steps 3 to 5. Looks at files before `since` do not count. */
+async function attempt(
+  { request, services, reply, signal, compiler, canary, local, took }: Job, command: CompileCommand, since: number,
+): Promise<JobOutcome | Again> {
   const { project, farm } = services.farm.config(request.env);
-  const inputs = await collectInputs(command, compiler, { memory: services.inputs, signal });
+  const inputs = await collectInputs(command, compiler, { memory: services.inputs, since, signal });
   if (inputs.reason !== undefined) return local(inputs.reason.code, sentence(inputReasons[inputs.reason.code], inputs.reason.detail));
 
   const job = assemble(inputs.checkout === undefined ? command : moveCommand(command, inputs.checkout), inputs, compiler.digest, project, request.umask);
@@ -110,7 +113,7 @@ async function attempt({ request, services, reply, signal, compiler, canary, loc
     throw error;
   }
   if ('slot' in placed) return { ...local('farm-full', 'Every server is busy and a slot of this machine was free.'), slot: placed.slot };
-  if (!inputs.unchanged) return 'changing-input';
+  if (!inputs.unchanged(monotonicMs())) return 'changing-input';
   const { result } = placed;
   const made = inputs.checkout === undefined ? result : fromCheckout(result, command);
   if (made === undefined || (inputs.checkout !== undefined && result.result.status.code !== 0 && namesMissingFile(result.stderr))) {

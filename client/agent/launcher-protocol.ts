@@ -43,7 +43,7 @@ export const decodeRequest = (payload: Buffer): LauncherRequest => {
     at += 5 + length;
     if (tag === 'A') argv.push(text(bytes));
     else if (tag === 'E') addVariable(env, text(bytes));
-    else if (!'KCPUHNTD'.includes(tag)) throw invalid('a record of an unknown kind');
+    else if (!'KCPUHNTDM'.includes(tag)) throw invalid('a record of an unknown kind');
     else if (single.has(tag)) throw invalid(`record ${tag} twice`);
     else single.set(tag, bytes);
   }
@@ -75,9 +75,16 @@ export const decodeRequest = (payload: Buffer): LauncherRequest => {
     env,
     terminal: { isTerminal: terminal[0] === 1, columns: terminal.readUInt16LE(1), inputColumns: terminal.readUInt16LE(3) },
     pid: number('D'),
+    begunMs: milliseconds(single.get('M')),
     namespace: string('N') ?? '',
     isUtf8,
   };
+};
+
+/** Nanoseconds on the wire. */
+const milliseconds = (bytes: Buffer | undefined): number => {
+  if (bytes?.length !== 8) throw invalid('no time in record M');
+  return Number(bytes.readBigUInt64LE(0)) / 1e6;
 };
 
 /** How deep launchers are nested is the launcher's own business. */
@@ -116,6 +123,9 @@ export const encodeRequest = (request: LauncherRequest): Buffer => {
   terminal.writeUInt16LE(request.terminal.inputColumns, 3);
   record('T', terminal);
   record('D', number(request.pid));
+  const begun = Buffer.alloc(8);
+  begun.writeBigUInt64LE(BigInt(Math.round(request.begunMs * 1e6)));
+  record('M', begun);
   const payload = Buffer.concat(records);
   const header = Buffer.alloc(8);
   header.write(launcherMagic, 'latin1');

@@ -32,6 +32,8 @@ export interface LauncherRequest {
   /** The launcher's stderr, and how wide the terminal on its stdin is; 0 where unknown. */
   readonly terminal: { readonly isTerminal: boolean; readonly columns: number; readonly inputColumns: number };
   readonly pid: number;
+  /** When the launcher began, in ms of the monotonic clock: what the build did before that is done. */
+  readonly begunMs: number;
   /** Mount namespace and root directory of the launcher. */
   readonly namespace: string;
   /** Is every text above exactly what the launcher sent? False if some of it was not UTF-8: such a job stays local. */

@@ -8,7 +8,7 @@
 import { spawn } from 'node:child_process';
 import { isUtf8 } from 'node:buffer';
 import { availableParallelism } from 'node:os';
-import { readArguments } from '../../policy/options/index.ts';
+import { readingOf } from '../command/reading.ts';
 import { StaysLocal } from './reasons.ts';
 import type { InputsCommand } from './types.ts';
 
@@ -85,7 +85,7 @@ const withPreprocessor = (language: string): string => (language === 'cpp-output
 
 /** Arguments of a run that prints the command's search path: what it depends on, and nothing else. */
 export const searchArguments = (command: InputsCommand): string[] => {
-  const reading = readArguments(command.argv, command.family);
+  const reading = readingOf(command);
   const options = reading.options.filter(({ entry: { effect, spelling } }) =>
     effect.kind === 'search' || (effect.kind === 'plain' && steersSearch.test(spelling)));
   const kept = options.flatMap(({ index, consumed }) => command.argv.slice(index, index + consumed));

@@ -7,11 +7,13 @@
  * @module
  */
 
-import { readArguments } from '../../policy/options/index.ts';
+import { readingOf } from '../command/reading.ts';
 import type { Toolchain } from '../../toolchain/describe.ts';
 import { prerequisiteArguments, runCompiler } from './ask-compiler.ts';
 import { staysLocal } from './collected.ts';
 import { Collection } from './collection.ts';
+import { monotonicMs } from './file-table.ts';
+import { keyOf, scanKeyOf } from './manifests.ts';
 import { parseDepfile } from './depfile.ts';
 import { addQuotedFiles, addReferences, checkObstacles, refusePrecompiled } from './references.ts';
 import type { InputsMemory } from './memory.ts';
@@ -25,6 +27,8 @@ export { InputsMemory } from './memory.ts';
 
 export interface CollectOptions {
   readonly memory: InputsMemory;
+  /** When the command began, on the monotonic clock in ms: looks at files before that do not count. Default: now. */
+  readonly since?: number;
   readonly signal?: AbortSignal;
   /** `compiler` never scans. Default: the scanner, and the compiler where the scanner can't be sure. */
   readonly method?: 'scanner' | 'compiler';
@@ -37,32 +41,50 @@ export interface CollectOptions {
  * of these, because the local compiler says best what is wrong.
  */
 export const collectInputs = async (command: InputsCommand, toolchain: Toolchain, options: CollectOptions): Promise<Inputs> => {
-  const { memory, signal, method = 'scanner' } = options;
+  const { memory, signal, method = 'scanner', since = monotonicMs() } = options;
+  memory.trim();
   try {
-    const search = await memory.search.get(command, signal);
-    const known = memory.manifests.find(command, toolchain, search, memory.nextJob());
+    const search = await memory.search.get(command, since, signal);
+    const task: Task = { command, toolchain, search, memory, since, roots: rootsOf(command) };
+    const scanKey = scanKeyOf(command, toolchain, task.roots);
+    const scannedBefore = memory.manifests.find(scanKey, search, since);
+    if (scannedBefore !== undefined) return scannedBefore;
+    const key = keyOf(command, toolchain);
+    const known = memory.manifests.find(key, search, since);
     if (known !== undefined) return known;
-    if (isPreprocessed(command)) return takeSource(command, toolchain, search, memory);
-    const scanned = method === 'scanner' ? scan(command, toolchain, search, memory) : undefined;
-    return scanned ?? (await ask(command, toolchain, search, options));
+    if (isPreprocessed(command)) return takeSource(task, scanKey);
+    const scanned = method === 'scanner' ? scan(task, scanKey, key) : undefined;
+    return scanned ?? (await ask(task, key, signal));
   } catch (error) {
     if (!(error instanceof StaysLocal)) throw error;
     return staysLocal(error);
   }
 };
 
+interface Task {
+  readonly command: InputsCommand;
+  readonly toolchain: Toolchain;
+  readonly search: SearchPath;
+  readonly memory: InputsMemory;
+  readonly since: number;
+  readonly roots: ScanRoots;
+}
+
+const begin = ({ command, toolchain, search, memory, since }: Task): Collection => new Collection(command, toolchain, search, memory, since);
+
 /** The tree as the scanner finds it; undefined when the compiler has to be asked. */
-const scan = (command: InputsCommand, toolchain: Toolchain, search: SearchPath, memory: InputsMemory): Inputs | undefined => {
-  const job = new Collection(command, toolchain, search, memory);
+const scan = (task: Task, scanKey: string, key: string): Inputs | undefined => {
+  const { command, toolchain, search, memory, roots } = task;
+  const job = begin(task);
   try {
-    const { visited, consulted, absolute } = memory.scanner(search).scan(job.tree, rootsOf(command), memory.nextJob());
+    const { visited, consulted, absolute, usesDefines } = memory.scanner(search).scan(job.tree, roots, task.since);
     if (absolute) job.stay();
     for (const { place, file } of visited.values()) {
       checkObstacles(command, toolchain, file.facts, place);
       addQuotedFiles(job.tree, command, file.facts);
       job.consider(file.facts);
     }
-    return job.finish(consulted, 'scanner');
+    return job.finish(usesDefines ? key : scanKey, consulted, 'scanner');
   } catch (error) {
     if (error instanceof AskCompiler || error instanceof StaysLocal) return undefined;
     throw error;
@@ -70,42 +92,44 @@ const scan = (command: InputsCommand, toolchain: Toolchain, search: SearchPath, 
 };
 
 /** Preprocessed text includes nothing; it may name files for the assembler. */
-const takeSource = (command: InputsCommand, toolchain: Toolchain, search: SearchPath, memory: InputsMemory): Inputs => {
-  const job = new Collection(command, toolchain, search, memory);
+const takeSource = (task: Task, scanKey: string): Inputs => {
+  const { command, toolchain, search } = task;
+  const job = begin(task);
   const opened = job.open(command.source);
   checkObstacles(command, toolchain, opened.file.facts, opened.place);
   addReferences(job.tree, command, search, [], opened);
   job.consider(opened.file.facts);
-  return job.finish(new Map(), 'scanner');
+  return job.finish(scanKey, new Map(), 'scanner');
 };
 
 /** The tree as the compiler tells it with `-M`, and what only texts tell. */
-const ask = async (command: InputsCommand, toolchain: Toolchain, search: SearchPath, options: CollectOptions): Promise<Inputs> => {
-  const { memory, signal } = options;
-  const listed = memory.listings.find(command, toolchain, new Collection(command, toolchain, search, memory).tree, memory.nextJob());
+const ask = async (task: Task, key: string, signal?: AbortSignal): Promise<Inputs> => {
+  const { command, toolchain, search, memory, roots } = task;
+  const listed = memory.listings.find(command, toolchain, begin(task).tree, task.since);
   if (listed === undefined) memory.asked += 1;
   const prerequisites = listed ?? (await prerequisitesOf(command, signal));
-  const job = new Collection(command, toolchain, search, memory);
+  // What the compiler saw is what is there after it looked.
+  const since = listed === undefined ? monotonicMs() : task.since;
+  const job = begin({ ...task, since });
   const { tree } = job;
   job.stay();
   const files = prerequisites.map((name) => job.open(absolute(name, command.cwd)));
-  const roots = rootsOf(command);
   for (const opened of files) {
     refusePrecompiled(opened);
     checkObstacles(command, toolchain, opened.file.facts, opened.place);
     addReferences(tree, command, search, roots.embedDirs, opened);
   }
   try {
-    const { consulted } = memory.scanner(search).complete(tree, roots, files, memory.nextJob());
+    const { consulted } = memory.scanner(search).complete(tree, roots, files, since);
     memory.listings.keep(command, toolchain, prerequisites, files, consulted);
-    return job.finish(consulted, 'compiler');
+    return job.finish(key, consulted, 'compiler');
   } catch (error) {
     throw error instanceof AskCompiler ? new StaysLocal('preprocessing-failed', error.message) : error;
   }
 };
 
 const rootsOf = (command: InputsCommand): ScanRoots => {
-  const { includes, defines } = readArguments(command.argv, command.family);
+  const { includes, defines } = readingOf(command);
   return {
     source: command.source,
     forced: includes.map(({ path }) => path),

@@ -54,8 +54,8 @@ export class CollectedInputs implements Inputs {
     return this.#blobs;
   }
 
-  get unchanged(): boolean {
-    return this.seen.holds;
+  unchanged(since: number): boolean {
+    return this.seen.holds(since);
   }
 
   /** The same answer for another job: nothing that was decoded for this one. */
@@ -66,4 +66,4 @@ export class CollectedInputs implements Inputs {
 
 /** The answer for a command that is compiled where it was typed. */
 export const staysLocal = ({ code, detail }: StaysLocal): Inputs =>
-  ({ encoded: Buffer.alloc(0), digest: '', entries: [], blobs: new Map(), bytes: 0, how: 'none', checkout: undefined, unchanged: true, reason: { code, detail } });
+  ({ encoded: Buffer.alloc(0), digest: '', entries: [], blobs: new Map(), bytes: 0, how: 'none', checkout: undefined, unchanged: () => true, reason: { code, detail } });

@@ -9,10 +9,11 @@ import { WardError } from '../../protocol/errors.ts';
 import type { Toolchain } from '../../toolchain/describe.ts';
 import { CollectedInputs } from './collected.ts';
 import type { Facts } from './facts.ts';
-import type { FileStates } from './file-state.ts';
+import type { FileStates } from './file-states.ts';
 import type { InputsMemory } from './memory.ts';
 import { StaysLocal } from './reasons.ts';
 import type { Scan } from './scanner/scan.ts';
+import { Seen } from './seen.ts';
 import type { SearchPath } from './search-path.ts';
 import { TreeBuilder, type BuiltFile } from './tree-builder.ts';
 import type { Inputs, InputsCommand } from './types.ts';
@@ -21,19 +22,17 @@ import { moveTree, namesInto } from './checkout.ts';
 export class Collection {
   readonly tree: TreeBuilder;
   readonly #command: InputsCommand;
-  readonly #toolchain: Toolchain;
   readonly #search: SearchPath;
   readonly #memory: InputsMemory;
   readonly #states: FileStates;
   /** The tree can't lie elsewhere. */
   #stays = false;
 
-  constructor(command: InputsCommand, toolchain: Toolchain, search: SearchPath, memory: InputsMemory) {
+  constructor(command: InputsCommand, toolchain: Toolchain, search: SearchPath, memory: InputsMemory, since: number) {
     this.#command = command;
-    this.#toolchain = toolchain;
     this.#search = search;
     this.#memory = memory;
-    this.#states = memory.states(search);
+    this.#states = memory.states(search, since);
     this.tree = new TreeBuilder(memory.files, memory.stage(toolchain), this.#states, command.checkout);
   }
 
@@ -55,20 +54,23 @@ export class Collection {
     this.#stays = true;
   }
 
-  /** Adds what every compile of this command needs, and remembers the answer unless a file is too young for that. */
-  finish(consulted: Scan['consulted'], how: 'scanner' | 'compiler'): Inputs {
+  /**
+   * Adds what every compile of this command needs, and remembers the answer unless a file is too young for that.
+   *
+   * @param key under which the answer is found again
+   */
+  finish(key: string, consulted: Scan['consulted'], how: 'scanner' | 'compiler'): Inputs {
     addPlaces(this.tree, this.#command, this.#search);
     for (const path of this.#command.inputs) this.tree.file(path);
     const { entries, bytes } = this.tree.finish();
     const { young } = this.tree;
     const { sighting } = this.#states;
-    this.#memory.expect(this.#search, sighting.paths);
-    const { manifests } = this.#memory;
+    this.#memory.expect(this.#search, sighting);
     const { checkout } = this.#command;
     const moved = checkout === undefined || this.#stays || this.tree.crossed ? undefined : moveTree(entries, checkout, this.#search);
-    const about = { bytes, how, seen: manifests.seen(sighting, young), checkout: moved === undefined ? undefined : checkout };
-    const inputs = encoded(moved ?? entries, about);
-    if (young.length === 0) manifests.keep(this.#command, this.#toolchain, this.#search, consulted, inputs);
+    const seen = new Seen(this.#memory.table, sighting, young);
+    const inputs = encoded(moved ?? entries, { bytes, how, seen, checkout: moved === undefined ? undefined : checkout });
+    if (young.length === 0) this.#memory.manifests.keep(key, this.#search, consulted, inputs);
     return inputs;
   }
 }

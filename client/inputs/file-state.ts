@@ -5,7 +5,6 @@
  * @module
  */
 
-import { hash } from 'node:crypto';
 import { lstatSync, statSync, type BigIntStats } from 'node:fs';
 import { createRequire } from 'node:module';
 import { StaysLocal } from './reasons.ts';
@@ -71,7 +70,7 @@ export const slowStatList: StatList = oneByOne;
 const numberAt = (words: Int32Array, at: number): number => (words[at + 1] as number) * 0x1_0000_0000 + ((words[at] as number) >>> 0);
 
 /** Reads one state. @throws StaysLocal when the path can't be examined for another reason than its absence. */
-const stateOf = (words: Int32Array, path: string): FileState | undefined => {
+export const stateOf = (words: Int32Array, path: string): FileState | undefined => {
   const mode = words[modeWord] as number;
   if (mode === 0) {
     if (absences.has(-numberAt(words, 4))) return undefined;
@@ -100,57 +99,5 @@ export const sameStates = (a: Int32Array, b: Int32Array): boolean => {
   return true;
 };
 
-/**
- * A name for a list of states: two lists have the same exactly if {@link sameStates}. Writes to `words`: what does not count
- * of directories becomes 0.
- */
-export const nameOfStates = (words: Int32Array): string => {
-  for (let at = 0; at < words.length; at += stateWords) {
-    if (((words[at + modeWord] as number) & typeMask) === 0o040000) words.fill(0, at + deviceAndInode, at + modeWord);
-  }
-  return hash('sha256', Buffer.from(words.buffer, words.byteOffset, words.byteLength), 'latin1');
-};
-
 /** A key that two paths share exactly if they are the same file. */
 export const identityOf = ({ words }: FileState): string => `${words[0]}:${words[1]}:${words[2]}:${words[3]}`;
-
-/** Paths, and the states they were in. */
-export interface Sighting {
-  readonly paths: readonly string[];
-  readonly words: Int32Array;
-}
-
-/** The file system as one job sees it: each path is looked at once, paths that are likely to be needed all at once. */
-export class FileStates {
-  readonly #expected: ReadonlyMap<string, number>;
-  readonly #words: Int32Array;
-  readonly #seen = new Map<string, Int32Array>();
-
-  /** @param expected paths that are likely to be needed → their place in the list */
-  constructor(expected: ReadonlyMap<string, number> = new Map()) {
-    this.#expected = expected;
-    this.#words = expected.size === 0 ? new Int32Array(0) : statList([...expected.keys()], false);
-  }
-
-  /** @throws StaysLocal `odd-input` when the path can't be examined for another reason than its absence. */
-  get(path: string): FileState | undefined {
-    let words = this.#seen.get(path);
-    if (words === undefined) {
-      const index = this.#expected.get(path);
-      words = index === undefined ? statList([path], false) : this.#words.subarray(index * stateWords, (index + 1) * stateWords);
-      this.#seen.set(path, words);
-    }
-    return stateOf(words, path);
-  }
-
-  /** Everything that was looked at, and what was seen. */
-  get sighting(): Sighting {
-    const words = new Int32Array(this.#seen.size * stateWords);
-    let at = 0;
-    for (const each of this.#seen.values()) {
-      words.set(each, at);
-      at += stateWords;
-    }
-    return { paths: [...this.#seen.keys()], words };
-  }
-}

@@ -51,7 +51,7 @@ export class Listings {
   }
 
   /** Names of all files that the command reads, if they are what they were. */
-  find(command: InputsCommand, toolchain: Toolchain, tree: TreeBuilder, job: number): readonly string[] | undefined {
+  find(command: InputsCommand, toolchain: Toolchain, tree: TreeBuilder, since: number): readonly string[] | undefined {
     const listing = this.#known.get(keyOf(command, toolchain));
     if (listing === undefined) return undefined;
     const { names, steering, consulted } = listing;
@@ -64,7 +64,7 @@ export class Listings {
       if (error instanceof StaysLocal) return undefined;
       throw error;
     }
-    this.#folders.refresh([...consulted.keys()], job);
+    this.#folders.refresh([...consulted.keys()], since);
     return consulted.entries().every(([folder, version]) => folder.version === version) ? names : undefined;
   }
 

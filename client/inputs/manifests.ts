@@ -8,9 +8,8 @@
 import { createHash } from 'node:crypto';
 import type { Toolchain } from '../../toolchain/describe.ts';
 import type { CollectedInputs } from './collected.ts';
-import { nameOfStates, type Sighting } from './file-state.ts';
 import type { Folder, Folders } from './scanner/folders.ts';
-import { Seen, type YoungFile } from './seen.ts';
+import type { ScanRoots } from './scanner/scan.ts';
 import type { SearchPath } from './search-path.ts';
 import type { InputsCommand } from './types.ts';
 
@@ -25,20 +24,29 @@ interface Manifest {
 }
 
 const defaultBytes = 20 * 1024 * 1024;
-const mostNames = 200_000;
 
-const costOf = ({ folders, inputs }: Manifest): number => 800 + inputs.seen.paths.length * 8 + folders.length * 16 + inputs.encoded.length;
+const costOf = ({ folders, inputs }: Manifest): number => 800 + inputs.seen.size * 8 + folders.length * 16 + inputs.encoded.length;
 
-/** Everything of a command that its inputs depend on, apart from the file system. */
+const digestOf = (parts: readonly unknown[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('latin1');
+
+/** Everything of a command that its inputs depend on, apart from the file system, whoever finds them. */
 export const keyOf = (command: InputsCommand, toolchain: Toolchain): string => {
   const { argv, cwd, pwd, env, outputs, checkout } = command;
-  const parts = [toolchain.digest, argv, cwd, pwd, env, checkout, outputs.map(({ spelled }) => spelled)];
-  return createHash('sha256').update(JSON.stringify(parts)).digest('latin1');
+  return digestOf([toolchain.digest, argv, cwd, pwd, env, checkout, outputs.map(({ spelled }) => spelled)]);
+};
+
+/**
+ * Everything of a command that the scanner goes by, beside the search path: what an option only defines or optimises is not
+ * in it, so a build with other such options finds the same files at once.
+ */
+export const scanKeyOf = (command: InputsCommand, toolchain: Toolchain, roots: ScanRoots): string => {
+  const { language, pwd, env, outputs, inputs, search, checkout } = command;
+  const folders = outputs.map(({ spelled }) => spelled.slice(0, spelled.lastIndexOf('/')));
+  return digestOf(['scan', toolchain.digest, language, { ...roots, defines: [] }, pwd, env, folders, inputs, search, checkout]);
 };
 
 export class Manifests {
   readonly #known = new Map<string, Manifest>();
-  readonly #names = new Map<string, string>();
   readonly #folders: Folders;
   readonly #maxBytes: number;
   #bytes = 0;
@@ -48,41 +56,26 @@ export class Manifests {
     this.#maxBytes = maxBytes;
   }
 
-  /** The answer of last time, if it is the answer now. */
-  find(command: InputsCommand, toolchain: Toolchain, search: SearchPath, job: number): CollectedInputs | undefined {
-    const key = keyOf(command, toolchain);
+  /** The answer of last time, if it is the answer for a job that began at `since`. */
+  find(key: string, search: SearchPath, since: number): CollectedInputs | undefined {
     const manifest = this.#known.get(key);
     if (manifest === undefined) return undefined;
     this.#known.delete(key);
     this.#bytes -= costOf(manifest);
-    if (manifest.search !== search || !this.#holds(manifest, job)) return undefined;
+    if (manifest.search !== search || !this.#holds(manifest, since)) return undefined;
     this.#remember(key, manifest);
     return manifest.inputs.again();
   }
 
-  #holds({ folders, versions, inputs }: Manifest, job: number): boolean {
-    if (!inputs.unchanged) return false;
-    this.#folders.refresh(folders, job);
+  #holds({ folders, versions, inputs }: Manifest, since: number): boolean {
+    if (!inputs.unchanged(since)) return false;
+    this.#folders.refresh(folders, since);
     return folders.every((folder, index) => folder.version === versions[index]);
   }
 
-  /** A sighting, small enough to be remembered. */
-  seen({ paths, words }: Sighting, young: readonly YoungFile[]): Seen {
-    return new Seen(paths.map((path) => this.#shared(path)), nameOfStates(words), young);
-  }
-
-  keep(command: InputsCommand, toolchain: Toolchain, search: SearchPath, consulted: Consulted, inputs: CollectedInputs): void {
+  keep(key: string, search: SearchPath, consulted: Consulted, inputs: CollectedInputs): void {
     const [folders, versions] = [[...consulted.keys()], [...consulted.values()]];
-    this.#remember(keyOf(command, toolchain), { search, folders, versions, inputs: inputs.again() });
-  }
-
-  /** The same path of many manifests is one string. */
-  #shared(path: string): string {
-    const known = this.#names.get(path);
-    if (known !== undefined) return known;
-    if (this.#names.size >= mostNames) this.#names.clear();
-    this.#names.set(path, path);
-    return path;
+    this.#remember(key, { search, folders, versions, inputs: inputs.again() });
   }
 
   #remember(key: string, manifest: Manifest): void {

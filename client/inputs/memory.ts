@@ -6,7 +6,8 @@
 
 import type { Toolchain } from '../../toolchain/describe.ts';
 import { FileCache } from './file-cache.ts';
-import { FileStates } from './file-state.ts';
+import { FileStates } from './file-states.ts';
+import { FileTable, type Sighting } from './file-table.ts';
 import { Listings } from './listings.ts';
 import { Manifests } from './manifests.ts';
 import { Folders } from './scanner/folders.ts';
@@ -18,34 +19,35 @@ type Parts = Pick<Toolchain, 'entries' | 'includeDirs'>;
 
 export class InputsMemory {
   readonly files = new FileCache();
-  readonly search = new SearchPaths();
-  readonly #folders = new Folders();
+  /** What lies at each path, links not followed. */
+  readonly table = new FileTable(false);
+  readonly #followed = new FileTable(true);
+  readonly search = new SearchPaths(this.#followed);
+  readonly #folders = new Folders(this.#followed);
   readonly manifests = new Manifests(this.#folders);
   readonly listings = new Listings(this.#folders);
   readonly #stages = new WeakMap<Parts, StageView>();
   /** Paths that the last command with this search path looked at. */
-  readonly #expected = new WeakMap<SearchPath, Map<string, number>>();
+  readonly #expected = new WeakMap<SearchPath, Sighting>();
   readonly #scanners = new WeakMap<SearchPath, Scanner>();
-  #job = 0;
   /** How often a compiler had to list what a command reads, for statistics. */
   asked = 0;
 
-  /** A number for each job: file system look-ups are good for one. */
-  nextJob(): number {
-    return (this.#job += 1);
+  /** A job begins: what has become too much is forgotten. */
+  trim(): void {
+    this.table.trim();
+    this.#followed.trim();
   }
 
-  /** The file system as it is now, for one command. */
-  states(search: SearchPath): FileStates {
-    return new FileStates(this.#expected.get(search));
+  /** The file system for one command that began at `since`. */
+  states(search: SearchPath, since: number): FileStates {
+    const expected = this.#expected.get(search);
+    return new FileStates(this.table, since, expected?.generation === this.table.generation ? expected.ids : undefined);
   }
 
   /** Notes what a command looked at: the next one with the same search path will look at most of it too. */
-  expect(search: SearchPath, paths: readonly string[]): void {
-    const known = this.#expected.get(search);
-    const fresh = known === undefined ? paths.length : paths.reduce((count, path) => (known.has(path) ? count : count + 1), 0);
-    const useful = known !== undefined && fresh * 10 < paths.length && known.size < paths.length * 1.3;
-    if (!useful) this.#expected.set(search, new Map(paths.map((path, index) => [path, index])));
+  expect(search: SearchPath, sighting: Sighting): void {
+    this.#expected.set(search, sighting);
   }
 
   stage(toolchain: Parts): StageView {

@@ -8,7 +8,8 @@
 
 import { parseVerbose } from '../../toolchain/query.ts';
 import { runCompiler, searchArguments } from './ask-compiler.ts';
-import { modeWord, sameStates, stateWords, statList } from './file-state.ts';
+import { modeWord } from './file-state.ts';
+import { monotonicMs, type FileTable, type Sighting } from './file-table.ts';
 import { StaysLocal } from './reasons.ts';
 import type { InputsCommand } from './types.ts';
 
@@ -22,14 +23,10 @@ export interface SearchPath {
   readonly frameworks: boolean;
 }
 
-/** Directories of the answer, and in which state they were when it was asked for. */
-interface Seen {
-  directories: readonly string[];
-  states: Int32Array;
-}
-
-interface Known extends Seen {
+interface Known {
   readonly path: Promise<SearchPath>;
+  /** The directories of the answer, as they were when it was asked for; absent: it is good for this once only. */
+  seen?: Sighting;
 }
 
 const mostKnown = 512;
@@ -40,20 +37,29 @@ export const absolute = (path: string, cwd: string): string => (path.startsWith(
 
 export class SearchPaths {
   readonly #known = new Map<string, Known>();
+  readonly #table: FileTable;
 
-  /** @throws StaysLocal when the compiler does not answer. */
-  async get(command: InputsCommand, signal?: AbortSignal): Promise<SearchPath> {
+  /** @param table of states with links followed */
+  constructor(table: FileTable) {
+    this.#table = table;
+  }
+
+  /**
+   * @param since when the command began: looks at directories before that do not count
+   * @throws StaysLocal when the compiler does not answer.
+   */
+  async get(command: InputsCommand, since: number, signal?: AbortSignal): Promise<SearchPath> {
     const args = searchArguments(command);
     const key = JSON.stringify([command.compiler, command.cwd, args, searchVariables.map((name) => command.env[name] ?? null)]);
     const known = this.#known.get(key);
     if (known !== undefined) {
       const path = await known.path;
-      if (sameStates(statList(known.directories, true), known.states)) return path;
+      if (known.seen !== undefined && this.#table.holds(known.seen, since)) return path;
       if (this.#known.get(key) === known) this.#known.delete(key);
-      return this.get(command, signal);
+      return this.get(command, since, signal);
     }
-    const path = this.#ask(command, args, (seen) => Object.assign(asked, seen), signal);
-    const asked: Known = { path, directories: [], states: new Int32Array(0) };
+    const path = this.#ask(command, args, (seen) => (asked.seen = seen), signal);
+    const asked: Known = { path };
     this.#known.set(key, asked);
     for (const oldest of this.#known.keys()) {
       if (this.#known.size <= mostKnown) break;
@@ -65,7 +71,7 @@ export class SearchPaths {
     });
   }
 
-  async #ask(command: InputsCommand, args: string[], identified: (seen: Seen) => void, signal?: AbortSignal): Promise<SearchPath> {
+  async #ask(command: InputsCommand, args: string[], identified: (seen: Sighting) => void, signal?: AbortSignal): Promise<SearchPath> {
     const { ok, stderr } = await runCompiler(command, args, { LC_ALL: 'C' }, signal);
     const answer = parseVerbose(stderr);
     if (!ok || answer.angle.length + answer.quote.length + answer.absent.length === 0) {
@@ -76,11 +82,11 @@ export class SearchPaths {
     const path = { quote, angle, unused, frameworks: stderr.includes('(framework directory)') };
     const directories = [...path.quote, ...path.angle, ...path.unused];
     const spelled = [...answer.quote, ...answer.angle, ...answer.absent, ...answer.duplicates];
-    const states = statList(directories, true);
+    const ids = directories.map((directory) => this.#table.id(directory));
+    this.#table.look(ids, monotonicMs());
     // One that appeared or vanished meanwhile makes the answer good for this once only.
-    const isAbsent = (index: number): boolean => states[index * stateWords + modeWord] === 0;
-    const consistent = spelled.every((directory, index) => isAbsent(index) === answer.absent.includes(directory));
-    identified({ directories, states: consistent ? states : new Int32Array(0) });
+    const isAbsent = (index: number): boolean => this.#table.words(ids[index] as number)[modeWord] === 0;
+    if (spelled.every((directory, index) => isAbsent(index) === answer.absent.includes(directory))) identified(this.#table.sight(ids));
     return path;
   }
 }

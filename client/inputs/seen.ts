@@ -7,7 +7,7 @@
 
 import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { nameOfStates, statList } from './file-state.ts';
+import type { FileTable, Sighting } from './file-table.ts';
 
 /** A file that was read within the resolution of its clock, and what was in it: SHA-256, hex. */
 export interface YoungFile {
@@ -16,20 +16,24 @@ export interface YoungFile {
 }
 
 export class Seen {
-  readonly paths: readonly string[];
-  /** Name of the states the paths were in. */
-  readonly states: string;
+  readonly #table: FileTable;
+  readonly #sighting: Sighting;
   readonly #young: readonly YoungFile[];
 
-  constructor(paths: readonly string[], states: string, young: readonly YoungFile[] = []) {
-    this.paths = paths;
-    this.states = states;
+  constructor(table: FileTable, sighting: Sighting, young: readonly YoungFile[] = []) {
+    this.#table = table;
+    this.#sighting = sighting;
     this.#young = young;
   }
 
-  /** Whether every path that was walked is what it was, and every input has the content that it had. */
-  get holds(): boolean {
-    return nameOfStates(statList(this.paths, false)) === this.states && this.#young.every(({ path, hex }) => hexOf(path) === hex);
+  /** How many paths were walked. */
+  get size(): number {
+    return this.#sighting.ids.length;
+  }
+
+  /** Whether every path that was walked is what it was, and every input has the content that it had. Looks before `since` do not count. */
+  holds(since: number): boolean {
+    return this.#table.holds(this.#sighting, since) && this.#young.every(({ path, hex }) => hexOf(path) === hex);
   }
 }
 

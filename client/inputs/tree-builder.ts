@@ -12,7 +12,8 @@
 import { readlinkSync } from 'node:fs';
 import type { TreeEntry } from '../../protocol/tree.ts';
 import type { FileCache, KnownFile } from './file-cache.ts';
-import { identityOf, type FileState, type FileStates } from './file-state.ts';
+import { identityOf, type FileState } from './file-state.ts';
+import type { FileStates } from './file-states.ts';
 import { StaysLocal } from './reasons.ts';
 import type { YoungFile } from './seen.ts';
 import type { StageView } from './stage-view.ts';

@@ -30,7 +30,7 @@ export interface Inputs {
   readonly how: 'compiler' | 'scanner' | 'none';
   /** The directory that the tree has in the common checkout instead, if it was moved there. */
   readonly checkout: string | undefined;
-  /** Whether all of it is now what it was when the tree was made. Asks the file system. */
-  readonly unchanged: boolean;
+  /** Whether all of it is what it was when the tree was made, by looks at the file system at or after `since`. */
+  unchanged(since: number): boolean;
   readonly reason?: { readonly code: InputReason; readonly detail: string };
 }

@@ -124,6 +124,7 @@ int send_request(int agent, const struct command *command, const char *cwd) {
   if (namespace_identity(identity, sizeof identity)) record_text(&message, 'N', identity);
   record_terminal(&message);
   record_number(&message, 'D', (uint32_t)getpid());
+  record(&message, 'M', command->begun, sizeof command->begun);
 
   uint32_t length = (uint32_t)(message.length - 8);
   for (int i = 0; i < 4; i++) message.bytes[4 + i] = (char)(length >> (8 * i));

@@ -23,6 +23,7 @@ enum { EXIT_USAGE = 1, EXIT_OUTPUT = 1, EXIT_COMPILER_MISSING = 110, EXIT_NO_AGE
 struct command {
   char **argv;          /* the compiler's, argv[0] included, NULL at the end */
   const char *compiler; /* the file to execute; may be relative to the working directory */
+  unsigned char begun[8]; /* when this process began: nanoseconds of the monotonic clock, little-endian */
 };
 
 /* Where this build's agent listens. */

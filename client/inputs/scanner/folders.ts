@@ -1,6 +1,6 @@
 /**
  * Names in directories, so that most look-ups of headers cost no system call. A listing is good while device, inode and times
- * of the directory stay the same; it is looked at once a job. A directory that was changed within the resolution of the
+ * of the directory stay the same; each job looks at it. A directory that was changed within the resolution of the
  * clock is read again.
  *
  * Compilations write objects beside sources, so listings change all the time. What was derived from a listing stays good
@@ -11,41 +11,47 @@
 
 import { readdirSync } from 'node:fs';
 import { ageOf, modeWord, sameWords, stateWords, statList } from '../file-state.ts';
+import type { FileTable } from '../file-table.ts';
 
 const clockResolutionMs = 20;
 const mostFolders = 20_000;
 /** Device and inode. */
 const identityWords = 4;
-const nothing = new Int32Array(stateWords);
 
 export class Folder {
   readonly path: string;
   /** Changes when an answer given before would be different now. */
   version = 0;
-  #job = -1;
-  #words = nothing;
+  readonly #table: FileTable;
+  readonly #words = new Int32Array(stateWords);
+  /** No job that began by then has to look again. */
+  #good = 0;
   #settled = false;
   #names = new Set<string>();
   /** Names in lower case, where the file system takes them for the same; `exact` where it does not. */
   #lowered: Set<string> | 'exact' | undefined;
   readonly #asked = new Map<string, boolean>();
 
-  constructor(path: string) {
+  constructor(path: string, table: FileTable) {
     this.path = path;
+    this.#table = table;
   }
 
-  /**
-   * Looks at the directory again, once a job.
-   *
-   * @param seen its state, links followed, if that is known already
-   */
-  refresh(job: number, seen?: Int32Array): this {
-    if (this.#job === job) return this;
-    this.#job = job;
-    const words = seen ?? statList([this.path], true);
+  /** Its number in the table. */
+  get id(): number {
+    return this.#table.id(this.path);
+  }
+
+  /** Brings the listing up to a look at or after `since`. */
+  refresh(since: number): this {
+    if (this.#good >= since) return this;
+    this.#good = since;
+    const { id } = this;
+    this.#table.look([id], since);
+    const words = this.#table.words(id);
     if (this.#settled && sameWords(words, this.#words)) return this;
     const sameFolder = sameWords(words, this.#words, identityWords);
-    this.#words = words.slice();
+    this.#words.set(words);
     this.#settled = ageOf(words, Date.now()) > clockResolutionMs;
     this.#names = namesIn(this.path);
     this.#lowered = undefined;
@@ -91,19 +97,25 @@ const namesIn = (path: string): Set<string> => {
 /** All directories that were looked into, by the path they were opened by. */
 export class Folders {
   readonly #known = new Map<string, Folder>();
+  readonly #table: FileTable;
+
+  /** @param table of states with links followed */
+  constructor(table: FileTable) {
+    this.#table = table;
+  }
 
   get(path: string): Folder {
     let folder = this.#known.get(path);
     if (folder === undefined) {
       if (this.#known.size >= mostFolders) this.#known.clear();
-      this.#known.set(path, (folder = new Folder(path)));
+      this.#known.set(path, (folder = new Folder(path, this.#table)));
     }
     return folder;
   }
 
-  /** Looks at many directories again, in one call. */
-  refresh(folders: readonly Folder[], job: number): void {
-    const words = statList(folders.map(({ path }) => path), true);
-    for (const [index, folder] of folders.entries()) folder.refresh(job, words.subarray(index * stateWords, (index + 1) * stateWords));
+  /** Brings many listings up to date, with one look. */
+  refresh(folders: readonly Folder[], since: number): void {
+    this.#table.look(folders.map(({ id }) => id), since);
+    for (const folder of folders) folder.refresh(since);
   }
 }

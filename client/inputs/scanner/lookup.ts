@@ -14,14 +14,14 @@ const compiledHeader = ['.gch', '.pch'];
 export class Lookup {
   readonly #tree: TreeBuilder;
   readonly #folders: Folders;
-  readonly #job: number;
+  readonly #since: number;
   readonly #used = new Map<Folder, number>();
   unsure = false;
 
-  constructor(tree: TreeBuilder, folders: Folders, job: number) {
+  constructor(tree: TreeBuilder, folders: Folders, since: number) {
     this.#tree = tree;
     this.#folders = folders;
-    this.#job = job;
+    this.#since = since;
   }
 
   get folders(): (readonly [Folder, number])[] {
@@ -53,7 +53,7 @@ export class Lookup {
   }
 
   #folder(path: string): Folder {
-    const folder = this.#folders.get(path === '' ? '/' : path).refresh(this.#job);
+    const folder = this.#folders.get(path === '' ? '/' : path).refresh(this.#since);
     this.#used.set(folder, folder.version);
     return folder;
   }

@@ -45,15 +45,16 @@ export interface ScanRoots {
 class Run {
   readonly tree: TreeBuilder;
   readonly roots: ScanRoots;
-  readonly job: number;
+  readonly since: number;
   readonly visited = new Map<string, BuiltFile>();
   readonly consulted = new Map<Folder, number>();
   absolute = false;
+  usesDefines = false;
 
-  constructor(tree: TreeBuilder, roots: ScanRoots, job: number) {
+  constructor(tree: TreeBuilder, roots: ScanRoots, since: number) {
     this.tree = tree;
     this.roots = roots;
-    this.job = job;
+    this.since = since;
   }
 
   consult(folders: Iterable<readonly [Folder, number]>): void {
@@ -68,6 +69,8 @@ export interface Scan {
   readonly consulted: ReadonlyMap<Folder, number>;
   /** A computed name was an absolute path. */
   readonly absolute: boolean;
+  /** What `-D` options say had a say in it. */
+  readonly usesDefines: boolean;
 }
 
 const mostNodes = 50_000;
@@ -86,11 +89,11 @@ export class Scanner {
   /**
    * Adds to the tree everything that a compile may read.
    *
-   * @param job a number that no other job has: directories are looked at once for each
+   * @param since when the job began: looks at directories before that do not count
    * @throws AskCompiler when it can't be sure, StaysLocal when the command is local unless the compiler knows better
    */
-  scan(tree: TreeBuilder, roots: ScanRoots, job: number): Scan {
-    const run = new Run(tree, roots, job);
+  scan(tree: TreeBuilder, roots: ScanRoots, since: number): Scan {
+    const run = new Run(tree, roots, since);
     const pending = [roots.source, ...this.#given(run)];
     while (pending.length > 0) {
       this.#drain(run, pending);
@@ -103,8 +106,8 @@ export class Scanner {
    * Adds what the literal names in files lead to, for files that the compiler listed: it does not list a header with
    * `#pragma once` that it compared with another one and left out.
    */
-  complete(tree: TreeBuilder, roots: ScanRoots, files: readonly BuiltFile[], job: number): Scan {
-    const run = new Run(tree, roots, job);
+  complete(tree: TreeBuilder, roots: ScanRoots, files: readonly BuiltFile[], since: number): Scan {
+    const run = new Run(tree, roots, since);
     const reached = new Set([...this.#given(run), roots.source].map((path) => tree.file(path)?.place));
     for (const opened of files) {
       run.visited.set(opened.place, opened);
@@ -146,6 +149,7 @@ export class Scanner {
     const lookup = this.#lookup(run);
     for (const { place, file } of run.visited.values()) {
       for (const macro of file.facts.computed ?? []) {
+        run.usesDefines = true;
         for (const { name, quoted } of headersOf(macro, run.visited.values(), run.roots.defines)) {
           if (name.startsWith('/')) run.absolute = true;
           const path = this.#first(lookup, name, quoted ? this.#places(place) : this.#search.angle);
@@ -174,13 +178,13 @@ export class Scanner {
     return [file.slice(0, file.lastIndexOf('/')), ...this.#search.quote, ...this.#search.angle];
   }
 
-  #lookup({ tree, job }: Run): Lookup {
-    return new Lookup(tree, this.#folders, job);
+  #lookup({ tree, since }: Run): Lookup {
+    return new Lookup(tree, this.#folders, since);
   }
 
   #node(run: Run, opened: BuiltFile): Node {
     const { facts } = opened.file;
-    const holds = ({ folders }: Node): boolean => folders.every(([folder, version]) => folder.refresh(run.job).version === version);
+    const holds = ({ folders }: Node): boolean => folders.every(([folder, version]) => folder.refresh(run.since).version === version);
     let node = this.#nodes.get(opened.place);
     if (node === undefined || node.facts !== facts || node.unsure || !holds(node)) {
       node = this.#examine(run, opened);

@@ -6,7 +6,7 @@ import { errorTable, WardError } from '../../../protocol/errors.ts';
 
 const request = (argv: string[], env: Record<string, string> = {}): LauncherRequest => ({
   argv, compiler: '/usr/bin/gcc', cwd: '/src', umask: 0o22, env, terminal: { isTerminal: false, columns: 0, inputColumns: 0 }, pid: 1,
-  namespace: '', isUtf8: true,
+  namespace: '', begunMs: 0, isUtf8: true,
 });
 
 test('a job is named by its source', (t) => {

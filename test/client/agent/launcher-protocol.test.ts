@@ -18,13 +18,14 @@ const request: fc.Arbitrary<LauncherRequest> = fc.record({
   env: fc.dictionary(name, text).map((env) => Object.assign(Object.create(null), env) as Record<string, string>),
   terminal: fc.record({ isTerminal: fc.boolean(), columns: fc.nat(65535), inputColumns: fc.nat(65535) }),
   pid: fc.nat(),
+  begunMs: fc.nat(),
   namespace: text,
   isUtf8: fc.constant(true),
 });
 
 const simple: LauncherRequest = {
   argv: ['gcc'], compiler: '/gcc', cwd: '/', umask: 0, env: {}, terminal: { isTerminal: false, columns: 0, inputColumns: 0 }, pid: 1,
-  namespace: '', isUtf8: true,
+  namespace: '', begunMs: 0, isUtf8: true,
 };
 
 const decode = (bytes: Buffer): LauncherRequest => decodeRequest(bytes.subarray(8));
@@ -41,7 +42,7 @@ test('a request decodes to what was encoded', (t) => {
 test('a request cut off anywhere, or with any byte changed, is refused with protocol-violation or decodes', (t) => {
   const bytes = encodeRequest({
     argv: ['gcc', '-c', 'a.c'], compiler: '/usr/bin/gcc', cwd: '/src', umask: 0o22, env: { LANG: 'C' },
-    terminal: { isTerminal: true, columns: 80, inputColumns: 80 }, pid: 7, namespace: 'mnt', isUtf8: true,
+    terminal: { isTerminal: true, columns: 80, inputColumns: 80 }, pid: 7, begunMs: 5, namespace: 'mnt', isUtf8: true,
   }).subarray(8);
   const attempt = (damaged: Buffer): void => {
     try {

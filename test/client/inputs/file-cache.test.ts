@@ -3,7 +3,8 @@ import { chmodSync, lstatSync, mkdirSync, renameSync, utimesSync, writeFileSync 
 import { join } from 'node:path';
 import test from 'ava';
 import { FileCache } from '../../../client/inputs/file-cache.ts';
-import { FileStates, type FileState } from '../../../client/inputs/file-state.ts';
+import type { FileState } from '../../../client/inputs/file-state.ts';
+import { FileStates } from '../../../client/inputs/file-states.ts';
 import { StaysLocal } from '../../../client/inputs/reasons.ts';
 import { temporaryDirectory } from '../../fixtures/temporary.ts';
 

@@ -3,7 +3,7 @@ import { linkSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { FileCache } from '../../../client/inputs/file-cache.ts';
-import { FileStates } from '../../../client/inputs/file-state.ts';
+import { FileStates } from '../../../client/inputs/file-states.ts';
 import { StaysLocal, type InputReason } from '../../../client/inputs/reasons.ts';
 import { StageView } from '../../../client/inputs/stage-view.ts';
 import { TreeBuilder } from '../../../client/inputs/tree-builder.ts';

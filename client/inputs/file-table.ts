@@ -1,0 +1,128 @@
+/**
+ * The state of every path that jobs ask about, shared by all of them. A look is good for each job that began before it: what a build
+ * did before it started a compile is seen by any look after that start. So jobs that run side by side share their looks, and
+ * a job that begins later looks again.
+ *
+ * Remembered answers hold numbers only: of each path its number here, and the version of the state that they rest on.
+ *
+ * @module
+ */
+
+import { sameStates, stateWords, statList } from './file-state.ts';
+
+/** Paths before everything is forgotten and begun anew. */
+const mostPaths = 400_000;
+const firstPaths = 4096;
+const longestWaitMs = 1000;
+
+/** Milliseconds of the machine's monotonic clock, which processes share. */
+export const monotonicMs = (): number => {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1000 + nanoseconds / 1e6;
+};
+
+/**
+ * From when on looks count for a command that says it began at `begunMs`: not in the future, and not longer ago than any launcher
+ * waits, lest a clock that is not ours makes old looks good.
+ */
+export const looksFrom = (begunMs: number): number => {
+  const now = monotonicMs();
+  return Math.max(now - longestWaitMs, Math.min(now, begunMs));
+};
+
+/** Paths as numbers, and the versions that their states had. */
+export interface Sighting {
+  readonly ids: Uint32Array;
+  readonly versions: Uint32Array;
+  readonly generation: number;
+}
+
+export class FileTable {
+  readonly #follow: boolean;
+  readonly #ids = new Map<string, number>();
+  #paths: string[] = [];
+  #words = new Int32Array(firstPaths * stateWords);
+  #versions = new Uint32Array(firstPaths);
+  /** When the look began that the state is from. */
+  #lookedAt = new Float64Array(firstPaths);
+  #generation = 0;
+
+  /** @param follow whether links are followed: stat or lstat */
+  constructor(follow: boolean) {
+    this.#follow = follow;
+  }
+
+  /** Numbers of another generation mean nothing any more. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Forgets everything when that has become too much. Only between jobs. */
+  trim(): void {
+    if (this.#paths.length < mostPaths) return;
+    this.#ids.clear();
+    this.#paths = [];
+    this.#lookedAt.fill(0);
+    this.#generation += 1;
+  }
+
+  /** The number of a path. */
+  id(path: string): number {
+    let id = this.#ids.get(path);
+    if (id === undefined) {
+      id = this.#paths.push(path) - 1;
+      this.#ids.set(path, id);
+      if (id === this.#versions.length) this.#grow();
+    }
+    return id;
+  }
+
+  /** Sees to it that each of these states is from a look at or after `since`, with one native call for all that are not. */
+  look(ids: ArrayLike<number>, since: number): void {
+    const stale: number[] = [];
+    for (let at = 0; at < ids.length; at++) if (!((this.#lookedAt[ids[at] as number] as number) >= since)) stale.push(ids[at] as number);
+    if (stale.length === 0) return;
+    const now = monotonicMs();
+    const words = statList(stale.map((id) => this.#paths[id] as string), this.#follow);
+    for (const [index, id] of stale.entries()) {
+      const fresh = words.subarray(index * stateWords, (index + 1) * stateWords);
+      const held = this.words(id);
+      if (this.#lookedAt[id] === 0 || !sameStates(fresh, held)) (this.#versions[id] as number)++;
+      held.set(fresh);
+      this.#lookedAt[id] = now;
+    }
+  }
+
+  /** The state from the last look; overwritten by the next. */
+  words(id: number): Int32Array {
+    return this.#words.subarray(id * stateWords, (id + 1) * stateWords);
+  }
+
+  /** Changes with the state: of a directory only with which one it is. */
+  version(id: number): number {
+    return this.#versions[id] as number;
+  }
+
+  /** What these paths are now, to be compared later. */
+  sight(ids: Iterable<number>): Sighting {
+    const numbers = Uint32Array.from(ids);
+    return { ids: numbers, versions: numbers.map((id) => this.version(id)), generation: this.#generation };
+  }
+
+  /** Whether all of it is as it was seen, by looks at or after `since`. */
+  holds({ ids, versions, generation }: Sighting, since: number): boolean {
+    if (generation !== this.#generation) return false;
+    this.look(ids, since);
+    for (let at = 0; at < ids.length; at++) if (this.#versions[ids[at] as number] !== versions[at]) return false;
+    return true;
+  }
+
+  #grow(): void {
+    const size = this.#versions.length * 2;
+    const [words, versions, lookedAt] = [new Int32Array(size * stateWords), new Uint32Array(size), new Float64Array(size)];
+    words.set(this.#words);
+    versions.set(this.#versions);
+    lookedAt.set(this.#lookedAt);
+    [this.#words, this.#versions, this.#lookedAt] = [words, versions, lookedAt];
+  }
+}
