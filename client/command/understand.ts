@@ -14,6 +14,7 @@ import { identifyCompiler } from './compiler.ts';
 import { dependencyArguments } from './dependency-arguments.ts';
 import { diagnosticEnvironment, diagnosticOptions } from './diagnostics.ts';
 import { localeOf } from './locale.ts';
+import { moduleInTheWay } from './modules.ts';
 import { expandNative } from './native.ts';
 import { absolutePath, hasCompiledHeader, isDirectory, isRegularFile, mayWrite, outputPlace } from './paths.ts';
 import { isProbe } from './probe.ts';
@@ -76,6 +77,10 @@ export const understandCommand = async (request: CommandRequest): Promise<Comman
     return local('source-missing', first.path);
   }
 
+  const module = moduleInTheWay(reading, cwd, source);
+  if (module !== undefined) {
+    return local('modules', module);
+  }
   const compiled = reading.includes.find(({ path }) => hasCompiledHeader(absolutePath(cwd, path)));
   if (compiled !== undefined) {
     return local('precompiled-header', compiled.path);

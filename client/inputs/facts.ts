@@ -29,7 +29,7 @@ export interface Facts {
 
 /** What keeps the text local, or at least may do so. */
 export type Obstacle =
-  'computed-has-include' | 'computed-embed' | 'assembler-file' | 'file-dependency' | 'include-alias' | 'date-or-time' | 'timestamp';
+  'computed-has-include' | 'computed-embed' | 'assembler-file' | 'file-dependency' | 'include-alias' | 'date-or-time' | 'timestamp' | 'module';
 
 /** Text without obstacles and references. */
 export const noFacts: Facts = Object.freeze({});
@@ -126,6 +126,13 @@ const findTimes = (text: string, found: Found): void => {
   if (/\b__(?:DATE|TIME)__\b/.test(code)) found.obstacles.add('date-or-time');
 };
 
+/** C++20: `import x;`, `export module y;`, `module;`. Counts only where modules are enabled. */
+const findModules = (text: string, found: Found): void => {
+  if (!text.includes('import') && !text.includes('module')) return;
+  const code = text.replace(comments, (piece) => (piece.startsWith('/') ? ' ' : piece));
+  if (/^[ \t\f\v]*(?:export[ \t]+)?(?:__)?(?:import|module)\b/m.test(code)) found.obstacles.add('module');
+};
+
 /** Longer texts are not searched; the compiler has to be asked about them. */
 const longestText = 256 * 1024 * 1024;
 
@@ -145,5 +152,6 @@ export const factsOf = (content: Buffer): Facts => {
   if (text.includes('dependency') && /GCC[ \t]+dependency/.test(text)) found.obstacles.add('file-dependency');
   if (text.includes('include_alias')) found.obstacles.add('include-alias');
   findTimes(text, found);
+  findModules(text, found);
   return found.facts;
 };

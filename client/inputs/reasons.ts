@@ -12,6 +12,7 @@ const sentences = {
   'file-dependency': 'A header compares time stamps of files (#pragma GCC dependency).',
   'include-alias': 'A header renames other headers (#pragma include_alias).',
   'input-twice': 'Two inputs are the same file under two names (hard links), which cannot be copied faithfully.',
+  'module': 'The text imports or declares a C++ module.',
   'non-utf8-path': 'The path of an input is not valid UTF-8.',
   'odd-input': 'An input is neither a regular file nor a link to one, or cannot be read.',
   'precompiled-header': 'A precompiled header lies beside an included header.',

@@ -47,6 +47,7 @@ export const addQuotedFiles = (tree: TreeBuilder, command: InputsCommand, facts:
  */
 export const checkObstacles = (command: InputsCommand, toolchain: Toolchain, facts: Facts, path: string): void => {
   for (const obstacle of facts.obstacles ?? []) {
+    if (obstacle === 'module' && !command.argv.some((argument) => /^-fmodule(?:s-ts$|-mapper=)/.test(argument))) continue;
     if (obstacle === 'timestamp') throw new StaysLocal('time-macro', path);
     if (obstacle === 'date-or-time') {
       const understood = command.family === 'gcc' || Number.parseInt(toolchain.version, 10) >= 16;

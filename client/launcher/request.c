@@ -19,7 +19,7 @@ extern char **environ;
 /* What changes a compile, chooses a credential or is ours. A name that ends in * stands for all that begin so. */
 static const char *const telling[] = {
   "AS_*", "CC_*", "CCC_*", "CLANG_*", "CLICOLOR*", "COLLECT_*", "COLORTERM", "COLUMNS", "COMPILER_PATH", "CPATH",
-  "CPLUS_INCLUDE_PATH",
+  "CPLUS_INCLUDE_PATH", "CXX_MODULE_MAPPER",
   "C_INCLUDE_PATH", "DEPENDENCIES_OUTPUT", "FORCE_COLOR", "GCC_*", "KRB5*", "LANG", "LANGUAGE", "LC_*", "LD_*",
   "LIBRARY_PATH", "LLVM_*", "LOCPATH", "MALLOC_*", "NLSPATH", "NO_COLOR", "OBJCPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH",
   "QA_OVERRIDE_*", "SDKROOT", "SOURCE_DATE_EPOCH", "SSH_AUTH_SOCK", "SUNPRO_DEPENDENCIES", "TERM", "TERM_URLS", "TMPDIR",

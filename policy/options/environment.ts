@@ -51,6 +51,7 @@ export const variables: readonly Variable[] = [
   { name: 'CCC_OVERRIDE_OPTIONS', families: ['clang'], effect: 'local' },
   { name: 'CCC_ADD_ARGS', families: ['clang'], effect: 'local' },
   { name: 'QA_OVERRIDE_GCC3_OPTIONS', families: ['clang'], effect: 'local' },
+  { name: 'CXX_MODULE_MAPPER', families: ['gcc'], effect: 'local' },
   { name: 'GCC_COMPARE_DEBUG', families: ['gcc'], effect: 'local' },
 ];
 

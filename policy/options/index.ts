@@ -6,6 +6,7 @@
 export { checkArgv, firstMisfit } from './check.ts';
 export { readArguments } from './arguments.ts';
 export { isLanguage, languageOf, languages } from './languages.ts';
+export { longestModuleMap, namesNoModule } from './module-map.ts';
 export { isFileArgument, matchOption } from './lookup.ts';
 export { deriveOutputs } from './outputs.ts';
 export { optionReasons } from './reasons.ts';

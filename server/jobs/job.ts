@@ -20,6 +20,7 @@ import { abortable } from './abortable.ts';
 import { actionDigest, cacheDomain } from './action.ts';
 import { authorizeJob, type Authorized } from './authorize.ts';
 import { bringBlobs, expectBlobs } from './bring-blobs.ts';
+import { checkModuleMaps } from './check-module-map.ts';
 import type { Boarding } from './flights.ts';
 import { JobFailure } from './job-failure.ts';
 import { offerPlace } from './offer-place.ts';
@@ -118,6 +119,7 @@ async function begin({ stream, probe, session, services, signal, release }: Job,
   release.push(leavePlace);
   const inputs = await tree.received;
   await bringBlobs(stream, inputs.entries, domain, session, services, signal);
+  await checkModuleMaps(probe, inputs.entries, services.store.directoryOf(domain));
   const run = (ended: AbortSignal): Promise<Outcome> =>
     services.executors.run({ probe, decision, toolchain, tree: inputs.encoded }, { principal: session.principal, weight }, ended);
   return { boarding: services.flights.board(flight, run), leavePlace };

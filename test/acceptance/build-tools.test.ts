@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { buildBothWays, layOut } from '../fixtures/builds.ts';
+import { compare } from '../fixtures/compare.ts';
 import { shareFarm } from '../fixtures/shared-farm.ts';
 
 const shared = shareFarm(test);
@@ -186,3 +187,28 @@ test.serial('a build in a read-only source tree, with objects elsewhere, depende
   });
   t.is(Object.keys(files).filter((name) => name.endsWith('.d')).length, 34);
 });
+
+/** What CMake from 3.28 on gives every unit of a target that may have modules. */
+const moduleFlags = ['-std=c++20', '-fmodules-ts', '-fmodule-mapper=a.cc.o.modmap', '-MD', '-x', 'c++', '-g'];
+const units: readonly (readonly [string, readonly string[], Readonly<Record<string, string>>, 'remote' | 'local'])[] = [
+  ['an empty map travels', ['g++', ...moduleFlags], { 'a.cc.o.modmap': '$root .\n' }, 'remote'],
+  ['an empty map of clang, which is a response file, travels', ['clang++', '-std=c++20', '-MD', '@a.cc.o.modmap'], { 'a.cc.o.modmap': '' }, 'remote'],
+  ['a map that names a module stays', ['g++', ...moduleFlags], { 'a.cc.o.modmap': '$root .\nwords words.gcm\n' }, 'local'],
+  ['a unit that exports a module stays', ['g++', ...moduleFlags], { 'a.cc.o.modmap': '$root .\n', 'a.cc': 'export module words;\nexport int word() { return 1; }\n' }, 'local'],
+  ['a header that was compiled as a module stays', ['g++', ...moduleFlags], { 'a.cc.o.modmap': '$root .\n', ',/a.h.gcm': 'compiled' }, 'local'],
+];
+for (const [what, words, files, how] of units) {
+  test.serial(`C++20 modules: ${what}`, async (t) => {
+    await compare(t, shared, `modules ${what.replaceAll(' ', '-')}`, {
+      command: [...words, '-c', 'a.cc', '-o', 'a.o'],
+      prepare: async (directory) => {
+        await mkdir(join(directory, ','), { recursive: true });
+        const all = { 'a.h': 'int a();\n', 'a.cc': '#include "a.h"\n#include <vector>\nint a() { return std::vector<int>(3).size(); }\n', ...files };
+        if (!Object.keys(files).some((name) => name.startsWith(','))) await rm(join(directory, ','), { recursive: true });
+        for (const [name, text] of Object.entries(all)) await writeFile(join(directory, name), text);
+      },
+      how,
+      status: undefined,
+    });
+  });
+}

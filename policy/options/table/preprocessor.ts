@@ -82,6 +82,11 @@ export const preprocessor = [
   ...entries(clang, '-relocatable-pch --relocatable-pch -fpch-codegen -fpch-debuginfo -fpch-instantiate-templates', 'flag', pch),
   ...entries(clang, '-fpch-validate-input-files-content -fvalidate-ast-input-files-content', 'flag', pch),
   ...entries(clang, '-fno-pch-codegen -fno-pch-debuginfo -fno-pch-instantiate-templates', 'flag', plain),
+  // Enabled for every unit by build systems; what reads or writes a module is seen in the map and in the texts.
+  entry(gcc, '-fmodules-ts', 'flag', plain),
+  // A file: neither a program, a descriptor nor a socket. It must not name a module.
+  entry(gcc, '-fmodule-mapper=', 'joined', { kind: 'input' }, /^(?!-)[\w.,+%/-]+$/),
+  entry(gcc, '-fdeps-format=', 'joined', plain, /^p1689r5$/),
   entry(both, '-fmodule', 'joined', local('modules')),
   entry(clang, '-fmodules-user-build-path', 'separate', local('modules')),
   ...entries(both, '-fno-modules -fno-modules-ts -fno-cxx-modules -fno-implicit-modules -fno-implicit-module-maps', 'flag', plain),
