@@ -5,9 +5,9 @@
  * @module
  */
 import { statSync } from 'node:fs';
+import { FarmFile } from '../policy/farm-file.ts';
 import { toWardError, type WardError } from '../protocol/errors.ts';
 import { clientFiles, loadClientConfig, type ClientConfig, type ClientPlaces } from './config.ts';
-import { FarmFile } from './farm-file.ts';
 
 /** Where a farm gets its configuration from. */
 export interface ConfigSource {

@@ -7,12 +7,12 @@
  */
 import { access } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { FarmFile, farmTrustSchema, type TrustedFarm, type WrittenFarmTrust } from '../policy/farm-file.ts';
 import { readJsonc } from '../policy/jsonc.ts';
 import { WardError } from '../protocol/errors.ts';
 import type { Mechanism } from '../protocol/hello.ts';
 import { defaultCertPaths, type CertPaths } from './credentials/cert.ts';
 import type { DiscoverySettings } from './farm/discovery.ts';
-import { FarmFile, type TrustedFarm, type WrittenFarmTrust } from './farm-file.ts';
 import { parseHosts, parseHostsVariable, type Host } from './farm/hosts.ts';
 import type { SshConfig } from './farm/ssh-command.ts';
 
@@ -89,10 +89,7 @@ export const clientConfigSchema = closed({
   discovery: closed({ dns: { type: 'array', items: { type: 'string', minLength: 1, maxLength: 64 }, minItems: 1, maxItems: 8 } }),
   trust: closed({
     ca: path, crl: path, servers: { type: 'array', items: name, minItems: 1, maxItems: 1000 },
-    farm: {
-      ...closed({ file: path, publicKey: { type: ['string', 'array'], maxLength: 64, items: { type: 'string', maxLength: 64 }, minItems: 1, maxItems: 8 } }),
-      required: ['file', 'publicKey'],
-    },
+    farm: farmTrustSchema,
     realm: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$', description: 'the name of a realm' },
     service: {
       type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,252})?$',

@@ -18,6 +18,11 @@ export const entries: Readonly<Record<string, Entry>> = {
   whoami: { description: 'who the servers say you are', load: async () => (await import('./whoami.ts')).whoamiCommand() },
   ping: { description: 'the way to each server and back', load: async () => (await import('./ping.ts')).pingCommand() },
   why: { description: 'what became of a source file, and why', load: async () => (await import('./why.ts')).whyCommand() },
+  provenance: {
+    description: 'where an object came from, and whether that is proved',
+    load: async () => (await import('./provenance.ts')).provenanceCommand(),
+    failure: 1,
+  },
   config: { description: 'the settings in force and their files', load: async () => (await import('./config.ts')).configCommand() },
   'install-links': {
     description: 'make a directory of links named like compilers',

@@ -36,7 +36,7 @@ export interface ResultParts {
   readonly outputs: readonly OutputPart[];
 }
 
-/** Digest of what came out, in hex: what a keeper signs beside the action. */
+/** Digest of all that came out, in hex: a part of the statement that a keeper signs. */
 export const resultDigest = ({ stdout, stderr, outputs }: ResultParts): string => {
   const part = ({ digest, size }: Part): [string, number] => [digest, size];
   const files = outputs.map((output) => [output.index, output.mode, ...part(output)]);

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Mechanism } from './hello.ts';
+import type { Claim } from './statement.ts';
 
 export type Isolation = 'strict' | 'strict-rlimit';
 
@@ -142,14 +143,11 @@ export interface Result {
   load?: Load;
 }
 
-/** Ed25519 over server, epoch, action digest and result digest (action.ts, PROTOCOL.md). */
-export interface ResultSignature {
-  /** Cache domain, which is a part of the action. */
-  domain: string;
-  epoch: number;
+/** What the statement about a result (statement.ts, PROTOCOL.md) says that the client does not know anyhow, and the keeper's signature over it. */
+export interface ResultSignature extends Pick<Claim, 'domain' | 'epoch' | 'job' | 'principal' | 'policy' | 'finished'> {
   /** Names the key: the first 16 hex digits of SHA-256 over its SubjectPublicKeyInfo. */
   key: string;
-  /** In base64. */
+  /** Ed25519, in base64. */
   signature: string;
 }
 

@@ -28,6 +28,8 @@ const list = (items: Schema, maxItems: number, minItems = 0): Schema => ({ type:
 const digest: Schema = { type: 'string', pattern: '^[0-9a-f]{64}$' };
 const path: Schema = { type: 'string', maxLength: limits.pathBytes, pattern: '^/[^\\u0000]*$' };
 const name = text(256);
+/** A part of the cache domain, which stands in the log and in signatures: nothing in it may need cleaning there. */
+const project: Schema = { type: 'string', minLength: 1, maxLength: 256, pattern: '^[^\\p{Cc}\\p{Cf}\\p{Cs}]*$' };
 const bytes = integer(Number.MAX_SAFE_INTEGER);
 
 const load = object({ free: integer(65_535), waiting: integer(1_000_000) });
@@ -49,7 +51,7 @@ const schemas = {
     message: text(limits.errorText), toolchains,
   }, ['free', 'waiting', 'message', 'toolchains']),
   probe: object({
-    type: literal('probe'), id: text(128), project: name, toolchain: digest, compiler: path, language: { enum: languages },
+    type: literal('probe'), id: text(128), project, toolchain: digest, compiler: path, language: { enum: languages },
     argv: list(text(limits.argumentBytes, 0), limits.arguments, 1),
     env: {
       type: 'object', maxProperties: limits.environment, additionalProperties: text(limits.argumentBytes, 0),
@@ -69,7 +71,9 @@ const schemas = {
     outputs: list(object({ index: integer(limits.outputs - 1), size: bytes, digest, mode: integer(0o777) }), limits.outputs),
     usage: object({ wallMs: number(1e9), userMs: number(1e9), systemMs: number(1e9), maxRssKb: bytes }), server: name,
     signed: object({
-      domain: text(2048), epoch: bytes, key: { type: 'string', pattern: '^[0-9a-f]{16}$' }, signature: { type: 'string', pattern: '^[A-Za-z0-9+/]{86}==$' },
+      domain: text(2048), epoch: bytes, job: bytes, principal: text(300), policy: digest,
+      finished: { type: 'string', pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$' },
+      key: { type: 'string', pattern: '^[0-9a-f]{16}$' }, signature: { type: 'string', pattern: '^[A-Za-z0-9+/]{86}==$' },
     }),
     load,
   }, ['signed', 'load']),

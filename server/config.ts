@@ -6,6 +6,7 @@
  */
 import { cpus } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { farmTrustSchema, type WrittenFarmTrust } from '../policy/farm-file.ts';
 import { readJsonc } from '../policy/jsonc.ts';
 import { sharedCacheSchema, type SharedCacheConfig } from './store/shared-config.ts';
 
@@ -68,8 +69,8 @@ export interface ServerConfig {
   readonly connections: { readonly total: number; readonly perAddress: number };
   /** Jobs that one session may begin: on average, and at once. */
   readonly jobRate: { readonly perSecond: number; readonly burst: number };
-  /** The farm file: whose results count here, and since when. */
-  readonly farm: string | undefined;
+  /** The signed farm file: whose results count here, and since when. */
+  readonly farm: WrittenFarmTrust | undefined;
   /** A cache that the servers of the farm share; absent: each keeps its own results. */
   readonly shared: SharedCacheConfig | undefined;
   /** SSH connections; absent: none are taken. */
@@ -122,7 +123,7 @@ export const serverConfigSchema = {
       },
     },
     policy: path,
-    farm: path,
+    farm: farmTrustSchema,
     shared: sharedCacheSchema,
     state: path,
     run: path,
@@ -209,7 +210,7 @@ export async function loadServerConfig(file: string): Promise<ServerConfig> {
       config: raw.krb5.config === undefined ? undefined : at(raw.krb5.config),
     },
     policy: at(raw.policy),
-    farm: raw.farm === undefined ? undefined : at(raw.farm),
+    farm: raw.farm === undefined ? undefined : { ...raw.farm, file: at(raw.farm.file) },
     shared: raw.shared === undefined ? undefined : absoluteShared(raw.shared, at),
     state: at(raw.state),
     run: at(raw.run),

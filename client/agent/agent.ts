@@ -86,6 +86,7 @@ export const runAgent = async <S extends BaseServices>({ build, idleMs, runJob, 
   const leave = (): void => {
     clearInterval(running.watching);
     running.listener?.close();
+    services.provenance.close();
     setTimeout(exitForSure, farewellMs);
     void services.farm.close().finally(exitForSure);
   };

@@ -9,10 +9,22 @@ import type { JobOutcome, LauncherRequest } from './types.ts';
 
 const sourceExtensions = new Set('.c .i .cc .cp .cxx .cpp .c++ .C .CPP .ii .m .mm .mi .mii .M .s .S .sx .cppm .ixx .f .f90'.split(' '));
 
+const isSource = (argument: string, index: number): boolean => index > 0 && !argument.startsWith('-') && sourceExtensions.has(extname(argument));
+
 /** The first argument that looks like a source file, as an absolute path: good enough to name a job by. */
 export const sourceOf = (request: LauncherRequest): string | undefined => {
-  const source = request.argv.find((argument, index) => index > 0 && !argument.startsWith('-') && sourceExtensions.has(extname(argument)));
+  const source = request.argv.find(isSource);
   return source === undefined ? undefined : resolve(request.cwd, source);
+};
+
+/** Objects or assembly that a compile leaves, as far as its arguments show them at a glance; none for what only links. */
+export const objectsOf = ({ argv, cwd }: Pick<LauncherRequest, 'argv' | 'cwd'>): string[] => {
+  if (!argv.includes('-c') && !argv.includes('-S')) return [];
+  const at = argv.findLastIndex((argument) => /^-o(?!bj)/.test(argument));
+  const named = argv[at] === '-o' ? argv[at + 1] : argv[at]?.slice(2);
+  if (named !== undefined) return [resolve(cwd, named)];
+  const suffix = argv.includes('-S') ? '.s' : '.o';
+  return argv.filter(isSource).map((source) => resolve(cwd, `${basename(source, extname(source))}${suffix}`));
 };
 
 /** Does the caller want to be told? */

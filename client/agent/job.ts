@@ -5,7 +5,8 @@
  *  2. identify     which compiler is it, by content?
  *  3. collect      every file the compile can read, as a tree
  *  4. place        the result is kept here, or a server has it, or a server with exactly that compiler runs it
- *  5. deliver      outputs and diagnostics as a local compile would have left them; if an input has changed meanwhile, from step 3 again
+ *  5. deliver      outputs and diagnostics as a local compile would have left them, and where they came from is put on record;
+ *                 if an input has changed meanwhile, from step 3 again
  *
  * Whatever the farm could not do is thrown; the caller decides by the `fallback` setting what becomes of it.
  *
@@ -24,6 +25,7 @@ import type { Inputs } from '../inputs/types.ts';
 import { fromCheckout } from '../results/checkout.ts';
 import { deliver, namesMissingFile } from '../results/deliver.ts';
 import { LocalResults } from '../results/local-results.ts';
+import type { KeptResult } from '../results/result-file.ts';
 import { asTyped } from './displaced.ts';
 import { fallbackFor } from './fallback.ts';
 import { compileOrTakeSlot, type Placed } from './overflow.ts';
@@ -97,8 +99,9 @@ async function attempt(
   const key = LocalResults.key(job.probe, farm?.epoch);
   const known = services.results.find(key);
   const found = known === undefined || inputs.checkout === undefined ? known : fromCheckout(known, command);
-  if (found !== undefined) {
+  if (known !== undefined && found !== undefined) {
     deliver({ ...found, status: { code: 0, signal: 0 } }, command, reply);
+    putOnRecord(services, known, found, command);
     return { how: 'hit', reason: 'kept here', source: command.source, ms: took() };
   }
   const options = { env: request.env, canary };
@@ -125,6 +128,7 @@ async function attempt(
 
   const { status, cached, keep } = result.result;
   deliver({ ...made, status }, command, reply);
+  putOnRecord(services, result, made, command);
   if (keep && status.code === 0 && status.signal === 0) void services.results.keep(key, result);
   return { how: cached ? 'hit' : 'remote', server: result.server, source: command.source, ms: took() };
 }
@@ -156,5 +160,11 @@ function assemble(command: CompileCommand, inputs: Inputs, toolchain: string, pr
     },
   };
 }
+
+/** Says where outputs came from. Of a result that was laid out again for this checkout, only what is as it was signed. */
+const putOnRecord = ({ provenance }: AgentServices, signed: KeptResult, made: KeptResult, { outputs }: CompileCommand): void => {
+  if (signed.envelope === undefined) return;
+  provenance.signed(signed.envelope, signed.outputs.map(({ index, content }, at) => (made.outputs[at]?.content === content ? outputs[index]?.path : undefined)));
+};
 
 const sentence = (text: string, detail: string | undefined): string => (detail === undefined ? text : `${text} (${detail})`);

@@ -10,7 +10,7 @@
  */
 import type { Socket } from 'node:net';
 import { toWardError, WardError } from '../../protocol/errors.ts';
-import { explainCause, explainLine, wantsExplanation, type Decisions } from './explain.ts';
+import { explainCause, explainLine, objectsOf, wantsExplanation, type Decisions } from './explain.ts';
 import { fallbackFor, outcomeOfError } from './fallback.ts';
 import { answerFrames, decodeRequest, runFlags } from './launcher-protocol.ts';
 import type { SlotLease } from './local-slots.ts';
@@ -139,6 +139,7 @@ const runLocally = async (
   }
   context.stats.count(outcome);
   context.decisions.remember(request, outcome);
+  if (outcome.unlimited !== true) context.services.provenance.local(objectsOf(request), outcome.reason ?? 'unknown');
   const explain = wantsExplanation(request);
   const say = explain ? runFlags.reporting : outcome.notice === undefined ? 0 : runFlags.saying;
   const flags = say | (outcome.unlimited === true ? runFlags.uncounted : 0);

@@ -10,6 +10,7 @@ import { Farm } from '../farm/farm.ts';
 import { InputsMemory } from '../inputs/collect.ts';
 import { LocalResults } from '../results/local-results.ts';
 import { Displaced } from './displaced.ts';
+import { provenanceDirectory, ProvenanceLog } from '../results/provenance-log.ts';
 import { LocalSlots } from './local-slots.ts';
 import { LocalToolchains } from './toolchains.ts';
 import type { AgentServices } from './types.ts';
@@ -24,6 +25,7 @@ export const createServices = async (env: NodeJS.ProcessEnv): Promise<AgentServi
     inputs: new InputsMemory(),
     results: new LocalResults(join(directory, 'results'), bytes),
     displaced: new Displaced(),
+    provenance: new ProvenanceLog(provenanceDirectory(directory)),
     farm,
   };
 };

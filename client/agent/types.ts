@@ -12,6 +12,7 @@ import type { FarmView } from './farm-view.ts';
 import type { InputsMemory } from '../inputs/collect.ts';
 import type { LocalResults } from '../results/local-results.ts';
 import type { Displaced } from './displaced.ts';
+import type { ProvenanceLog } from '../results/provenance-log.ts';
 import type { LocalToolchains } from './toolchains.ts';
 
 /** One compile, as the launcher described it. Everything here comes from the user's own process: trusted as the user is. */
@@ -92,6 +93,8 @@ export interface BaseServices {
   /** Slots for compiles on this machine. */
   readonly localSlots: LocalSlots;
   readonly farm: FarmView;
+  /** Where objects came from: compiled here, as far as the agent itself knows. */
+  readonly provenance: Pick<ProvenanceLog, 'local' | 'close'>;
 }
 
 /** What a job may use. */
@@ -106,4 +109,6 @@ export interface AgentServices extends BaseServices {
   readonly results: LocalResults;
   /** Commands that can't be sent as if their checkout lay elsewhere. */
   readonly displaced: Displaced;
+  /** Where objects came from. */
+  readonly provenance: ProvenanceLog;
 }

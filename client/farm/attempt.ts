@@ -10,6 +10,7 @@ import type { Part, ResultParts } from '../../protocol/action.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import { limits } from '../../protocol/limits.ts';
 import type { Offer, Probe, Result, ServerMessage } from '../../protocol/messages.ts';
+import type { Envelope } from '../../protocol/statement.ts';
 import type { Stream } from '../../protocol/channel.ts';
 import type { NewFile } from '../../protocol/start-list.ts';
 import type { Connection } from './connect.ts';
@@ -38,12 +39,14 @@ export interface FarmResult {
   readonly stdout: Buffer;
   readonly stderr: Buffer;
   readonly outputs: readonly FarmOutput[];
+  /** What the keeper signed of it: of a success. */
+  readonly envelope?: Envelope;
 }
 
 export type AttemptState = 'asked' | 'waiting' | 'running' | 'offered' | 'started' | 'receiving' | 'done' | 'failed';
 
-/** Whether a result may be believed. Throws WardError. */
-export type VerifyResult = (probe: Probe, result: Result, parts: ResultParts) => void;
+/** Whether a result may be believed, and what was signed of it. Throws WardError. */
+export type VerifyResult = (probe: Probe, result: Result, parts: ResultParts) => Envelope | undefined;
 
 /** An offer that lapses is followed by a place in line, or another offer. */
 const choosable: ReadonlySet<AttemptState> = new Set(['asked', 'waiting', 'offered']);
@@ -61,7 +64,7 @@ export class Attempt {
   /** Called when the state changes. */
   onChange: () => void = () => {};
   readonly #job: FarmJob;
-  readonly #verify: (result: Result, parts: ResultParts) => void;
+  readonly #verify: (result: Result, parts: ResultParts) => Envelope | undefined;
   readonly #connection: Connection;
   readonly #stream: Stream;
   readonly #result = Promise.withResolvers<FarmResult>();
@@ -78,7 +81,7 @@ export class Attempt {
   /** This side has ended the stream. */
   #ended = false;
 
-  constructor(server: string, connection: Connection, probe: Probe, job: FarmJob, verify: VerifyResult = () => {}) {
+  constructor(server: string, connection: Connection, probe: Probe, job: FarmJob, verify: VerifyResult) {
     this.server = server;
     this.#verify = (result, parts) => verify(probe, result, parts);
     this.#job = job;
@@ -237,11 +240,11 @@ export class Attempt {
       }
       return { index, mode, content };
     });
-    this.#verify(result, { stdout: partOf(stdout), stderr: partOf(stderr), outputs: result.outputs });
+    const envelope = this.#verify(result, { stdout: partOf(stdout), stderr: partOf(stderr), outputs: result.outputs });
     // A kept or shared result came without a tree: the stream is open on this side still.
     if (!this.#ended) this.#stream.write(Buffer.alloc(0), { end: true }).catch(() => {});
     this.#become('done');
-    this.#result.resolve({ server: this.server, result, stdout, stderr, outputs });
+    this.#result.resolve({ server: this.server, result, stdout, stderr, outputs, ...(envelope === undefined ? {} : { envelope }) });
   }
 
   /** Runs a step; what it throws ends this job, not the session with the other jobs in it. */

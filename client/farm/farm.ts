@@ -220,7 +220,7 @@ export class Farm implements FarmView {
 
   async #place({ now, late }: Candidates, probe: Probe, job: FarmJob, signal: AbortSignal, options: PlaceOptions): Promise<FarmResult> {
     const { farm } = options;
-    const verify: VerifyResult | undefined = farm === undefined ? undefined : (...result) => verifySigned(farm, ...result);
+    const verify: VerifyResult = (...result) => verifySigned(farm, ...result);
     const leave = new Map<string, () => void>();
     const ask = (session: Session): Attempt | undefined => {
       const { connection, host } = session;

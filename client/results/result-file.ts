@@ -5,6 +5,7 @@
  * @module
  */
 import { createHash } from 'node:crypto';
+import type { Envelope } from '../../protocol/statement.ts';
 
 export interface KeptOutput {
   /** Index into the outputs of the job. */
@@ -19,16 +20,21 @@ export interface KeptResult {
   readonly stdout: Buffer;
   readonly stderr: Buffer;
   readonly outputs: readonly KeptOutput[];
+  /** What the keeper signed of it. */
+  readonly envelope?: Envelope;
 }
 
+const format = 'wardcc result 2';
+
 interface Head {
-  readonly format: 'wardcc result 1';
+  readonly format: typeof format;
   /** The job whose result it is. */
   readonly key: string;
   readonly server: string;
   readonly stdout: number;
   readonly stderr: number;
   readonly outputs: readonly (readonly [index: number, mode: number, size: number])[];
+  readonly envelope?: Envelope;
 }
 
 const digestBytes = 32;
@@ -41,10 +47,11 @@ const digestOf = (parts: readonly Buffer[]): Buffer => {
 };
 
 /** The pieces of the file, in order. */
-export function encodeResult(key: string, { server, stdout, stderr, outputs }: KeptResult): Buffer[] {
+export function encodeResult(key: string, { server, stdout, stderr, outputs, envelope }: KeptResult): Buffer[] {
   const head: Head = {
-    format: 'wardcc result 1', key, server, stdout: stdout.length, stderr: stderr.length,
+    format, key, server, stdout: stdout.length, stderr: stderr.length,
     outputs: outputs.map(({ index, mode, content }) => [index, mode, content.length]),
+    ...(envelope === undefined ? {} : { envelope }),
   };
   const parts = [Buffer.from(`${JSON.stringify(head)}\n`), stdout, stderr, ...outputs.map(({ content }) => content)];
   return [...parts, digestOf(parts)];
@@ -56,11 +63,12 @@ export function decodeResult(key: string, file: Buffer): KeptResult | undefined 
   if (end < 0 || !digestOf([file.subarray(0, end)]).equals(file.subarray(end))) return undefined;
   const lineEnd = file.indexOf(newline);
   const head = JSON.parse(file.toString('utf8', 0, lineEnd)) as Head;
-  if (head.format !== 'wardcc result 1' || head.key !== key) return undefined;
+  if (head.format !== format || head.key !== key) return undefined;
   let at = lineEnd + 1;
   const take = (size: number): Buffer => file.subarray(at, (at += size));
   const stdout = take(head.stdout);
   const stderr = take(head.stderr);
   const outputs = head.outputs.map(([index, mode, size]) => ({ index, mode, content: take(size) }));
-  return at === end ? { server: head.server, stdout, stderr, outputs } : undefined;
+  if (at !== end) return undefined;
+  return { server: head.server, stdout, stderr, outputs, ...(head.envelope === undefined ? {} : { envelope: head.envelope }) };
 }

@@ -56,13 +56,16 @@ ${policy.map((line) => `  ${line}`).join('\n')}
 }
 `;
 
+const farmReference = (trust: string, publicKey: string): string => `{ "file": ${json(`${trust}/farm.jsonc`)}, "publicKey": ${json(publicKey)} }`;
+
 /** Paths are relative, because the servers' account may see the farm at another place. */
-export const serverText = (plan: ServerPlan): string => `{
+export const serverText = (plan: ServerPlan, farmKey: string): string => `{
 ${fields([
   '"name": "localhost"',
   `"listen": [{ "host": "127.0.0.1", "port": ${plan.port} }]`,
   '"tls": { "cert": "cert.pem", "key": "key.pem", "clientCa": "../../trust/ca.pem", "crl": "../../trust/crl.pem" }',
   '"policy": "../../policy.jsonc"',
+  `"farm": ${farmReference('../../trust', farmKey)}`,
   '"state": "state"',
   `"run": ${json(plan.run)}`,
   `"log": ${json(logOf(plan.number))}`,
@@ -86,15 +89,23 @@ export interface ClientPlan {
   /** Where the farm's trust lies, and where the person's credentials lie, each seen from the file. */
   readonly trust: string;
   readonly person: string;
+  /** Line of the key that signs the farm file. */
+  readonly farmKey: string;
 }
 
 const credentialLines: Readonly<Record<MechanismFiles['mechanism'], (plan: ClientPlan) => string[]>> = {
-  cert: ({ trust, person }) => [
-    `"trust": { "ca": ${json(`${trust}/ca.pem`)}, "crl": ${json(`${trust}/crl.pem`)}, "servers": ["localhost"] }`,
+  cert: ({ trust, person, farmKey }) => [
+    `"trust": { "ca": ${json(`${trust}/ca.pem`)}, "crl": ${json(`${trust}/crl.pem`)}, "farm": ${farmReference(trust, farmKey)} }`,
     `"credentials": { "cert": ${json(`${person}cert.pem`)}, "key": ${json(`${person}key.pem`)} }`,
   ],
-  krb5: ({ person }) => ['"trust": { "servers": ["localhost"] }', ...(person === '' ? ['"credentials": { "ccache": "FILE:ccache" }'] : [])],
-  ssh: ({ trust, person }) => [`"ssh": { "config": ${json(`${trust}/ssh_config`)}, "knownHosts": ${json(`${trust}/known_hosts`)}, "identity": ${json(`${person}ssh_key`)} }`],
+  krb5: ({ trust, person, farmKey }) => [
+    `"trust": { "farm": ${farmReference(trust, farmKey)} }`,
+    ...(person === '' ? ['"credentials": { "ccache": "FILE:ccache" }'] : []),
+  ],
+  ssh: ({ trust, person, farmKey }) => [
+    `"trust": { "farm": ${farmReference(trust, farmKey)} }`,
+    `"ssh": { "config": ${json(`${trust}/ssh_config`)}, "knownHosts": ${json(`${trust}/known_hosts`)}, "identity": ${json(`${person}ssh_key`)} }`,
+  ],
 };
 
 export const clientText = (plan: ClientPlan): string => `{

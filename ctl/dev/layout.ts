@@ -20,6 +20,8 @@ export interface FarmLayout {
   readonly ca: string;
   /** The CA's certificate and revocation list, as servers and clients read them. */
   readonly trust: string;
+  /** The signed farm file, among them. */
+  readonly farm: string;
   readonly log: string;
   readonly people: string;
   readonly bin: string;
@@ -49,6 +51,7 @@ export const farmLayout = (dir: string): FarmLayout => {
     repository: join(directory, 'repository'),
     ca: join(directory, 'ca'),
     trust: join(directory, 'trust'),
+    farm: join(directory, 'trust', 'farm.jsonc'),
     log: join(directory, 'log'),
     people: join(directory, 'people'),
     bin: join(directory, 'bin'),

@@ -22,7 +22,9 @@ const readyMs = 120_000;
 const readyFile = (layout: FarmLayout, plan: ServerPlan): string => resolve(layout.server(plan.number), plan.run, 'ready');
 
 /** Writes what a server needs: certificate, configuration, and directories it may write to. */
-export const prepareServer = async (layout: FarmLayout, plan: ServerPlan, authority: Authority, owner: Account | undefined): Promise<void> => {
+export const prepareServer = async (
+  layout: FarmLayout, plan: ServerPlan, { authority, farmKey }: { readonly authority: Authority; readonly farmKey: string }, owner: Account | undefined,
+): Promise<void> => {
   const directory = layout.server(plan.number);
   const own = async (path: string): Promise<void> => {
     if (owner !== undefined) await chown(path, owner.uid, owner.gid);
@@ -41,7 +43,7 @@ export const prepareServer = async (layout: FarmLayout, plan: ServerPlan, author
     await writeFile(join(directory, 'key.pem'), issued.keyPem, { mode: 0o600 });
     await own(join(directory, 'key.pem'));
   }
-  await writeFile(join(directory, 'server.jsonc'), serverText(plan), { mode: 0o644 });
+  await writeFile(join(directory, 'server.jsonc'), serverText(plan, farmKey), { mode: 0o644 });
 };
 
 /** Starts one server. Its words go to a file beside its configuration; nothing of this command's stdio stays open in it. */

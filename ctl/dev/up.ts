@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { WardError } from '../../protocol/errors.ts';
 import { delegateCgroup, farmCgroups } from './cgroup.ts';
 import { bringDown } from './down.ts';
+import { publishFarm } from './farm-file.ts';
 import { readFarmRecord, writeFarmRecord, type FarmRecord } from './farm-record.ts';
 import { certFiles, clientText, environmentText, policyText, type ServerPlan } from './files.ts';
 import { openRealm, prepareRealm, serviceLines, writeServiceKeys } from './krb5.ts';
@@ -93,7 +94,8 @@ const begin = async (layout: FarmLayout, options: UpOptions): Promise<RunningFar
 
   // 3. What clients need.
   const hosts = mechanism === 'ssh' ? sshHosts(daemons) : ports.map((port) => `127.0.0.1:${port}`);
-  await writeClients(layout, people.map(({ id }) => id), { mechanism, hosts, environment: realm?.environment });
+  const farmKey = await publishFarm(layout, options.servers);
+  await writeClients(layout, people.map(({ id }) => id), { mechanism, hosts, farmKey, environment: realm?.environment });
   await linkPrograms(layout);
 
   // 4. The servers, all at once.
@@ -103,7 +105,7 @@ const begin = async (layout: FarmLayout, options: UpOptions): Promise<RunningFar
   }
   const earlier = record.processes.length;
   for (const plan of plans) {
-    await prepareServer(layout, plan, authority, owner);
+    await prepareServer(layout, plan, { authority, farmKey }, owner);
     if (realm !== undefined) await writeServiceKeys(layout, realm, plan, owner);
     record = { ...record, processes: [...record.processes, startServer(layout, plan, owner)] };
     await writeFarmRecord(layout.record, record);
@@ -114,6 +116,7 @@ const begin = async (layout: FarmLayout, options: UpOptions): Promise<RunningFar
     await writeFarmRecord(layout.record, record);
   }
   await Promise.all(plans.map((plan, index) => whenReady(layout, plan, servers[index]!)));
+  await publishFarm(layout, options.servers);
   return { layout, hosts, cores: options.cores ?? availableParallelism(), isolation: plans[0]!.isolation };
 };
 
@@ -135,13 +138,14 @@ const prepareDaemons = async (layout: FarmLayout, plans: readonly ServerPlan[], 
 interface ClientFiles {
   readonly mechanism: FarmRecord['mechanism'];
   readonly hosts: readonly string[];
+  readonly farmKey: string;
   /** What env.sh exports beside the usual. */
   readonly environment: Readonly<Record<string, string>> | undefined;
 }
 
-const writeClients = async (layout: FarmLayout, people: readonly string[], { mechanism, hosts, environment }: ClientFiles): Promise<void> => {
-  for (const id of people) await writeFile(join(layout.people, id, 'client.jsonc'), clientText({ mechanism, hosts, trust: '../../trust', person: '' }), { mode: 0o600 });
-  await writeFile(layout.client, clientText({ mechanism, hosts, trust: 'trust', person: `people/${people[0]}/` }), { mode: 0o600 });
+const writeClients = async (layout: FarmLayout, people: readonly string[], { mechanism, hosts, farmKey, environment }: ClientFiles): Promise<void> => {
+  for (const id of people) await writeFile(join(layout.people, id, 'client.jsonc'), clientText({ mechanism, hosts, farmKey, trust: '../../trust', person: '' }), { mode: 0o600 });
+  await writeFile(layout.client, clientText({ mechanism, hosts, farmKey, trust: 'trust', person: `people/${people[0]}/` }), { mode: 0o600 });
   await writeFile(layout.environment, environmentText(layout, environment));
   await chmod(layout.environment, 0o644);
 };

@@ -1,10 +1,12 @@
 /**
- * What a server's keeper signs: results of jobs, and checkpoints of its log. The texts begin differently, so one can't pass for the other.
+ * What a server's keeper signs: statements about results of jobs, and checkpoints of its log. The texts begin differently, so one can't
+ * pass for the other.
  *
  * @module
  */
 import { createHash, sign, verify, type KeyObject } from 'node:crypto';
 import { WardError } from '../../protocol/errors.ts';
+import { preAuthentication } from '../../protocol/statement.ts';
 import { compileSchema, readJsonc } from '../jsonc.ts';
 import type { ChainEnd } from './record.ts';
 
@@ -15,21 +17,8 @@ export const keyId = (publicKey: KeyObject): string =>
     .digest('hex')
     .slice(0, 16);
 
-export interface SignedResult {
-  readonly server: string;
-  /** Results of an older epoch than the farm file's are not used. */
-  readonly epoch: number;
-  /** Action digest in hex: what ran. */
-  readonly action: string;
-  /** Digest in hex of what came out. */
-  readonly result: string;
-}
-
-const resultText = ({ server, epoch, action, result }: SignedResult): Buffer =>
-  Buffer.from(`wardcc result 1\n${JSON.stringify(server)}\n${epoch}\n${action}\n${result}\n`);
-
-/** Ed25519 signature in base64. */
-export const signResult = (result: SignedResult, key: KeyObject): string => sign(null, resultText(result), key).toString('base64');
+/** Ed25519 signature in base64 over a statement about a result, as DSSE encodes it. */
+export const signResult = (statement: string, key: KeyObject): string => sign(null, preAuthentication(Buffer.from(statement)), key).toString('base64');
 
 /** A signature has one spelling: what Buffer would forgive (white space, text after the padding) is refused. */
 const holds = (text: Buffer, signature: string, key: KeyObject): boolean => {
@@ -37,8 +26,9 @@ const holds = (text: Buffer, signature: string, key: KeyObject): boolean => {
   return bytes.toString('base64') === signature && verify(null, text, key, bytes);
 };
 
-/** Attacker-controlled: true only for a signature that `key`'s owner made over exactly this. */
-export const verifyResult = (result: SignedResult, signature: string, key: KeyObject): boolean => holds(resultText(result), signature, key);
+/** Attacker-controlled: true only for a signature that `key`'s owner made over exactly this statement. */
+export const verifyResult = (statement: string | Buffer, signature: string, key: KeyObject): boolean =>
+  holds(preAuthentication(Buffer.from(statement)), signature, key);
 
 export interface Checkpoint extends ChainEnd {
   /** Whose log it is. */

@@ -38,6 +38,8 @@ const table = {
   'tls.refused': entry('WL025', 'front', 'A changed certificate, key or revocation list was refused; the last good one stays in force.', ['message']),
   'keytab.refused': entry('WL026', 'front', 'A changed keytab was refused; the keys that were good stay in force.', ['message']),
   'krl.refused': entry('WL027', 'front', 'A changed list of revoked SSH keys was refused; the last good one stays in force.', ['message']),
+  'farm.loaded': entry('WL028', 'front', 'A farm file came into force.', ['message']),
+  'farm.refused': entry('WL029', 'front', 'A changed farm file was refused; the last good one stays in force.', ['message']),
   'session.allowed': entry('WL100', 'front', 'Somebody was let in.', [...who, 'committer', ...why]),
   'session.denied': entry('WL101', 'front', 'Somebody with a proven name was refused.', [...who, 'verdict', 'reason']),
   'session.ended': entry('WL102', 'front', 'A session ended.', ['principal']),

@@ -18,6 +18,7 @@ import type { Profile } from '../sandbox/limits.ts';
 import { accountOf } from '../supervisor/account.ts';
 import { findAccounts } from '../supervisor/accounts.ts';
 import { probeAuthorities, probeRevocationList, probeServerCertificate } from './credential-probes.ts';
+import { probeFarm } from './farm-probe.ts';
 import { probeKeytab } from './keytab-probe.ts';
 import { probeDirectory, probeSecret, probeSettings } from './files.ts';
 import { attempt, caution, fail, formatFinding, formatSummary, pass, type Finding } from './finding.ts';
@@ -144,13 +145,14 @@ export async function* examineServer(config: ServerConfig): AsyncGenerator<Findi
   const renew = 'Check the paths under "tls".';
   yield await attempt('TLS key', renew, () => probeSecret('TLS key', config.tls.key));
   yield await attempt('TLS certificate', renew, () => probeServerCertificate(config));
-  const { clients, krb5, ssh } = config;
+  const { clients, krb5, ssh, farm } = config;
   if (clients !== undefined) {
     yield await attempt("clients' authority", renew, () => probeAuthorities(clients));
     yield await attempt('revocation list', 'wardctl certs crl, then install the list.', () => probeRevocationList(clients));
   }
   if (krb5 !== undefined) yield await attempt('keytab', 'Check the paths under "krb5".', () => probeKeytab(krb5));
   if (ssh !== undefined) yield* probeSshd(ssh.user);
+  if (farm !== undefined) yield await attempt('farm file', 'wardctl farm verify shows what is wrong.', () => probeFarm(farm, config));
   for (const [name, directory] of Object.entries({ state: config.state, run: config.run, log: config.log })) {
     yield await attempt(`disk: ${name}`, `The server's user must be able to write in ${directory}.`, () =>
       probeDirectory(`disk: ${name}`, directory),

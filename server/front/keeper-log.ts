@@ -4,18 +4,17 @@
  *
  * @module
  */
-import { createPublicKey, type KeyObject } from 'node:crypto';
-import type { Farm } from '../../policy/farm.ts';
+import { createPublicKey } from 'node:crypto';
 import type { LogEvent } from '../../policy/log/events.ts';
 import type { Decision, DecisionRequest } from '../../policy/types.ts';
 import { WardError } from '../../protocol/errors.ts';
-import type { Probe } from '../../protocol/messages.ts';
+import type { Probe, ResultSignature } from '../../protocol/messages.ts';
 import { connectEvent, decisionEvent, endEvent, type EventContext } from './events.ts';
 import type { IpcPeer } from '../ipc/peer.ts';
 import type { Signer } from '../jobs/keep-result.ts';
 import type { DecisionLog, JobEnd, JobSession } from '../jobs/services.ts';
-import type { ResultRecord } from '../store/result-record.ts';
-import { isSignedByFarm } from '../store/result-trust.ts';
+import type { SignRequest } from '../keeper/sign-outcome.ts';
+import type { OwnKey } from '../store/result-trust.ts';
 import type { Identity } from './session.ts';
 
 /** Questions that may wait for the keeper before no more decisions are asked of it: it gives up on a front with twice as many. */
@@ -27,7 +26,7 @@ export class KeeperLog implements DecisionLog, Signer {
   /** Resolves when the keeper has joined and given the key of the digests that stand for argument values. */
   readonly connected: Promise<void>;
   #key: Buffer = Buffer.alloc(0);
-  #resultKey: { readonly epoch: number; readonly publicKey: KeyObject } | undefined;
+  #resultKey: Omit<OwnKey, 'server'> | undefined;
   #peer: IpcPeer | undefined;
   readonly #context: () => EventContext;
   readonly #familyOf: (toolchain: string) => 'gcc' | 'clang';
@@ -49,7 +48,7 @@ export class KeeperLog implements DecisionLog, Signer {
     });
     Promise.all([peer.request({ type: 'redaction-key' }), peer.request({ type: 'result-key' })]).then(([redaction, result]) => {
       this.#key = Buffer.from(redaction.json.key, 'hex');
-      this.#resultKey = { epoch: result.json.epoch, publicKey: createPublicKey(result.json.pem) };
+      this.#resultKey = { key: result.json.key, publicKey: createPublicKey(result.json.pem) };
       this.#markConnected();
     }, () => {});
   }
@@ -76,20 +75,21 @@ export class KeeperLog implements DecisionLog, Signer {
   }
 
   /** The keeper's signature under a result, for a job that is logged and not over. */
-  async sign(job: number, action: string, result: string): Promise<{ key: string; signature: string }> {
+  async sign(request: SignRequest): Promise<ResultSignature> {
     if (this.#peer === undefined) throw noKeeper();
-    const { key, signature } = (await this.#peer.request({ type: 'sign', job, action, result })).json;
-    return { key, signature };
+    return (await this.#peer.request({ type: 'sign', ...request })).json as ResultSignature;
   }
 
-  /** The epoch in which this server's keeper signs. */
-  get epoch(): number {
-    return this.#resultKey?.epoch ?? 0;
+  /** Has the keeper read the farm file again. @throws WardError when the file is broken, or there is no keeper */
+  async rereadFarm(): Promise<void> {
+    if (this.#peer === undefined) throw noKeeper();
+    await this.#peer.request({ type: 'farm' });
   }
 
-  /** Did a keeper of this farm sign this result, in the epoch of today? */
-  isSigned(record: ResultRecord, farm?: Farm): boolean {
-    return this.#resultKey !== undefined && isSignedByFarm(record, { server: this.#context().server, ...this.#resultKey }, farm);
+  /** Whose signatures are this server's own. Only after `connected`. */
+  get ownKey(): OwnKey {
+    if (this.#resultKey === undefined) throw noKeeper();
+    return { server: this.#context().server, ...this.#resultKey };
   }
 
   /** A peer that never got as far as a name: counted per address, apart from the log, so that it cannot stop the log. */

@@ -21,9 +21,9 @@ import type { JobServices } from '../jobs/services.ts';
 import { Unread } from '../jobs/unread.ts';
 import { Deadlines } from '../queue/deadlines.ts';
 import { FairLine } from '../queue/fair-line.ts';
-import { loadFarm } from '../../policy/farm.ts';
 import { ResultCache } from '../store/result-cache.ts';
 import type { ResultRecord } from '../store/result-record.ts';
+import { standingOf, type Standing } from '../store/result-trust.ts';
 import { shareResults } from '../store/shared-results.ts';
 import { Store } from '../store/store.ts';
 import { Uploads } from '../store/uploads.ts';
@@ -32,6 +32,7 @@ import { ClientAuthorities } from './authenticate-cert.ts';
 import { sshAuthenticator } from './authenticate-ssh.ts';
 import { receiveBlob } from './blobs.ts';
 import { ExecutorPool } from './executor-pool.ts';
+import { FarmHolder } from './farm-holder.ts';
 import { JobRate } from './job-rate.ts';
 import { KeeperLog } from './keeper-log.ts';
 import { LoadHints, loadOf } from './load.ts';
@@ -93,10 +94,10 @@ async function main(): Promise<void> {
   pool.onRun = (usage) => speed.ran(usage);
 
   const trouble = (error: WardError): void => void process.stderr.write(`wardccd: ${error.message}\n`);
-  const farm = config.farm === undefined ? undefined : await loadFarm(config.farm);
+  const farm = await FarmHolder.load(config, () => log.rereadFarm());
   const shared = config.shared === undefined ? undefined : shareResults(config.shared, trouble);
-  const signed = (record: ResultRecord): boolean => log.isSigned(record, farm);
-  const results = new ResultCache(`${config.state}/results`, config.store.maxBytes, { damaged: trouble, signed }, shared);
+  const standing = (record: ResultRecord): Standing => standingOf(record, log.ownKey, farm.current);
+  const results = new ResultCache(`${config.state}/results`, config.store.maxBytes, { damaged: trouble, standing }, shared);
   const deadlines = new Deadlines();
   const admission = new FairLine(config.jobs, config.queue);
   const load = (): Load => loadOf(config.slots, admission);
@@ -165,6 +166,12 @@ async function main(): Promise<void> {
     },
     keytab: () => serviceKeys?.reload(),
     krl: () => revokedKeys?.reload(),
+    farm: async () => {
+      const before = farm.current;
+      await farm.reload();
+      const { serial, epoch } = farm.current ?? {};
+      if (serial !== before?.serial) log.note({ event: 'farm.loaded', message: `serial ${serial}, epoch ${epoch}` });
+    },
     trouble: (error, event) => {
       log.note({ event, message: cleanText(error.message) });
       say(error, 'The last good state stays in force.');

@@ -1,5 +1,5 @@
 /**
- * Looks once a second whether policy, committer sources, certificates or revocation lists changed on disk. A change is read whole and
+ * Looks once a second whether policy, committer sources, certificates, revocation lists or the farm file changed on disk. A change is read whole and
  * checked whole; what is broken never replaces what is good, and is said once, loudly, until it is well again.
  *
  * What always holds: each thing is looked at on its own, so that one that hangs holds up no other; whatever happened, everybody is judged
@@ -8,6 +8,7 @@
  * @module
  */
 import type { CommitterSource } from '../../policy/committers/source.ts';
+import { FarmFile } from '../../policy/farm-file.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { ServerConfig } from '../config.ts';
 import { FileWatch } from './file-watch.ts';
@@ -19,7 +20,7 @@ const judgeMs = 10_000;
 /** What could not be read is read again so often, changed or not. */
 const retryMs = 5_000;
 
-export type TroubleEvent = 'policy.refused' | 'committers.failed' | 'tls.refused' | 'keytab.refused' | 'krl.refused';
+export type TroubleEvent = 'policy.refused' | 'committers.failed' | 'tls.refused' | 'keytab.refused' | 'krl.refused' | 'farm.refused';
 
 export interface WatcherEvents {
   /** Something changed, or may have: every live session is to be judged again. */
@@ -30,6 +31,8 @@ export interface WatcherEvents {
   keytab(): void;
   /** The list of revoked SSH keys changed. @throws WardError when it is broken: the last good one stays in force */
   krl(): void;
+  /** The farm file changed. Rejects when it is broken: the last good one stays in force */
+  farm(): Promise<void>;
   /** A new policy is in force. */
   policy(): void;
   /** A committer source has a new revision, or can be read again. */
@@ -46,14 +49,17 @@ interface SourceWatch {
 
 /** A file that is taken whole or not at all, and that nothing else depends on. */
 interface SingleFile {
-  readonly name: 'keytab' | 'krl';
+  readonly name: 'keytab' | 'krl' | 'farm';
   readonly files: FileWatch;
   readonly event: TroubleEvent;
   /** When it is read again without having changed. */
   retry: number;
 }
 
-const watchOne = (file: string | undefined): FileWatch => new FileWatch(() => (file === undefined ? [] : [file]));
+const watchOne = (...files: readonly (string | undefined)[]): FileWatch => {
+  const named = files.filter((file) => file !== undefined);
+  return new FileWatch(() => named);
+};
 
 export class Watcher {
   readonly #config: ServerConfig;
@@ -80,6 +86,7 @@ export class Watcher {
     this.#single = [
       { name: 'keytab', files: watchOne(config.krb5?.keytab), event: 'keytab.refused', retry: Infinity },
       { name: 'krl', files: watchOne(config.ssh?.krl), event: 'krl.refused', retry: Infinity },
+      { name: 'farm', files: watchOne(...config.farm === undefined ? [] : FarmFile.files(config.farm)), event: 'farm.refused', retry: Infinity },
     ];
   }
 
@@ -124,7 +131,7 @@ export class Watcher {
     const changed = await file.files.look();
     if (!changed && Date.now() < file.retry) return;
     try {
-      this.#events[name]();
+      await this.#events[name]();
       file.retry = Infinity;
       this.#said.delete(name);
     } catch (thrown) {

@@ -85,8 +85,7 @@ async function answerJob(job: Job, { decision, toolchain, seq }: Authorized): Pr
   };
   const kept = domain === undefined ? undefined : await services.results.find(domain, action, room);
   if (domain !== undefined && kept !== undefined) {
-    const signed = services.keeping.signatureOf(domain, kept.record);
-    await abortable(sendKept(stream, kept, { signed, load: services.load }, services.unread), signal);
+    await abortable(sendKept(stream, kept, services.load, services.unread), signal);
     return { action, status: { code: 0, signal: 0 }, outputs: kept.record.outputs.map(({ digest }) => digest) };
   }
 
@@ -95,7 +94,7 @@ async function answerJob(job: Job, { decision, toolchain, seq }: Authorized): Pr
   const { boarding, leavePlace } = services.flights.has(flight) ? join(job, flight) : await begin(job, { decision, toolchain, seq }, flight);
   release.push(boarding.leave);
   const outcome = await abortable(boarding.result, signal);
-  const result = await services.keeping.sign({ digest: action, domain: domain ?? decision.domain, job: seq }, outcome);
+  const result = await services.keeping.sign({ digest: action, toolchain: probe.toolchain, job: seq, names: probe.outputs }, outcome);
   const giving = { server: services.serverName, keep: domain !== undefined, signed: result?.signature, load: services.load };
   const send = (): Promise<void> => sendResult(stream, outcome, giving, services.unread);
   await abortable(services.unread.send({ principal: session.principal, bytes: bytesOf(outcome), leavePlace }, send), signal);

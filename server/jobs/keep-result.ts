@@ -6,18 +6,18 @@
  */
 import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { resultDigest, type Part, type ResultParts } from '../../protocol/action.ts';
+import type { Part, ResultParts } from '../../protocol/action.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { ResultSignature } from '../../protocol/messages.ts';
 import { largestResult, type ResultCache } from '../store/result-cache.ts';
 import type { ResultRecord } from '../store/result-record.ts';
+import type { SignRequest } from '../keeper/sign-outcome.ts';
 import { bytesOf, resultFlags } from './send-result.ts';
 import type { Outcome, StoredFile } from './services.ts';
 
 export interface Signer {
-  readonly epoch: number;
   /** @throws WardError when the keeper does not sign */
-  sign(job: number, action: string, result: string): Promise<{ key: string; signature: string }>;
+  sign(request: SignRequest): Promise<ResultSignature>;
 }
 
 export interface KeepOptions {
@@ -31,10 +31,11 @@ export interface KeepOptions {
 /** What a result is the result of. */
 export interface Action {
   readonly digest: string;
-  /** A part of the action. */
-  readonly domain: string;
+  readonly toolchain: string;
   /** Number of the decision in the log. */
   readonly job: number;
+  /** Of the outputs that the job may have. */
+  readonly names: readonly string[];
 }
 
 /** A success with the keeper's word for it. */
@@ -53,25 +54,17 @@ export class ResultKeeping {
   }
 
   /** Never rejects: undefined for a failure, and when the keeper does not sign. */
-  async sign({ digest: action, domain, job }: Action, outcome: Outcome): Promise<SignedResult | undefined> {
+  async sign({ digest: action, toolchain, job, names }: Action, outcome: Outcome): Promise<SignedResult | undefined> {
     if (outcome.status.code !== 0 || outcome.status.signal !== 0) return undefined;
     try {
       const [stdout, stderr] = await Promise.all([partOfFile(outcome.stdout), partOfFile(outcome.stderr)]);
       const parts: ResultParts = { stdout, stderr, outputs: outcome.outputs.map(({ index, mode, digest, size }) => ({ index, mode, digest, size })) };
-      const { key, signature } = await this.#options.signer.sign(job, action, resultDigest(parts));
-      return {
-        record: { action, server: this.#options.server, job, ...parts, key, signature },
-        signature: this.signatureOf(domain, { key, signature }),
-      };
+      const signature = await this.#options.signer.sign({ job, action, names, ...parts });
+      return { record: { action, toolchain, server: this.#options.server, names, ...parts, ...signature }, signature };
     } catch (thrown) {
       this.#options.trouble(toWardError(thrown));
       return undefined;
     }
-  }
-
-  /** The signature of a record as clients are told of it. What is kept here is of this server's epoch. */
-  signatureOf(domain: string, { key, signature }: Pick<ResultRecord, 'key' | 'signature'>): ResultSignature {
-    return { domain, epoch: this.#options.signer.epoch, key, signature };
   }
 
   /** Never rejects: a result that could not be kept is compiled again. */

@@ -54,9 +54,8 @@ export async function sendResult(stream: Stream, outcome: Outcome, { server, kee
 }
 
 /** Sends a result that was kept: its bytes were checked already. Resolves when the last of them was taken by the stream. */
-export async function sendKept(
-  stream: Stream, { record, stdout, stderr, outputs }: KeptResult, { signed, load }: { signed: ResultSignature; load: () => Load }, unread: Unread,
-): Promise<void> {
+export async function sendKept(stream: Stream, { record, stdout, stderr, outputs }: KeptResult, load: () => Load, unread: Unread): Promise<void> {
+  const { domain, epoch, job, principal, policy, finished, key, signature } = record;
   const bodies = [stdout, stderr, ...outputs].filter(({ length }) => length > 0);
   stream.send(
     {
@@ -69,7 +68,7 @@ export async function sendKept(
       outputs: record.outputs.map(({ index, size, digest, mode }) => ({ index, size, digest, mode })),
       usage: { wallMs: 0, userMs: 0, systemMs: 0, maxRssKb: 0 },
       server: record.server,
-      signed,
+      signed: { domain, epoch, job, principal, policy, finished, key, signature },
       load: load(),
     },
     { end: bodies.length === 0 },

@@ -1,7 +1,7 @@
 /**
  * The keeper: it alone writes the decision log and holds the key that signs results. This is its life, in order.
  *
- *  1. secrets   read or made; nobody else can read them
+ *  1. secrets   read or made; nobody else can read them; and the farm file, whose signature must hold
  *  2. lock      one keeper for a log
  *  3. recover   find the end of the chain, move torn bytes aside, compare with the last checkpoint
  *  4. open      say in the log what was found
@@ -13,10 +13,12 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readCheckpoint } from '../../policy/log/checkpoint.ts';
+import type { WrittenFarmTrust } from '../../policy/farm-file.ts';
 import { WardError } from '../../protocol/errors.ts';
 import type { IpcPeer } from '../ipc/peer.ts';
 import { AppendLog, type Durability } from './append-log.ts';
 import { Checkpoints } from './checkpoints.ts';
+import { KeeperFarm } from './keeper-farm.ts';
 import { takeLock } from './lock.ts';
 import { OpenJobs } from './open-jobs.ts';
 import { recoverLog, type Recovered } from './recover.ts';
@@ -32,7 +34,8 @@ export interface KeeperConfig {
   readonly durability: Durability;
   /** Name of the server, in signatures and checkpoints. */
   readonly server?: string;
-  readonly epoch?: number;
+  /** The signed farm file, whose epoch results are signed with; absent: the first. */
+  readonly farm?: WrittenFarmTrust;
   readonly rotateBytes?: number;
   readonly checkpointSeconds?: number;
 }
@@ -55,6 +58,7 @@ export class Keeper {
   static async open(config: KeeperConfig): Promise<Keeper> {
     const server = config.server ?? 'localhost';
     const secrets = openSecrets(config.state);
+    const farm = await KeeperFarm.open(config.farm, config.state);
     mkdirSync(config.directory, { recursive: true, mode: 0o750 });
     const unlock = takeLock(join(config.state, 'keeper.lock'));
     try {
@@ -67,7 +71,7 @@ export class Keeper {
       await log.append({ event: 'log.opened', server, message: `signing key ${secrets.keyId}` });
       const state: KeeperState = {
         server,
-        epoch: config.epoch ?? 1,
+        farm,
         log,
         jobs: new OpenJobs(),
         secrets,

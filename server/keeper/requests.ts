@@ -7,18 +7,19 @@
  * @module
  */
 import { findEventMistake, type LogEvent } from '../../policy/log/events.ts';
-import { signResult } from '../../policy/log/checkpoint.ts';
 import { WardError } from '../../protocol/errors.ts';
 import type { AppendLog } from './append-log.ts';
 import type { Checkpoints } from './checkpoints.ts';
+import type { KeeperFarm } from './keeper-farm.ts';
 import type { OpenJobs } from './open-jobs.ts';
 import type { Refusals } from './refusals.ts';
 import type { Secrets } from './secrets.ts';
+import { signOutcome } from './sign-outcome.ts';
 
 /** What requests work on. */
 export interface KeeperState {
   readonly server: string;
-  readonly epoch: number;
+  readonly farm: KeeperFarm;
   readonly log: AppendLog;
   readonly jobs: OpenJobs;
   readonly secrets: Secrets;
@@ -36,7 +37,6 @@ export interface RequestEntry {
 }
 
 const refuse = (sentence: string): WardError => new WardError('protocol-violation', sentence);
-const isDigest = (value: unknown): value is string => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
 
 /** Attacker-controlled, when the front is. */
 const appendEvent = async (event: unknown, { log, jobs }: KeeperState): Promise<object> => {
@@ -45,7 +45,7 @@ const appendEvent = async (event: unknown, { log, jobs }: KeeperState): Promise<
   const checked = event as LogEvent;
   if (checked.event === 'job.end') jobs.close(checked.of!);
   const end = await log.append(checked);
-  if (checked.event === 'job.allowed') jobs.open(end.seq);
+  if (checked.event === 'job.allowed') jobs.open(end.seq, checked);
   return end;
 };
 
@@ -61,17 +61,11 @@ export const keeperRequests: Readonly<Record<string, RequestEntry>> = Object.fre
       answer: async ({ type: _, ...fields }, state) => appendEvent({ event: 'job.end', ...fields }, state),
     },
 
-    /** {job, action, result} → {signature, key}: only for a job that is in the log and not over. */
-    sign: {
-      from: ['front'],
-      perSecond: 5000,
-      answer: async ({ job, action, result }, { server, epoch, jobs, secrets }) => {
-        if (!isDigest(action) || !isDigest(result)) throw refuse('The keeper signs digests only.');
-        if (typeof job !== 'number' || !jobs.has(job))
-          throw refuse('The keeper signs results only for jobs that are in the log and not over.');
-        return { signature: signResult({ server, epoch, action, result }, secrets.key), key: secrets.keyId };
-      },
-    },
+    /** {job, action, stdout, stderr, outputs, names} → {key, signature, …}: only for a job that is in the log and not over. */
+    sign: { from: ['front'], perSecond: 5000, answer: async (request, state) => signOutcome(request, state) },
+
+    /** {} → {epoch}: the farm file changed; this keeper reads it itself and takes no epoch from anybody else. */
+    farm: { from: ['front'], perSecond: 5, answer: async (_, { farm }) => ({ epoch: await farm.reload() }) },
 
     /** {} → the newest signed checkpoint; everything it covers is on disk. */
     checkpoint: { from: ['front'], perSecond: 2, answer: async (_, { checkpoints }) => checkpoints.write() },
@@ -90,12 +84,12 @@ export const keeperRequests: Readonly<Record<string, RequestEntry>> = Object.fre
     /** {} → {key}: the key of the digests that stand for argument values. */
     'redaction-key': { from: ['front'], times: 1, answer: async (_, { secrets }) => ({ key: secrets.redactionKey.toString('hex') }) },
 
-    /** {} → {epoch, pem}: the public key under which this keeper signs results. */
-  'result-key': {
-    from: ['front'],
-    times: 1,
-    answer: async (_, { epoch, secrets }) => ({ epoch, pem: secrets.publicKey.export({ type: 'spki', format: 'pem' }) }),
-  },
+    /** {} → {key, pem}: the public key under which this keeper signs results. */
+    'result-key': {
+      from: ['front'],
+      times: 1,
+      answer: async (_, { secrets }) => ({ key: secrets.keyId, pem: secrets.publicKey.export({ type: 'spki', format: 'pem' }) }),
+    },
 
   /** {} → {seq, hash, key, broken?}: how the keeper is. */
     status: {

@@ -10,6 +10,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { WardError } from '../../protocol/errors.ts';
 import { parseRecord, type Part, type ResultRecord } from './result-record.ts';
+import type { Standing } from './result-trust.ts';
 import type { SharedResults } from './shared-results.ts';
 import { Store } from './store.ts';
 
@@ -28,8 +29,8 @@ export interface KeptResult {
 export interface ResultCacheEvents {
   /** Something that was kept is not what it was: a disk fault, or somebody wrote there. */
   damaged(error: WardError): void;
-  /** Is this record signed by a key that counts today? */
-  signed(record: ResultRecord): boolean;
+  /** What is this record worth today? */
+  standing(record: ResultRecord): Standing;
 }
 
 export class ResultCache {
@@ -65,10 +66,9 @@ export class ResultCache {
   async #findShared(domain: string, action: string, room: (bytes: number) => boolean): Promise<KeptResult | undefined> {
     const result = await this.#shared?.find(domain, action);
     if (result === undefined) return undefined;
-    if (!this.#events.signed(result.record)) {
-      this.#events.damaged(new WardError('blob-corrupt', `The shared result of ${action} is not signed by a key of today.`));
-      return undefined;
-    }
+    const standing = this.#events.standing(result.record);
+    if (standing === 'forged') this.#events.damaged(new WardError('blob-corrupt', `The shared result of ${action} is not signed by a key of today.`));
+    if (standing !== 'good') return undefined;
     const { stdout, stderr, outputs } = result;
     if (!room([stdout, stderr, ...outputs].reduce((sum, { length }) => sum + length, 0))) return undefined;
     // The next one who asks finds it here. That it could not be kept is no reason not to use it.
@@ -92,7 +92,12 @@ export class ResultCache {
     }
     try {
       const record = parseRecord(text, action);
-      if (!this.#events.signed(record)) throw new WardError('blob-corrupt', `The kept result of ${action} is not signed by a key of today.`);
+      const standing = this.#events.standing(record);
+      if (standing === 'forged') throw new WardError('blob-corrupt', `The kept result of ${action} is not signed by a key of today.`);
+      if (standing === 'recalled') {
+        await this.forget(action);
+        return undefined;
+      }
       const { stdout, stderr, outputs } = record;
       if (![stdout, stderr, ...outputs].every(({ digest, size }) => size === 0 || this.#parts.has(domain, digest))) return undefined;
       if (!room([stdout, stderr, ...outputs].reduce((sum, { size }) => sum + size, 0))) return undefined;

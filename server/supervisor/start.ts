@@ -7,7 +7,6 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { loadFarm } from '../../policy/farm.ts';
 import { WardError } from '../../protocol/errors.ts';
 import { sshSocket, type ListenAddress, type ServerConfig } from '../config.ts';
 import { connectAsChild } from '../ipc/child.ts';
@@ -46,7 +45,6 @@ export async function startServer(config: ServerConfig, accounts: Accounts, isol
   const uids = [process.getuid?.() ?? 0, accounts.keeper?.uid, ...Array.from({ length: config.slots }, (_, slot) => accounts.slot(slot)?.uid)];
   const peers = [...new Set(uids.filter((uid) => uid !== undefined))];
 
-  const epoch = config.farm === undefined ? undefined : (await loadFarm(config.farm)).epoch;
   const supervisorToken = token();
   const front = new Child({
     name: 'front',
@@ -73,7 +71,7 @@ export async function startServer(config: ServerConfig, accounts: Accounts, isol
   const keeper = new Child({
     name: 'keeper',
     command: nodeCommand(serverModule('keeper/main')),
-    configuration: { socketPath, role: 'keeper', token: await admit('keeper'), directory: config.log, state: places.keeper, durability: config.durability, server: config.name, ...(epoch === undefined ? {} : { epoch }) },
+    configuration: { socketPath, role: 'keeper', token: await admit('keeper'), directory: config.log, state: places.keeper, durability: config.durability, server: config.name, farm: config.farm },
     account: accounts.keeper,
   });
   children.add(keeper);

@@ -1,5 +1,6 @@
 /**
- * A whole farm under a signed farm file: its results count, and stop counting when the file says so.
+ * A whole farm under its signed farm file: results count under the keys that it lists, and stop counting when it says so, on servers and
+ * clients that run all the time.
  *
  * @module
  */
@@ -8,23 +9,22 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { farmLayout } from '../../ctl/dev/layout.ts';
-import { shareFarm } from '../fixtures/shared-farm.ts';
-import { farmSigner, publicLine, resultKey } from '../fixtures/signed-farm.ts';
+import { loadFarm } from '../../policy/farm.ts';
+import { changingFarm } from '../fixtures/changing-farm.ts';
+import { farmSigner, publicLine, resultKey, writeSignedFarm } from '../fixtures/signed-farm.ts';
 
-const shared = shareFarm(test, ['--cores', '1']);
-const signer = farmSigner();
+const farm = changingFarm(test, ['--cores', '1']);
+const { shared } = farm;
 const stranger = resultKey();
 
-const layout = () => farmLayout(join(shared.place, 'farm'));
-const keeperKey = (): string => publicLine(createPublicKey(readFileSync(join(layout().server(1), 'state/keeper/result-key.pub.pem'), 'utf8'))).line;
-const farmFile = (): string => join(layout().directory, 'signed.jsonc');
+const keeperKey = (): string => publicLine(createPublicKey(readFileSync(join(farm.layout.server(1), 'state/keeper/result-key.pub.pem'), 'utf8'))).line;
 
-let serial = 0;
-/** Puts a farm file in force, and has the agent read it. */
+/** Puts a farm file with a higher serial in force, on the server and in the agent. */
 const put = async (epoch: number, line: string): Promise<void> => {
-  serial += 1;
-  signer.write(farmFile(), { serial, epoch, servers: [{ name: 'localhost', resultKeys: [line] }] });
+  const before = (await farm.events()).length;
+  const serial = (await loadFarm(farm.layout.farm)).serial + 1;
+  await writeSignedFarm(farm.layout, { serial, epoch, servers: [{ name: 'localhost', resultKeys: [line] }] });
+  await farm.event(({ event, message }) => event === 'farm.loaded' && message === `serial ${serial}, epoch ${epoch}`, before);
   await pause(1500);
 };
 
@@ -37,17 +37,10 @@ const compile = async (t: ExecutionContext, name: string) => {
 };
 
 test.serial('results of a server that the farm file lists count, fresh and kept', async (t) => {
-  const client = readFileSync(layout().client, 'utf8');
-  const trust = `"farm": { "file": "signed.jsonc", "publicKey": "${signer.publicKey}" }`;
-  const changed = client.replace(/"servers": \["localhost"\]/, trust).replace(/"fallback": "infra"/, '"fallback": "never"');
-  t.not(changed, client);
-  signer.write(farmFile(), { serial: 1, epoch: 1, servers: [{ name: 'localhost', resultKeys: [keeperKey()] }] });
-  serial = 1;
-  writeFileSync(layout().client, changed);
   t.is((await compile(t, 'fresh')).status, 0);
   const shown = await shared.run(['wardctl', 'farm', '--json'], { cwd: shared.place });
-  t.like(JSON.parse(shown.stdout), { serial: 1, epoch: 1 });
-  const another = await shared.run(['wardcc', 'gcc', '-c', 'fresh.c'], { cwd: await shared.directory('work'), settings: { WARDCC_CONFIG: join(layout().people, 'bob', 'client.jsonc') } });
+  t.like(JSON.parse(shown.stdout), { epoch: 1, servers: [{ name: 'localhost', resultKeys: [publicLine(createPublicKey({ key: Buffer.from(keeperKey(), 'base64'), format: 'der', type: 'spki' })).id] }] });
+  const another = await shared.run(['wardcc', 'gcc', '-c', 'fresh.c'], { cwd: await shared.directory('work'), settings: { WARDCC_CONFIG: join(farm.layout.people, 'bob', 'client.jsonc') } });
   t.is(another.status, 0, another.stderr);
   await shared.counts();
 });
@@ -60,14 +53,35 @@ test.serial('results under a key that the file does not list are refused, and no
   await t.throwsAsync(async () => readFileSync(join(await shared.directory('work'), 'unlisted.o')), { code: 'ENOENT' });
 });
 
-test.serial('a higher epoch recalls what was made before, on servers and here', async (t) => {
+test.serial('a higher epoch recalls what was made before, on servers and clients that run', async (t) => {
   await put(1, keeperKey());
   t.is((await compile(t, 'recalled')).status, 0);
   await shared.counts();
   t.is((await compile(t, 'recalled')).status, 0);
-  t.is((await shared.counts()).jobs.hit, 1);
+  t.like((await shared.counts()).jobs, { hit: 1, remote: 0 });
   await put(2, keeperKey());
-  const { status, stderr } = await compile(t, 'recalled');
-  t.is(status, 116);
-  t.regex(stderr, /it is of epoch 1, and the farm file of epoch 2/);
+  t.is((await compile(t, 'recalled')).status, 0);
+  t.like((await shared.counts()).jobs, { hit: 0, remote: 1 });
+  t.is((await compile(t, 'recalled')).status, 0);
+  t.like((await shared.counts()).jobs, { hit: 1, remote: 0 });
+});
+
+test.serial('a farm file that another key signed, or that is older or broken, changes nothing on the server, and it says so', async (t) => {
+  const good = await loadFarm(farm.layout.farm);
+  const servers = [{ name: 'localhost', resultKeys: [keeperKey()] }];
+  const refused = async (words: RegExp, change: () => Promise<unknown> | void): Promise<void> => {
+    const [before, said] = [(await farm.events()).length, (await farm.said()).length];
+    await change();
+    const { message } = await farm.event(({ event, message = '' }) => event === 'farm.refused' && words.test(message), before);
+    t.true((await farm.said()).slice(said).includes(`${message} The last good state stays in force.`));
+  };
+  const broken = { serial: good.serial + 1, epoch: 9, servers };
+  await refused(/farm\.jsonc\.minisig: the signature is of the key [0-9A-F]{16}, which does not count here/, () => farmSigner().write(farm.layout.farm, broken));
+  await refused(/farm\.jsonc\.minisig: the signature is not valid for the file/, async () => {
+    await writeSignedFarm(farm.layout, broken);
+    writeFileSync(farm.layout.farm, JSON.stringify(broken));
+  });
+  await refused(/the farm file has serial 1, older than [0-9]+/, () => writeSignedFarm(farm.layout, { ...broken, serial: 1 }));
+  await writeSignedFarm(farm.layout, { serial: good.serial + 2, epoch: good.epoch, servers });
+  await farm.event(({ event, message }) => event === 'farm.loaded' && message === `serial ${good.serial + 2}, epoch ${good.epoch}`);
 });

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setImmediate as tick } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
@@ -21,6 +21,9 @@ import { Opener, Sealer, type Direction } from '../../protocol/seal.ts';
 import { encodeStart, ListReader, ListWriter } from '../../protocol/start-list.ts';
 import { Transcript, type Role } from '../../protocol/transcript.ts';
 import { decodeTree, encodeTree, type TreeEntry } from '../../protocol/tree.ts';
+import { keyId, signResult, verifyResult } from '../../policy/log/checkpoint.ts';
+import { actionDigest, type ResultParts } from '../../protocol/action.ts';
+import { statementOf, type Claim } from '../../protocol/statement.ts';
 import { acceptAll, transportPair } from './pair.ts';
 
 const text = readFileSync(new URL('../../protocol/PROTOCOL.md', import.meta.url), 'utf8');
@@ -42,6 +45,9 @@ interface Counts {
 }
 
 type Runner = (t: ExecutionContext, vector: Vector, counts: Counts) => void | Promise<void>;
+
+/** What comes before the 32 bytes of an Ed25519 secret key in PKCS #8 (RFC 8410). */
+const pkcs8Head = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 /** Every copy of `original` with one byte changed, in two ways. */
 const changes = function* (original: Buffer, masks: readonly number[] = [0x01, 0x80]): Generator<Buffer> {
@@ -237,6 +243,27 @@ const runners: Record<string, Runner> = {
       t, [bytes(vector, 'exported'), bytes(vector, 'transcript')], ([exported, transcript]) => bindingDigest(role, exported!, transcript!),
       bytes(vector, 'digest'), counts,
     );
+  },
+
+  statement: (t, vector, counts) => {
+    const { probe } = vectors.find((other) => other.vector === 'session') as unknown as { probe: Probe };
+    const claim = { ...vector, toolchain: probe.toolchain } as unknown as Claim;
+    t.is(claim.action, actionDigest(probe, claim.domain));
+    const statement = bytes(vector, 'statement');
+    t.is(statementOf(claim, vector as unknown as ResultParts, probe.outputs), statement.toString());
+    const key = createPrivateKey({ key: Buffer.concat([pkcs8Head, bytes(vector, 'secretKey')]), format: 'der', type: 'pkcs8' });
+    const [publicKey, signature] = [createPublicKey(key), bytes(vector, 'signature')];
+    t.is(keyId(publicKey), field<string>(vector, 'key'));
+    t.is(signResult(statement.toString(), key), signature.toString('base64'));
+    t.true(verifyResult(statement, signature.toString('base64'), publicKey));
+    counts.whole += 1;
+    for (let at = 0; at < statement.length; at++) {
+      t.false(verifyResult(statement.subarray(0, at), signature.toString('base64'), publicKey));
+      counts.split += 1;
+    }
+    for (const changed of changes(statement, [0x01])) t.false(verifyResult(changed, signature.toString('base64'), publicKey));
+    for (const changed of changes(signature)) t.false(verifyResult(statement, changed.toString('base64'), publicKey));
+    counts.changed += statement.length + 2 * signature.length;
   },
 
   'sealed-frame': (t, vector, counts) => {

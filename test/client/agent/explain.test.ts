@@ -1,5 +1,5 @@
 import test from 'ava';
-import { Decisions, explainCause, explainLine, sourceOf, wantsExplanation } from '../../../client/agent/explain.ts';
+import { Decisions, explainCause, explainLine, objectsOf, sourceOf, wantsExplanation } from '../../../client/agent/explain.ts';
 import { fallbackFor, outcomeOfError } from '../../../client/agent/fallback.ts';
 import type { LauncherRequest } from '../../../client/agent/types.ts';
 import { errorTable, WardError } from '../../../protocol/errors.ts';
@@ -13,6 +13,14 @@ test('a job is named by its source', (t) => {
   t.is(sourceOf(request(['gcc', '-c', '-o', 'x.o', 'lib/x.c'])), '/src/lib/x.c');
   t.is(sourceOf(request(['g++', '-c', '/abs/y.cpp'])), '/abs/y.cpp');
   t.is(sourceOf(request(['gcc', '-c', '@list'])), undefined);
+});
+
+test('what a local compile leaves is named as far as its arguments show', (t) => {
+  t.deepEqual(objectsOf(request(['gcc', '-c', '-o', 'x.o', 'lib/x.c'])), ['/src/x.o']);
+  t.deepEqual(objectsOf(request(['gcc', '-ox.o', '-c', 'lib/x.c'])), ['/src/x.o']);
+  t.deepEqual(objectsOf(request(['gcc', '-c', 'lib/x.c', '/abs/y.cc'])), ['/src/x.o', '/src/y.o']);
+  t.deepEqual(objectsOf(request(['gcc', '-S', 'lib/x.c'])), ['/src/x.s']);
+  t.deepEqual(objectsOf(request(['gcc', 'x.c', '-o', 'x'])), []);
 });
 
 test('WARDCC_EXPLAIN asks, unless it is empty or 0', (t) => {

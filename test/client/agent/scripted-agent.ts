@@ -66,7 +66,7 @@ await runAgent({
   idleMs: Number(options['idle-ms']),
   createServices: async () => {
     await sleep(Number(options['start-ms']));
-    return { localSlots: new LocalSlots(Number(options.slots)), farm };
+    return { localSlots: new LocalSlots(Number(options.slots)), farm, provenance: { local: () => {}, close: () => {} } };
   },
   runJob: async (request, _services, reply, signal) => {
     const script = JSON.parse(request.env['WARDCC_TEST'] ?? '{}') as Script;

@@ -1,15 +1,19 @@
 import fc from 'fast-check';
 import test from 'ava';
+import { envelopeOf } from '../../../protocol/statement.ts';
 import { decodeResult, encodeResult } from '../../../client/results/result-file.ts';
 
 const key = 'a'.repeat(64);
 const bytes = fc.uint8Array({ maxLength: 200 }).map((array) => Buffer.from(array));
+const envelope = fc.record({ key: fc.string(), signature: fc.string(), statement: fc.string({ unit: 'grapheme' }) })
+  .map(({ statement, ...signed }) => envelopeOf(statement, signed));
 const result = fc.record({
   server: fc.string(),
   stdout: bytes,
   stderr: bytes,
   outputs: fc.array(fc.record({ index: fc.nat(63), mode: fc.nat(0o777), content: bytes }), { maxLength: 5 }),
-});
+  envelope,
+}, { requiredKeys: ['server', 'stdout', 'stderr', 'outputs'] });
 
 test('every result comes back as it was kept', (t) => {
   fc.assert(fc.property(result, (kept) => {

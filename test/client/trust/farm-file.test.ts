@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { loadClientConfig, withEnvironment } from '../../../client/config.ts';
 import { watchConfig } from '../../../client/config-watch.ts';
-import { FarmFile } from '../../../client/farm-file.ts';
+import { FarmFile } from '../../../policy/farm-file.ts';
 import { makeKey } from '../../../policy/signature/secret-key.ts';
 import { WardError } from '../../../protocol/errors.ts';
 import { farmSigner, resultKey, type FarmSigner } from '../../fixtures/signed-farm.ts';

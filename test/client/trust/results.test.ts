@@ -3,10 +3,11 @@ import type { ClientConfig } from '../../../client/config.ts';
 import { loadSignedFarm } from '../../../policy/farm.ts';
 import { parsePublicKey } from '../../../policy/signature/format.ts';
 import { signResult } from '../../../policy/log/checkpoint.ts';
-import { actionDigest, resultDigest } from '../../../protocol/action.ts';
+import { actionDigest } from '../../../protocol/action.ts';
 import type { Stream } from '../../../protocol/channel.ts';
 import { WardError } from '../../../protocol/errors.ts';
 import type { Probe, ResultSignature } from '../../../protocol/messages.ts';
+import { statementOf } from '../../../protocol/statement.ts';
 import { join } from 'node:path';
 import { farmSigner, resultKey, type ResultKey } from '../../fixtures/signed-farm.ts';
 import { sha256, testFarm, testJob, type ServerBehaviour, type TestFarm } from '../farm/server.ts';
@@ -23,6 +24,7 @@ interface Claim {
   readonly probe?: (probe: Probe) => Probe;
   readonly content?: Buffer;
   readonly stderr?: Buffer;
+  readonly names?: readonly string[];
   readonly change?: (signed: ResultSignature) => ResultSignature | undefined;
   readonly code?: number;
 }
@@ -33,7 +35,9 @@ const claiming = ({ key, server = 'build1.corp.test', epoch = 7, domain = 'proje
     const output = { index: 0, mode: 0o666, ...part(object) };
     const parts = { stdout: part(Buffer.alloc(0)), stderr: part(claim.stderr ?? Buffer.alloc(0)), outputs: [{ ...output, ...part(claim.content ?? object) }] };
     const action = actionDigest(claim.probe?.(probe) ?? probe, domain);
-    const signed: ResultSignature = { domain, epoch, key: key.id, signature: signResult({ server, epoch, action, result: resultDigest(parts) }, key.key) };
+    const said = { domain, epoch, job: 12, principal: 'cert:alice@corp.test', policy: '9'.repeat(64), finished: '2026-11-28T12:00:00.000Z' };
+    const statement = statementOf({ server, toolchain: probe.toolchain, action, ...said }, parts, claim.names ?? probe.outputs);
+    const signed: ResultSignature = { ...said, key: key.id, signature: signResult(statement, key.key) };
     const shown = claim.change === undefined ? signed : claim.change(signed);
     stream.onData((chunk) => stream.consumed(chunk.length));
     stream.onEnd(() => {
@@ -84,6 +88,11 @@ for (const [title, claim, why] of [
   ['for another command', { key, probe: (probe: Probe) => ({ ...probe, argv: [...probe.argv, '-O2'] }) }, 'its signature is not valid for this job'],
   ['for other inputs', { key, probe: (probe: Probe) => ({ ...probe, tree: 'f'.repeat(64) }) }, 'its signature is not valid for this job'],
   ['for another compiler', { key, probe: (probe: Probe) => ({ ...probe, toolchain: 'f'.repeat(64) }) }, 'its signature is not valid for this job'],
+  ['under another policy', { key, change: (signed: ResultSignature) => ({ ...signed, policy: '8'.repeat(64) }) }, 'its signature is not valid for this job'],
+  ['for somebody else', { key, change: (signed: ResultSignature) => ({ ...signed, principal: 'cert:bob@corp.test' }) }, 'its signature is not valid for this job'],
+  ['with another number in the log', { key, change: (signed: ResultSignature) => ({ ...signed, job: 13 }) }, 'its signature is not valid for this job'],
+  ['of another time', { key, change: (signed: ResultSignature) => ({ ...signed, finished: '2026-11-28T12:00:00.001Z' }) }, 'its signature is not valid for this job'],
+  ['under another name', { key, names: ['/home/alice/1.o'] }, 'its signature is not valid for this job'],
   ['for another domain', { key, change: (signed: ResultSignature) => ({ ...signed, domain: 'other' }) }, 'its signature is not valid for this job'],
   ['for another object', { key, content: Buffer.from('objekt') }, 'its signature is not valid for this job'],
   ['for other diagnostics', { key, stderr: Buffer.from('warning') }, 'its signature is not valid for this job'],

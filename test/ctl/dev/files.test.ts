@@ -36,23 +36,24 @@ test('a server configuration is accepted by the server, with what was asked for'
   const directory = await temporaryDirectory(t);
   const place = join(directory, 'servers', '2');
   await mkdir(place, { recursive: true });
-  await writeFile(join(place, 'server.jsonc'), serverText({ number: 2, port: 4711, jobs: 6, cores: 3, isolation: 'strict', cgroup: { directories: { memory: '/m', pids: '/p' }, joins: [] }, run: '/somewhere/else' }));
+  await writeFile(join(place, 'server.jsonc'), serverText({ number: 2, port: 4711, jobs: 6, cores: 3, isolation: 'strict', cgroup: { directories: { memory: '/m', pids: '/p' }, joins: [] }, run: '/somewhere/else' }, 'RWkey'));
   const config = await loadServerConfig(join(place, 'server.jsonc'));
   t.like(config, { slots: 3, jobs: 6, isolation: 'strict', log: join(directory, 'log/server-2'), run: '/somewhere/else', policy: join(directory, 'policy.jsonc') });
+  t.deepEqual(config.farm, { file: join(directory, 'trust/farm.jsonc'), publicKey: 'RWkey' });
   t.deepEqual(config.listen, [{ host: '127.0.0.1', port: 4711 }]);
   t.deepEqual(config.cgroup, { memory: '/m', pids: '/p' });
 });
 
 test('without --jobs and --cores the server chooses itself', (t) => {
-  const written = serverText({ number: 1, port: 1, jobs: undefined, cores: undefined, isolation: 'strict-rlimit', cgroup: undefined, run: 'run' });
+  const written = serverText({ number: 1, port: 1, jobs: undefined, cores: undefined, isolation: 'strict-rlimit', cgroup: undefined, run: 'run' }, 'RWkey');
   const value = parseJsonc<Record<string, unknown>>(written, 'server.jsonc', { type: 'object' });
   for (const name of ['slots', 'jobs', 'cgroup']) t.false(name in value, name);
 });
 
 test('a client configuration names every server and the trust beside it', (t) => {
-  const value = parseJsonc<Record<string, unknown>>(clientText({ mechanism: 'cert', hosts: ['127.0.0.1:1', '127.0.0.1:2'], trust: '../../trust', person: '' }), 'client.jsonc', { type: 'object' });
+  const value = parseJsonc<Record<string, unknown>>(clientText({ mechanism: 'cert', hosts: ['127.0.0.1:1', '127.0.0.1:2'], trust: '../../trust', person: '', farmKey: 'RWkey' }), 'client.jsonc', { type: 'object' });
   t.deepEqual(value['hosts'], ['127.0.0.1:1', '127.0.0.1:2']);
-  t.deepEqual(value['trust'], { ca: '../../trust/ca.pem', crl: '../../trust/crl.pem', servers: ['localhost'] });
+  t.deepEqual(value['trust'], { ca: '../../trust/ca.pem', crl: '../../trust/crl.pem', farm: { file: '../../trust/farm.jsonc', publicKey: 'RWkey' } });
 });
 
 test('env.sh survives any character in the farm\'s path, puts bin first once, and exports nothing else', async (t) => {

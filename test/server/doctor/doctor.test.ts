@@ -1,5 +1,6 @@
 /** `wardccd doctor` as it is called: on this machine, with a whole configuration and with broken ones. */
 import { spawn, spawnSync } from 'node:child_process';
+import { createPublicKey } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { initAuthority, type Validity } from '../../../certs/authority.ts';
 import { loadServerConfig } from '../../../server/config.ts';
 import { examineServer } from '../../../server/doctor/doctor.ts';
 import type { Finding } from '../../../server/doctor/finding.ts';
+import { farmSigner, resultKey } from '../../fixtures/signed-farm.ts';
 import { temporaryDirectory } from '../../fixtures/temporary.ts';
 
 const main = fileURLToPath(new URL('../../../server/main.ts', import.meta.url));
@@ -222,6 +224,26 @@ test.serial('a certificate that will expire soon is something to think about', a
   const { by } = await examineFiles(config);
   t.is(by('TLS certificate').grade, 'CAUTION');
   t.regex(by('TLS certificate').says, /^for localhost, valid for [45] days$/);
+});
+
+test.serial('a farm file that lists this server and its key is in order; one that does not, or that another key signed, is pointed out', async (t) => {
+  const { directory, config } = await configured(t, {});
+  const [signer, own] = [farmSigner(), resultKey()];
+  const written = JSON.parse(readFileSync(config, 'utf8')) as object;
+  writeFileSync(config, JSON.stringify({ ...written, farm: { file: 'farm.jsonc', publicKey: signer.publicKey } }), { mode: 0o644 });
+  const look = async (servers: object, by = signer): Promise<Finding> => {
+    by.write(join(directory, 'farm.jsonc'), { serial: 3, epoch: 2, servers });
+    return (await examineFiles(config)).by('farm file');
+  };
+  const { state } = await loadServerConfig(config);
+  mkdirSync(join(state, 'keeper'), { recursive: true });
+  writeFileSync(join(state, 'keeper/result-key.pub.pem'), createPublicKey(own.key).export({ type: 'spki', format: 'pem' }));
+  t.like(await look([{ name: 'localhost', resultKeys: [own.line] }]), { grade: 'PASS', says: 'serial 3, epoch 2, signed' });
+  t.like(await look([{ name: 'elsewhere', resultKeys: [own.line] }]), { grade: 'CAUTION', says: 'serial 3, epoch 2, signed; it does not name localhost: no client believes its results.' });
+  t.like(await look([{ name: 'localhost', resultKeys: [resultKey().line] }]), { grade: 'CAUTION', says: `serial 3, epoch 2, signed; it does not list this server's key ${own.id}: no client believes its results.` });
+  const stranger = await look([{ name: 'localhost', resultKeys: [own.line] }], farmSigner());
+  t.is(stranger.grade, 'FAIL');
+  t.regex(stranger.says, /farm\.jsonc\.minisig: the signature is of the key [0-9A-F]{16}, which does not count here/);
 });
 
 test.serial('a configuration that cannot be read ends the examination with its position', async (t) => {

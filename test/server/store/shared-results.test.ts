@@ -8,10 +8,11 @@ import { Redis } from 'ioredis';
 import { initAuthority } from '../../../certs/authority.ts';
 import { WardError } from '../../../protocol/errors.ts';
 import { ResultCache } from '../../../server/store/result-cache.ts';
-import type { ResultRecord } from '../../../server/store/result-record.ts';
 import { Sealing } from '../../../server/store/sealed-value.ts';
 import { openSharedConfig } from '../../../server/store/shared-config.ts';
 import { SharedResults } from '../../../server/store/shared-results.ts';
+import type { Standing } from '../../../server/store/result-trust.ts';
+import { signedRecord } from '../../fixtures/result-record.ts';
 import { startRedis } from '../../fixtures/redis.ts';
 import { temporaryDirectory } from '../../fixtures/temporary.ts';
 import { freePort } from '../../../ctl/dev/ports.ts';
@@ -20,9 +21,7 @@ const sha256 = (content: Buffer): string => createHash('sha256').update(content)
 const part = (content: Buffer) => ({ digest: sha256(content), size: content.length });
 const action = sha256(Buffer.from('action'));
 const object = Buffer.from('an object file');
-const record: ResultRecord = {
-  action, server: 'build1', job: 1, stdout: part(Buffer.alloc(0)), stderr: part(Buffer.alloc(0)), outputs: [{ index: 0, mode: 0o644, ...part(object) }], key: 'k', signature: 'good',
-};
+const { record } = signedRecord({ action, stdout: part(Buffer.alloc(0)), stderr: part(Buffer.alloc(0)), outputs: [{ index: 0, mode: 0o644, ...part(object) }] });
 const result = { record, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), outputs: [object] };
 const farmKey = randomBytes(32);
 
@@ -130,14 +129,17 @@ test('a shared result counts only with the signature of a key of today; then the
   const { socket } = await startRedis(t);
   const { shared } = await connect(t, { path: socket });
   const damaged: string[] = [];
-  const open = async (signature: string): Promise<ResultCache> =>
-    new ResultCache(join(await temporaryDirectory(t), 'results'), 1e6, { damaged: ({ code }) => damaged.push(code), signed: (each) => each.signature === signature }, shared);
+  const open = async (standing: Standing): Promise<ResultCache> =>
+    new ResultCache(join(await temporaryDirectory(t), 'results'), 1e6, { damaged: ({ code }) => damaged.push(code), standing: () => standing }, shared);
   await (await open('good')).keep('lua', result);
-  const second = await open('good');
+  const [second, third, fourth] = [await open('good'), await open('recalled'), await open('forged')];
   await until(async () => (await second.find('lua', action)) !== undefined);
+  t.is(await third.find('lua', action), undefined);
+  t.deepEqual(damaged, []);
+  t.is(await fourth.find('lua', action), undefined);
+  t.deepEqual(damaged, ['blob-corrupt']);
   shared.close();
   t.deepEqual((await second.find('lua', action))?.outputs, [object]);
-  t.deepEqual(damaged, []);
 });
 
 test('over TLS, as an account that may get and set and nothing else', async (t) => {

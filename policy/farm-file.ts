@@ -1,22 +1,32 @@
 /**
- * The farm file as a client trusts it: signed by a key that the client's own configuration names, and never older than what this user has
- * seen. A file that is broken for a moment (new, and its signature not there yet) leaves the last good one in force for a while.
+ * The farm file as clients and servers trust it: signed by a key that their own configuration names, and never older than what they have
+ * seen. For a client, a file that is broken for a moment (new, and its signature not there yet) leaves the last good one in force a while.
  *
  * @module
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadSignedFarm, signatureFile, type FarmTrust, type SignedFarm } from '../policy/farm.ts';
-import { parsePublicKey } from '../policy/signature/format.ts';
+import { loadSignedFarm, signatureFile, type FarmTrust, type SignedFarm } from './farm.ts';
+import { parsePublicKey } from './signature/format.ts';
 import { toWardError, WardError } from '../protocol/errors.ts';
 
-/** `trust.farm` in client.jsonc; the file's path is absolute. */
+/** `trust.farm` in client.jsonc, `farm` in server.jsonc; the file's path is absolute. */
 export interface WrittenFarmTrust {
   readonly file: string;
   /** Line of base64 of a minisign public key; several while one replaces the other. */
   readonly publicKey: string | readonly string[];
 }
+
+export const farmTrustSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['file', 'publicKey'],
+  properties: {
+    file: { type: 'string', minLength: 1, maxLength: 4096 },
+    publicKey: { type: ['string', 'array'], maxLength: 64, items: { type: 'string', maxLength: 64 }, minItems: 1, maxItems: 8 },
+  },
+} as const;
 
 export interface TrustedFarm extends SignedFarm {
   readonly file: string;
@@ -33,19 +43,26 @@ interface Seen {
 const graceMs = 5 * 60_000;
 
 export class FarmFile {
+  /** Where public keys are written, for errors. */
+  readonly #where: string;
   #good: { readonly trust: string; readonly farm: TrustedFarm } | undefined;
   #failingSince: number | undefined;
   readonly #seen = new Map<string, Seen>();
 
+  constructor(where = 'trust.farm.publicKey in client.jsonc') {
+    this.#where = where;
+  }
+
   /**
+   * Reads the file, or gives the last good one for some minutes while the one on disk is broken.
+   *
    * @param memory directory in which the highest serial is remembered
    * @throws WardError `config-invalid`
    */
   async load(written: WrittenFarmTrust, memory: string, now: number = Date.now()): Promise<TrustedFarm> {
     const trust = JSON.stringify(written);
     try {
-      const farm = { ...await loadSignedFarm(trustOf(written)), file: written.file };
-      await this.#admit(farm, memory);
+      const farm = await this.read(written, memory);
       this.#good = { trust, farm };
       this.#failingSince = undefined;
       return farm;
@@ -57,9 +74,20 @@ export class FarmFile {
     }
   }
 
+  /** Reads the file as it is. @throws WardError `config-invalid`: not signed by one of the keys, broken, or older than one before */
+  async read(written: WrittenFarmTrust, memory: string): Promise<TrustedFarm> {
+    const farm = { ...await loadSignedFarm(this.#trustOf(written)), file: written.file };
+    await this.#admit(farm, memory);
+    return farm;
+  }
+
   /** Files whose change means that it should be loaded again. */
   static files({ file }: WrittenFarmTrust): readonly string[] {
     return [file, signatureFile(file)];
+  }
+
+  #trustOf({ file, publicKey }: WrittenFarmTrust): FarmTrust {
+    return { file, keys: (typeof publicKey === 'string' ? [publicKey] : publicKey).map((key) => parsePublicKey(key, this.#where)) };
   }
 
   async #admit({ serial, digest, file }: TrustedFarm, memory: string): Promise<void> {
@@ -76,11 +104,6 @@ export class FarmFile {
     if (known?.serial !== serial) await writeSeen(place, { serial, digest });
   }
 }
-
-const trustOf = ({ file, publicKey }: WrittenFarmTrust): FarmTrust => ({
-  file,
-  keys: (typeof publicKey === 'string' ? [publicKey] : publicKey).map((key) => parsePublicKey(key, 'trust.farm.publicKey in client.jsonc')),
-});
 
 const latest = (one: Seen | undefined, other: Seen | undefined): Seen | undefined =>
   (other === undefined || (one !== undefined && one.serial >= other.serial) ? one : other);

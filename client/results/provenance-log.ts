@@ -1,0 +1,170 @@
+/**
+ * Where this user's objects came from: what keepers signed of them, and which were compiled here. Two files of JSON lines in the cache
+ * directory, the older one given up when the newer one is full: enough for some twenty thousand objects, found by digest or path.
+ *
+ * Nobody waits for a record, and what cannot be written is only missing. Several agents of a user may write at the same time.
+ *
+ * @module
+ */
+import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, renameSync, statSync, write, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Envelope } from '../../protocol/statement.ts';
+
+/** A file that has as many bytes becomes the older one. */
+const fileBytes = 16 * 2 ** 20;
+/** Results whose record this process knows to be there: who builds the same over and over need not fill the files. */
+const mostKnown = 20_000;
+
+export interface FarmRecord {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** SHA-256 in hex by path. */
+  readonly outputs: Readonly<Record<string, string>>;
+  readonly envelope: Envelope;
+}
+
+export interface LocalRecord {
+  readonly at: number;
+  readonly paths: readonly string[];
+  /** Why it was compiled here. */
+  readonly local: string;
+}
+
+export type ProvenanceRecord = FarmRecord | LocalRecord;
+
+/** Where the records lie in a cache directory. */
+export const provenanceDirectory = (cache: string): string => join(cache, 'provenance');
+
+const names = ['current.jsonl', 'previous.jsonl'] as const;
+
+/** Digests by the paths at which the outputs lie here, in the order of the statement. */
+const placed = ({ payload }: Envelope, paths: readonly (string | undefined)[]): Record<string, string> => {
+  const { subject } = JSON.parse(Buffer.from(payload, 'base64').toString('utf8')) as { subject: { digest: { sha256: string } }[] };
+  return Object.fromEntries(subject.flatMap(({ digest }, at) => (paths[at] === undefined ? [] : [[paths[at], digest.sha256]])));
+};
+
+export class ProvenanceLog {
+  readonly #directory: string;
+  readonly #maxBytes: number;
+  readonly #known = new Set<string>();
+  #pending: string[] = [];
+  #file: { readonly descriptor: number; size: number } | undefined;
+  #writing = false;
+
+  constructor(directory: string, maxBytes = fileBytes) {
+    this.#directory = directory;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** What a keeper signed of a result that was given out, and where its outputs lie, in the statement's order; undefined: not as it was signed. */
+  signed(envelope: Envelope, paths: readonly (string | undefined)[]): void {
+    const name = `${envelope.signatures[0].sig} ${paths[0]}`;
+    if (this.#known.has(name)) return;
+    this.#known.add(name);
+    if (this.#known.size > mostKnown) this.#known.delete(this.#known.keys().next().value!);
+    this.#append({ at: Date.now(), outputs: placed(envelope, paths), envelope });
+  }
+
+  /** These files are about to be written by a compiler of this machine. */
+  local(paths: readonly string[], reason: string): void {
+    if (paths.length > 0) this.#append({ at: Date.now(), paths, local: reason });
+  }
+
+  /** Writes what is pending. */
+  close(): void {
+    try {
+      if (this.#pending.length > 0) writeSync(this.#open().descriptor, this.#take());
+      if (this.#file !== undefined) closeSync(this.#file.descriptor);
+    } catch {
+      // A full disk: the records are only missing.
+    }
+    this.#file = undefined;
+  }
+
+  #append(record: ProvenanceRecord): void {
+    this.#pending.push(`${JSON.stringify(record)}\n`);
+    if (!this.#writing) {
+      this.#writing = true;
+      setImmediate(() => this.#flush());
+    }
+  }
+
+  #flush(): void {
+    const done = (): void => {
+      this.#writing = false;
+    };
+    if (this.#pending.length === 0) return done();
+    let file: { readonly descriptor: number; size: number };
+    try {
+      file = this.#open();
+    } catch {
+      this.#pending = [];
+      return done();
+    }
+    const bytes = this.#take();
+    file.size += bytes.length;
+    write(file.descriptor, bytes, () => this.#flush());
+  }
+
+  #take(): Buffer {
+    const bytes = Buffer.from(this.#pending.join(''));
+    this.#pending = [];
+    return bytes;
+  }
+
+  /** The file that is written now. It has room: a record is far smaller than a file. */
+  #open(): { readonly descriptor: number; size: number } {
+    const [current, previous] = names.map((name) => join(this.#directory, name)) as [string, string];
+    if (this.#file !== undefined && this.#file.size < this.#maxBytes) return this.#file;
+    if (this.#file !== undefined) {
+      // Another agent may have done that already: then its new file is ours, too.
+      if (statSync(current, { throwIfNoEntry: false })?.ino === fstatSync(this.#file.descriptor).ino) renameSync(current, previous);
+      closeSync(this.#file.descriptor);
+      this.#file = undefined;
+    }
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
+    const descriptor = openSync(current, flags, 0o600);
+    const { size } = fstatSync(descriptor);
+    this.#file = { descriptor, size };
+    return size < this.#maxBytes ? this.#file : this.#open();
+  }
+}
+
+/** The newest record that has this text, in quotes. */
+const findLine = (text: string, quoted: string): ProvenanceRecord | undefined => {
+  for (let at = text.lastIndexOf(quoted); at !== -1; at = at === 0 ? -1 : text.lastIndexOf(quoted, at - 1)) {
+    const line = text.slice(text.lastIndexOf('\n', at) + 1, text.indexOf('\n', at) === -1 ? undefined : text.indexOf('\n', at));
+    try {
+      return JSON.parse(line) as ProvenanceRecord;
+    } catch {
+      // A line that a full disk cut off.
+    }
+  }
+  return undefined;
+};
+
+/** Looks through the records in a directory. Missing files have none. */
+export const searchProvenance = (directory: string): { byDigest(sha256: string): FarmRecord | undefined; byPath(path: string): ProvenanceRecord | undefined } => {
+  const texts = names.map((name) => {
+    try {
+      return readFileSync(join(directory, name), 'utf8');
+    } catch {
+      return '';
+    }
+  });
+  const find = (quoted: string): ProvenanceRecord | undefined => {
+    for (const text of texts) {
+      const record = findLine(text, quoted);
+      if (record !== undefined) return record;
+    }
+    return undefined;
+  };
+  return {
+    byDigest: (sha256) => {
+      const record = find(JSON.stringify(sha256));
+      return record !== undefined && 'envelope' in record ? record : undefined;
+    },
+    byPath: (path) => find(JSON.stringify(path)),
+  };
+};

@@ -1,0 +1,79 @@
+import { appendFileSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import test from 'ava';
+import { ProvenanceLog, searchProvenance } from '../../../client/results/provenance-log.ts';
+import { envelopeOf, statementOf, type Claim } from '../../../protocol/statement.ts';
+import { temporaryDirectory } from '../../fixtures/temporary.ts';
+
+const claim: Claim = {
+  server: 's', epoch: 1, job: 1, principal: 'cert:a', domain: 'd', policy: '1'.repeat(64), toolchain: '2'.repeat(64), action: '3'.repeat(64), finished: '',
+};
+const empty = { digest: '4'.repeat(64), size: 0 };
+const digestOf = (number: number): string => number.toString(16).padStart(64, '0');
+/** The envelope of an object, under a signature of its own. */
+const envelope = (number: number) => {
+  const outputs = [{ index: 0, mode: 0o644, digest: digestOf(number), size: 1 }];
+  return envelopeOf(statementOf(claim, { stdout: empty, stderr: empty, outputs }, ['/as/signed.o']), { key: 'k', signature: `signature ${number}` });
+};
+
+test('a result is found by digest and by path, a local compile by path, after the agent has ended', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const log = new ProvenanceLog(directory);
+  log.signed(envelope(1), [`/w/${1}.o`]);
+  log.local(['/w/"quoted".o'], 'date-macro');
+  log.close();
+  const records = searchProvenance(directory);
+  t.deepEqual(records.byDigest(digestOf(1))?.envelope, envelope(1));
+  t.like(records.byPath('/w/1.o'), { outputs: { '/w/1.o': digestOf(1) } });
+  t.like(records.byPath('/w/"quoted".o'), { local: 'date-macro' });
+  t.is(records.byDigest(digestOf(2)), undefined);
+  t.is(records.byPath('/w/1'), undefined);
+  t.is(statSync(join(directory, 'current.jsonl')).mode & 0o777, 0o600);
+});
+
+test('the newest record of a path counts; the same result is written once', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const log = new ProvenanceLog(directory);
+  for (let times = 0; times < 3; times++) log.signed(envelope(1), ['/w/a.o']);
+  log.signed(envelope(2), ['/w/a.o']);
+  await pause(50);
+  const { size } = statSync(join(directory, 'current.jsonl'));
+  log.signed(envelope(1), ['/w/a.o']);
+  log.close();
+  t.is(statSync(join(directory, 'current.jsonl')).size, size);
+  t.like(searchProvenance(directory).byPath('/w/a.o'), { outputs: { '/w/a.o': digestOf(2) } });
+});
+
+test('two files are kept, each no larger than it may be, and several agents may write at once', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const largest = 20_000;
+  const logs = [new ProvenanceLog(directory, largest), new ProvenanceLog(directory, largest)];
+  for (let number = 1; number <= 100; number++) {
+    logs[number % 2]!.signed(envelope(number), [`/w/${number}.o`]);
+    if (number % 5 === 0) await pause(2);
+  }
+  for (const log of logs) log.close();
+  t.deepEqual(readdirSync(directory).sort(), ['current.jsonl', 'previous.jsonl']);
+  for (const name of readdirSync(directory)) t.true(statSync(join(directory, name)).size < 2 * largest);
+  const records = searchProvenance(directory);
+  t.truthy(records.byDigest(digestOf(100)));
+  t.is(records.byDigest(digestOf(1)), undefined);
+});
+
+test('a line that was cut off, and a place where nothing can be written, cost no more than the record', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const log = new ProvenanceLog(directory);
+  log.signed(envelope(1), [`/w/${1}.o`]);
+  log.close();
+  appendFileSync(join(directory, 'current.jsonl'), `{"at":1,"outputs":{"/w/1.o":"${digestOf(1)}"`);
+  t.deepEqual(searchProvenance(directory).byDigest(digestOf(1))?.envelope, envelope(1));
+
+  const taken = join(directory, 'taken');
+  mkdirSync(join(taken, 'current.jsonl'), { recursive: true });
+  const nowhere = new ProvenanceLog(taken);
+  nowhere.signed(envelope(1), [`/w/${1}.o`]);
+  await pause(20);
+  nowhere.close();
+  t.is(searchProvenance(taken).byDigest(digestOf(1)), undefined);
+});
