@@ -6,7 +6,8 @@
  *   3. the context is mutual, encrypts, delegates nothing and has an AES key
  *   4. the client proves that it is at the other end of this TLS connection; then this side does
  *
- * What always holds: nothing is believed of a name before step 4 is done.
+ * What always holds: nothing is believed of a name before step 4 is done; a session lives no longer than the key in the keytab that
+ * opened its ticket.
  *
  * @module
  */
@@ -58,6 +59,9 @@ const checkContext = ({ flags, keyType }: GssAccepted): void => {
   if (keyType === 0) throw invalid('The session key of the ticket is not AES.');
 };
 
+const keyGone = (principal: string): WardError =>
+  invalid(`The key of ${principal} with which the ticket was made is no longer in the keytab of this server: kdestroy and kinit get a new one.`);
+
 const openProof = ({ context }: GssAccepted, sealed: Buffer): Buffer => {
   try {
     return native().gssOpen(context, sealed);
@@ -88,7 +92,7 @@ export const krb5Authenticator = (keys: ServiceKeys): ServerAuthenticator => ({
       mechanism: 'krb5',
       expires,
       fingerprint: `${keys.principal} until ${new Date(expires).toISOString()}`.slice(-256),
-      stillValid: () => undefined,
+      stillValid: () => (keys.has(accepted.ticketKey) ? undefined : keyGone(keys.principal)),
     };
   },
 });

@@ -21,8 +21,10 @@ import type { ServerAuthenticator } from '../../protocol/handshake.ts';
 import type { SshLogin, VerifiedMethod } from '../ssh-bridge/preface.ts';
 import type { Identity } from './session.ts';
 
-/** How long a session may last on a credential that has no end of its own, or none that sshd tells. */
+/** How long a session may last on a credential that has no end of its own. */
 export const endlessMs = 8 * 3600 * 1000;
+/** How long on a ticket, whose end sshd does not tell: a login anew proves that it is still there, and costs its holder nothing. */
+export const ticketMs = 3600 * 1000;
 
 /** What the server knows beside the login; each is asked again whenever something changed. */
 export interface SshFacts {
@@ -125,7 +127,7 @@ const identityOf = (name: string, rest: Pick<Identity, 'expires' | 'fingerprint'
 const identify = ({ method, value, key }: Verified, facts: SshFacts): Identity => {
   if (key === undefined) {
     if (!kerberosName.test(value)) throw refuse('The Kerberos name that sshd verified is not a plain name of a realm.');
-    return identityOf(value, { expires: Date.now() + endlessMs, fingerprint: method, stillValid: () => undefined });
+    return identityOf(value, { expires: Date.now() + ticketMs, fingerprint: method, stillValid: () => undefined });
   }
   checkRevoked(key, facts);
   const fingerprint = sshFingerprint(key.blob);

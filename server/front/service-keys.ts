@@ -59,6 +59,8 @@ const principalIn = (file: string, service: string): string => {
 interface Keys {
   readonly principal: string;
   readonly acceptor: GssAcceptor;
+  /** Names of the keys. */
+  readonly names: ReadonlySet<string>;
   readonly refused: number;
 }
 
@@ -92,6 +94,11 @@ export class ServiceKeys {
     this.#current = this.#read();
   }
 
+  /** Is the key with this name still one of the service's? */
+  has(name: string): boolean {
+    return this.#current.names.has(name);
+  }
+
   /** Looks at a token, on a worker thread. Attacker-controlled. @throws GssError */
   accept(token: Buffer): Promise<GssAccepted> {
     return native().gssAccept(this.#current.acceptor, token);
@@ -102,8 +109,8 @@ export class ServiceKeys {
     checkFile(keytab);
     const principal = principalIn(keytab, service);
     const { handle, usable, refused } = reading(keytab, () => native().gssAcceptor(keytab, principal, this.#replayCache));
-    if (usable === 0) throw invalid(keytab, `The keytab ${keytab} has no AES key of ${principal}, and no other kind is accepted.`);
-    return { principal, acceptor: handle, refused };
+    if (usable.length === 0) throw invalid(keytab, `The keytab ${keytab} has no AES key of ${principal}, and no other kind is accepted.`);
+    return { principal, acceptor: handle, names: new Set(usable), refused };
   }
 }
 

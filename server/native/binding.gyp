@@ -9,7 +9,7 @@
       "cflags_cc": ["-std=c++17", "-Wall", "-Wextra"],
       "conditions": [
         ["'<!(test -e gss.cc && echo yes || echo no)'=='yes'", {
-          "sources": ["gss.cc", "credential-cache.cc"],
+          "sources": ["gss.cc", "ticket-key.cc", "credential-cache.cc"],
           "defines": ["WARDCC_GSS"],
           "libraries": ["-lgssapi_krb5", "-lkrb5"]
         }]

@@ -29,7 +29,7 @@ done
 set -- "$here/addon.cc" "$here/credentials.cc" "$here/limits.cc" "$here/spawn.cc" "$here/stat.cc"
 libraries=
 if [ -e "$here/gss.cc" ]; then
-  set -- "$@" "$here/gss.cc" "$here/credential-cache.cc" -DWARDCC_GSS
+  set -- "$@" "$here/gss.cc" "$here/ticket-key.cc" "$here/credential-cache.cc" -DWARDCC_GSS
   libraries='-lgssapi_krb5 -lkrb5'
 fi
 ${CXX:-c++} -std=c++17 $hardening -fPIC -shared -fno-exceptions -fvisibility=hidden -Wl,-z,relro,-z,now \

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstring>
 #include <memory>
+#include <vector>
 
 namespace {
 
@@ -33,7 +34,10 @@ struct Acceptor {
   krb5_context context = nullptr;
   krb5_keytab keys = nullptr;
   gss_cred_id_t credential = GSS_C_NO_CREDENTIAL;
-  int usable = 0;
+  // Where `keys` are.
+  std::string place;
+  // Names of the AES keys.
+  std::vector<std::string> usable;
   int refused = 0;
 
   ~Acceptor() {
@@ -71,7 +75,7 @@ krb5_error_code CopyKeys(Acceptor* acceptor, const std::string& file, const std:
       if (krb5_principal_compare(context, entry.principal, wanted)) {
         if (IsAes(entry.key.enctype)) {
           code = krb5_kt_add_entry(context, acceptor->keys, &entry);
-          acceptor->usable += 1;
+          acceptor->usable.push_back(KeyName(context, entry.key));
         } else {
           acceptor->refused += 1;
         }
@@ -119,7 +123,7 @@ Napi::Value KeytabPrincipals(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
-// gssAcceptor(keytab, principal, replayCache) -> { handle, usable, refused }: the numbers of AES keys and of other keys found.
+// gssAcceptor(keytab, principal, replayCache) -> { handle, usable, refused }: names of the AES keys and the number of other keys found.
 Napi::Value MakeAcceptor(const Napi::CallbackInfo& info) {
   static std::atomic<unsigned> count{0};
   Napi::Env env = info.Env();
@@ -131,13 +135,14 @@ Napi::Value MakeAcceptor(const Napi::CallbackInfo& info) {
   const std::string place = "MEMORY:wardcc-" + std::to_string(count++);
   auto acceptor = std::make_shared<Acceptor>();
   krb5_error_code code = krb5_init_context(&acceptor->context);
+  acceptor->place = place;
   if (code == 0) code = CopyKeys(acceptor.get(), file, principal, place);
   if (code != 0) {
     GssError(env, DescribeKrb5(acceptor->context, code)).ThrowAsJavaScriptException();
     return env.Undefined();
   }
   OM_uint32 major = GSS_S_COMPLETE, minor = 0, ignored;
-  if (acceptor->usable > 0) {
+  if (!acceptor->usable.empty()) {
     gss_name_t name = GSS_C_NO_NAME;
     gss_buffer_desc text = BufferOf(principal);
     gss_OID_set_desc mechanisms = {1, const_cast<gss_OID>(gss_mech_krb5)};
@@ -155,7 +160,9 @@ Napi::Value MakeAcceptor(const Napi::CallbackInfo& info) {
     return env.Undefined();
   }
   Napi::Object answer = Napi::Object::New(env);
-  answer.Set("usable", acceptor->usable);
+  Napi::Array usable = Napi::Array::New(env);
+  for (const auto& name : acceptor->usable) usable.Set(usable.Length(), name);
+  answer.Set("usable", usable);
   answer.Set("refused", acceptor->refused);
   const auto drop = [](Napi::Env, AcceptorHandle* data) { delete data; };
   auto handle = Napi::External<AcceptorHandle>::New(env, new AcceptorHandle(std::move(acceptor)), drop);
@@ -192,6 +199,7 @@ class AcceptWorker : public Napi::AsyncWorker {
     failed_ = major != GSS_S_COMPLETE;
     if (failed_) failure_ = DescribeGss(major, minor);
     else keyType_ = SessionKeyType();
+    if (!failed_) ticketKey_ = TicketKey(acceptor_->place, input);
     gss_release_name(&ignored, &source);
     name_ = Take(&name);
     output_ = Take(&output);
@@ -205,6 +213,7 @@ class AcceptWorker : public Napi::AsyncWorker {
     answer.Set("name", name_);
     answer.Set("flags", flags_);
     answer.Set("keyType", keyType_);
+    answer.Set("ticketKey", ticketKey_);
     auto handle = Napi::External<SecurityContext>::New(env, context_.release(), [](Napi::Env, SecurityContext* data) { delete data; });
     handle.TypeTag(&kContextTag);
     answer.Set("context", handle);
@@ -233,11 +242,11 @@ class AcceptWorker : public Napi::AsyncWorker {
   std::unique_ptr<SecurityContext> context_ = std::make_unique<SecurityContext>();
   bool failed_ = false;
   GssFailure failure_;
-  std::string name_, output_;
+  std::string name_, output_, ticketKey_;
   OM_uint32 flags_ = 0, keyType_ = 0;
 };
 
-// gssAccept(acceptor, token) -> Promise<{ context, token, name, flags, keyType }>; keyType is 0 unless the session key is AES.
+// gssAccept(acceptor, token) -> Promise<{ context, token, name, flags, keyType, ticketKey }>; keyType is 0 unless the session key is AES.
 Napi::Value Accept(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   using Handle = Napi::External<AcceptorHandle>;

@@ -19,5 +19,11 @@ struct GssFailure {
 GssFailure DescribeGss(OM_uint32 major, OM_uint32 minor);
 GssFailure DescribeKrb5(krb5_context context, krb5_error_code code);
 
+// A name for a key by which it is known again and that tells nothing of it; empty when the library cannot make one.
+std::string KeyName(krb5_context context, const krb5_keyblock& key);
+
+// The name of the key in a keytab that opens the ticket in an initial token which GSS has accepted; empty when none does.
+std::string TicketKey(const std::string& keytab, const gss_buffer_desc& token);
+
 // An Error with `code: 'GSS'`, `major` and `minor`. The text may hold bytes that a peer chose.
 Napi::Error GssError(Napi::Env env, const GssFailure& failure);

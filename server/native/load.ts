@@ -43,18 +43,20 @@ export interface GssAccepted {
   readonly flags: number;
   /** Encryption type of the session key; 0 unless it is AES. */
   readonly keyType: number;
+  /** Names the key of the service that opened the ticket, as `usable` of its acceptor does. */
+  readonly ticketKey: string;
 }
 
 /** Kerberos, as a service accepts it. Everything here throws or rejects with GssError. */
 export interface GssNative {
   /** The names in a keytab, once for each key. */
   keytabPrincipals(keytab: string): string[];
-  /** Takes the AES keys of one principal into memory. `usable` counts them, `refused` its other keys; without usable ones the handle accepts nothing. */
+  /** Takes the AES keys of one principal into memory. `usable` names them, `refused` counts its other keys; without usable ones the handle accepts nothing. */
   gssAcceptor(
     keytab: string,
     principal: string,
     replayCache: string,
-  ): { readonly handle: GssAcceptor; readonly usable: number; readonly refused: number };
+  ): { readonly handle: GssAcceptor; readonly usable: readonly string[]; readonly refused: number };
   /** Looks at a token on a worker thread. Attacker-controlled. */
   gssAccept(acceptor: GssAcceptor, token: Buffer): Promise<GssAccepted>;
   gssSeal(context: GssContext, message: Buffer): Buffer;
