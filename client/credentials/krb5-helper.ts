@@ -34,7 +34,7 @@ export interface Krb5Context {
 const module = fileURLToPath(new URL(`krb5-helper-main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url));
 
 /** For all that a request may take, a KDC's answer included. */
-const answerMs = 4_000;
+const answerMs = 3_000;
 /** On a machine that is very busy, starting a process takes its time, and no KDC is to blame. */
 const startMs = 10_000;
 const idleMs = 5_000;

@@ -47,8 +47,8 @@ export interface TicketEvents {
 
 /** How many looks in a row must fail: kinit writes a cache anew, and for a moment it is empty. */
 const patience = 2;
-/** Caches that are no files are asked for less often, since each look is a request to the helper. */
-const askMs = 5_000;
+/** Caches that are no files are asked for less often, since each look is a request to the helper; often enough that it stays up. */
+const askMs = 2_000;
 
 const stampOf = (path: string): string => {
   try {

@@ -11,7 +11,7 @@ import { named } from './failure.ts';
 import type { Session } from './session.ts';
 
 /** Servers that may be connecting at once for one job. */
-const connectAtOnce = 3;
+export const connectAtOnce = 3;
 
 export interface Candidates {
   /** Home, and the second server if it is connected; empty: there is nobody to ask. */

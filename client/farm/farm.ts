@@ -11,7 +11,7 @@ import type { FallbackSetting, FarmView, HostStatus, PingAnswer, WhoAmI } from '
 import { withEnvironment, type ClientConfig } from '../config.ts';
 import { fixedConfig, type ConfigSource } from '../config-watch.ts';
 import { Attempt, type FarmJob, type FarmResult, type VerifyResult } from './attempt.ts';
-import { findCandidates, type Candidates } from './candidates.ts';
+import { connectAtOnce, findCandidates, type Candidates } from './candidates.ts';
 import { choose } from './choose.ts';
 import { Discovery } from './discovery.ts';
 import { mostHelpful } from './failure.ts';
@@ -131,6 +131,14 @@ export class Farm implements FarmView {
     throw mostHelpful(failures, probe);
   }
 
+  /**
+   * A job is coming: begins to connect while its inputs are still being collected, so that a build's first job does not wait for a
+   * ticket as well. What goes wrong is said to whoever needs the connection.
+   */
+  prepare(env: Environment): void {
+    void this.#connectFirst(env).catch(() => {});
+  }
+
   async whoami(env: Environment): Promise<WhoAmI> {
     const sessions = await this.#serversFor(this.config(env));
     const failures: WardError[] = [];
@@ -182,6 +190,11 @@ export class Farm implements FarmView {
   async close(): Promise<void> {
     this.#sessions.close();
     this.#config.close();
+  }
+
+  async #connectFirst(env: Environment): Promise<void> {
+    const sessions = await this.#serversFor(this.config(env));
+    await Promise.allSettled(sessions.slice(0, connectAtOnce).map((session) => session.ready()));
   }
 
   async #serversFor(config: ClientConfig): Promise<Session[]> {

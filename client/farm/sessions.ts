@@ -11,7 +11,7 @@ import type { ClientConfig } from '../config.ts';
 import { loadCert, type CertCredential, type CertPaths } from '../credentials/cert.ts';
 import { checkCacheFile, watchTicket } from '../credentials/krb5.ts';
 import { Krb5Helper, type Krb5Environment } from '../credentials/krb5-helper.ts';
-import type { Service } from '../credentials/krb5-messages.ts';
+import type { Service, Ticket } from '../credentials/krb5-messages.ts';
 import { sshCredentialKey, watchSshCredential, type SshCredential } from '../credentials/ssh.ts';
 import { watchCert } from '../credentials/watch.ts';
 import { connectSsh } from './connect-ssh.ts';
@@ -38,11 +38,18 @@ interface Attempt<H extends Host = TcpHost> {
   readonly kept: Kept;
 }
 
+interface Login {
+  readonly host: SshHost;
+  readonly kept: Kept;
+  /** Of ssh. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /** Errors of one mechanism after which the next one that the configuration permits may be tried, on a new connection. */
 const yielding: ReadonlySet<string> = new Set(['credential-missing', 'credential-expired', 'kdc-unreachable', 'mechanism-not-permitted']);
 
-/** A successor is opened this long before a session's end, at most. */
-const longestLeadMs = 60_000;
+/** A successor is opened this long before a session's end, at most: the longest that a job may still run on the old one. */
+const longestLeadMs = 20 * 60_000;
 /** Closer to the end nothing is gained. */
 const shortestLeadMs = 2_000;
 const longestTimerMs = 2 ** 31 - 1;
@@ -59,12 +66,12 @@ const renewBeforeEnd = (session: Session, { channel, welcome }: Connection): voi
 
 const certKey = (paths: CertPaths): string => `cert\0${paths.cert}\0${paths.key}`;
 
-const krb5Environment = ({ environment, credentials }: ClientConfig): Krb5Environment => {
-  const { KRB5_CONFIG } = environment;
-  // A cache that the configuration names is forced; else the usual variable chooses.
-  const KRB5CCNAME = credentials.ccache ?? environment['KRB5CCNAME'];
-  return { ...(KRB5CCNAME === undefined ? {} : { KRB5CCNAME }), ...(KRB5_CONFIG === undefined ? {} : { KRB5_CONFIG }) };
-};
+const krb5Variables = ({ KRB5CCNAME, KRB5_CONFIG }: Readonly<Record<string, string>>): Krb5Environment =>
+  ({ ...(KRB5CCNAME === undefined ? {} : { KRB5CCNAME }), ...(KRB5_CONFIG === undefined ? {} : { KRB5_CONFIG }) });
+
+/** A cache that the configuration names is forced; else the usual variable chooses. */
+const krb5Environment = ({ environment, credentials: { ccache } }: ClientConfig): Krb5Environment =>
+  krb5Variables(ccache === undefined ? environment : { ...environment, KRB5CCNAME: ccache });
 
 const krb5Key = ({ KRB5CCNAME = '', KRB5_CONFIG = '' }: Krb5Environment): string => `krb5\0${KRB5CCNAME}\0${KRB5_CONFIG}`;
 
@@ -115,18 +122,49 @@ export class Sessions {
     }
     const env = sshEnvironment(config);
     const credential: SshCredential = { identity: ssh.identity, agent: env['SSH_AUTH_SOCK'] };
-    const key = sshCredentialKey(credential);
-    kept.credential = key;
+    kept.credential = sshCredentialKey(credential);
     const connection = await connectSsh({ host, ssh, env, signal });
-    if (!this.#watched.has(key)) {
-      const stop = watchSshCredential(credential, {
-        removed: (reason) => this.#endAll(key, reason),
-        replaced: () => this.#renewAll(key),
-      });
-      this.#watched.set(key, { stop });
-    }
+    this.#watchLogin(credential);
+    if (connection.welcome.principal.includes('@')) void this.#watchLoginTicket({ host, kept, env }, connection);
     renewBeforeEnd(kept.session, connection);
     return connection;
+  }
+
+  #watchLogin(credential: SshCredential): void {
+    const key = sshCredentialKey(credential);
+    if (this.#watched.has(key)) return;
+    const stop = watchSshCredential(credential, {
+      removed: (reason) => this.#endAll(key, reason),
+      replaced: () => this.#renewAll(key),
+    });
+    this.#watched.set(key, { stop });
+  }
+
+  /** A login that the server knows by the very name of the ticket in the cache lives on that ticket. */
+  async #watchLoginTicket({ host, kept, env }: Login, { welcome }: Connection): Promise<void> {
+    const environment = krb5Variables(env);
+    const service: Service = { service: 'host', host: host.host };
+    const helper = this.#helperOf(environment);
+    const ticket = await helper.look(service).catch(() => undefined);
+    if (ticket === undefined || welcome.principal !== `ssh:${ticket.principal}`) return;
+    kept.credential = `ssh\0${krb5Key(environment)}`;
+    this.#watchTicket(kept.credential, helper, service, ticket);
+  }
+
+  #helperOf(environment: Krb5Environment): Krb5Helper {
+    const key = krb5Key(environment);
+    const helper = this.#helpers.get(key) ?? new Krb5Helper(environment);
+    this.#helpers.set(key, helper);
+    return helper;
+  }
+
+  #watchTicket(key: string, helper: Krb5Helper, service: Service, ticket: Ticket): void {
+    if (this.#watched.has(key)) return;
+    const stop = watchTicket(helper, service, ticket, {
+      removed: (reason) => this.#endAll(key, reason),
+      renewed: () => this.#renewAll(key),
+    });
+    this.#watched.set(key, { stop });
   }
 
   /** One mechanism a connection, in the order of the configuration. A refusal of the person or of the server ends it. */
@@ -182,21 +220,14 @@ export class Sessions {
     const key = krb5Key(environment);
     const { trust } = config;
     checkCacheFile(environment);
-    const helper = this.#helpers.get(key) ?? new Krb5Helper(environment);
-    this.#helpers.set(key, helper);
+    const helper = this.#helperOf(environment);
     const realm = trust.realm === undefined ? {} : { realm: trust.realm };
     const service: Service = { service: trust.service ?? 'wardcc', host: krb5HostName(host, trust), ...realm };
     const context = await helper.begin(service);
     try {
       kept.credential = key;
       const connection = await connectTls({ host, trust, credential: context, signal });
-      if (!this.#watched.has(key)) {
-        const stop = watchTicket(helper, service, context.ticket, {
-          removed: (reason) => this.#endAll(key, reason),
-          renewed: () => this.#renewAll(key),
-        });
-        this.#watched.set(key, { stop });
-      }
+      this.#watchTicket(key, helper, service, context.ticket);
       return connection;
     } finally {
       context.end();

@@ -8,11 +8,15 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import { loadClientConfig } from '../../../client/config.ts';
 import { parseHost, type SshHost } from '../../../client/farm/hosts.ts';
 import type { SshOptions } from '../../../client/farm/connect-ssh.ts';
+import { Sessions } from '../../../client/farm/sessions.ts';
+import { run } from '../../../ctl/dev/command.ts';
 import { WardError } from '../../../protocol/errors.ts';
-import { endlessMs } from '../../../server/front/authenticate-ssh.ts';
+import { ticketMs } from '../../../server/front/authenticate-ssh.ts';
 import { addPrincipal, getTicket, realmEnvironment, startRealm, writeKeytab, type TestRealm } from '../../fixtures/realm.ts';
 import { openDoor, type SshDoor } from '../../fixtures/ssh-door.ts';
 import { temporaryDirectory } from '../../fixtures/temporary.ts';
@@ -53,13 +57,40 @@ const openForTickets = async (t: ExecutionContext<unknown>, admitted: readonly s
   };
 };
 
-test.serial('a ticket is its name with the realm, for eight hours', async (t) => {
+test.serial('a ticket is its name with the realm, for an hour', async (t) => {
   const { comeAs, door } = await openForTickets(t, ['alice@WARDCC.TEST', 'alice/admin@WARDCC.TEST']);
   const { welcome } = await door.connect(await comeAs('alice'));
   t.is(welcome.principal, 'ssh:alice@WARDCC.TEST');
-  t.true(Math.abs(welcome.expires - Date.now() - endlessMs) < 60_000);
+  t.true(Math.abs(welcome.expires - Date.now() - ticketMs) < 60_000);
   t.deepEqual(door.logins.map(({ methods }) => methods), [[{ method: 'gssapi-with-mic', value: 'alice@WARDCC.TEST' }]]);
   t.is((await door.connect(await comeAs('alice/admin'))).welcome.principal, 'ssh:alice/admin@WARDCC.TEST');
+});
+
+test.serial('a session that lives on a ticket goes over a new login when the ticket is renewed, and ends with kdestroy', async (t) => {
+  const { comeAs, door, realm } = await openForTickets(t, ['alice@WARDCC.TEST']);
+  const { host, ssh, env } = await comeAs('alice');
+  const cache = env!['KRB5CCNAME']!;
+  await getTicket(realm, 'alice', 'a password', cache.slice('FILE:'.length), '1h');
+  const config = await loadClientConfig({}, { system: '/nonexistent/client.jsonc', home: realm.directory });
+  const sessions = new Sessions();
+  t.teardown(() => sessions.close());
+  const session = sessions.get(host!, { ...config, mechanisms: ['ssh'], ssh: ssh!, environment: env as Record<string, string> });
+  const first = await session.ready();
+  t.is(first.welcome.principal, 'ssh:alice@WARDCC.TEST');
+  for (let hours = 2; door.seen.length < 2; hours = Math.min(9, hours + 1)) {
+    await getTicket(realm, 'alice', 'a password', cache.slice('FILE:'.length), `${hours}h`);
+    await pause(1_000);
+  }
+  await first.channel.closed;
+  const second = await session.ready();
+  const begun = performance.now();
+  await run('kdestroy', ['-c', cache], { env: realmEnvironment(realm) });
+  await second.channel.closed;
+  t.true(performance.now() - begun < 8_000, `${performance.now() - begun} ms`);
+  await t.throwsAsync(session.ready(), { instanceOf: WardError, code: 'session-lost', message: 'The session has ended.' });
+  await t.throwsAsync(sessions.get(host!, { ...config, mechanisms: ['ssh'], ssh: ssh!, environment: env as Record<string, string> }).ready(), {
+    instanceOf: WardError, code: 'ssh-refused',
+  });
 });
 
 test.serial('a ticket that does not open the account does not pass sshd', async (t) => {
