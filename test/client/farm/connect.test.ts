@@ -113,7 +113,7 @@ const rows: Row[] = [
 ];
 
 for (const { title, server, trust, code, message } of rows) {
-  test(title, async (t) => {
+  test.serial(title, async (t) => {
     const farm = await testFarm(t);
     const started = await farm.start(await server(farm));
     const client = farm.client([started], trust === undefined ? {} : { trust: { ...farm.config([]).trust, ...await trust(farm) } });
@@ -126,7 +126,7 @@ for (const { title, server, trust, code, message } of rows) {
   });
 }
 
-test('a revoked client is refused with the reason', async (t) => {
+test.serial('a revoked client is refused with the reason', async (t) => {
   const farm = await testFarm(t);
   const { authority, paths } = farm;
   const mallory = await authority.issueUser('mallory');
@@ -141,7 +141,7 @@ test('a revoked client is refused with the reason', async (t) => {
   );
 });
 
-test('a host that is a trusted name itself must show a certificate for exactly that name', async (t) => {
+test.serial('a host that is a trusted name itself must show a certificate for exactly that name', async (t) => {
   const farm = await testFarm(t);
   const server = await farm.start({ identity: await farm.authority.issueServer(['127.0.0.1']) });
   const trust = { ...farm.config([]).trust, servers: ['localhost', '127.0.0.1'] };
@@ -152,7 +152,7 @@ test('a host that is a trusted name itself must show a certificate for exactly t
   );
 });
 
-test('no server, no TLS, no WebSocket: each says what is wrong', async (t) => {
+test.serial('no server, no TLS, no WebSocket: each says what is wrong', async (t) => {
   const farm = await testFarm(t);
   const plain = createServer((socket) => socket.end('220 mail.example ESMTP\r\n'));
   await new Promise<void>((resolve) => plain.listen(0, '127.0.0.1', resolve));

@@ -21,7 +21,7 @@ const until = async (condition: () => boolean): Promise<void> => {
   }
 };
 
-test('a job is done over TLS with a client certificate, diagnostics and outputs as the server sent them', async (t) => {
+test.serial('a job is done over TLS with a client certificate, diagnostics and outputs as the server sent them', async (t) => {
   const setup = await testFarm(t);
   const object = randomBytes(700_000);
   const server = await setup.start({ job: answerWith(object, { stdout: 'out', stderr: 'a.c:1: warning', code: 1 }) });
@@ -38,7 +38,7 @@ test('a job is done over TLS with a client certificate, diagnostics and outputs 
   t.is(server.sessions.length, 1);
 });
 
-test('contents that the server misses are sent, each once', async (t) => {
+test.serial('contents that the server misses are sent, each once', async (t) => {
   const setup = await testFarm(t);
   const server = await setup.start({
     job: (stream, _probe, self) => {
@@ -55,7 +55,7 @@ test('contents that the server misses are sent, each once', async (t) => {
   for (const content of inputs) t.deepEqual(server.blobs.get(sha256(content)), content);
 });
 
-test('a server that asks for contents that are no input of the job gets none', async (t) => {
+test.serial('a server that asks for contents that are no input of the job gets none', async (t) => {
   const setup = await testFarm(t);
   const server = await setup.start({
     job: (stream) => {
@@ -99,7 +99,7 @@ const liars: [string, string, (object: Buffer) => { outputs: Result['outputs']; 
 ];
 
 for (const [title, code, lie, message] of liars) {
-  test(title, async (t) => {
+  test.serial(title, async (t) => {
     const setup = await testFarm(t);
     const server = await setup.start({
       job: (stream) => {
@@ -115,7 +115,7 @@ for (const [title, code, lie, message] of liars) {
   });
 }
 
-test('a result before start is out of turn, and the session survives it', async (t) => {
+test.serial('a result before start is out of turn, and the session survives it', async (t) => {
   const setup = await testFarm(t);
   let jobs = 0;
   const server = await setup.start({
@@ -129,7 +129,7 @@ test('a result before start is out of turn, and the session survives it', async 
   t.is(server.sessions.length, 1);
 });
 
-test('an error that allows it is tried on another server, a denial is not', async (t) => {
+test.serial('an error that allows it is tried on another server, a denial is not', async (t) => {
   const setup = await testFarm(t);
   const refuse = (code: 'disk-full' | 'policy-denied') => setup.start({
     job: (stream) => stream.reset(new WardError(code, 'No.', { rule: 'r1' })),
@@ -145,7 +145,7 @@ test('an error that allows it is tried on another server, a denial is not', asyn
 });
 
 for (const code of ['cpu-limit', 'memory-limit', 'process-limit', 'output-limit', 'file-limit', 'job-timeout', 'compiler-crashed', 'sandbox-failed', 'internal'] as const) {
-  test(`a job that ended with ${code} on two servers is not sent to a third`, async (t) => {
+  test.serial(`a job that ended with ${code} on two servers is not sent to a third`, async (t) => {
     const setup = await testFarm(t);
     const started: string[] = [];
     const harmed = () => setup.start({
@@ -166,7 +166,7 @@ for (const code of ['cpu-limit', 'memory-limit', 'process-limit', 'output-limit'
   });
 }
 
-test('a job under which two servers die is not sent to a third', async (t) => {
+test.serial('a job under which two servers die is not sent to a third', async (t) => {
   const setup = await testFarm(t);
   const died: string[] = [];
   const dying = () => setup.start({
@@ -185,7 +185,7 @@ test('a job under which two servers die is not sent to a third', async (t) => {
   t.is(died.length, 2);
 });
 
-test('a job that two servers only had no room for is sent to a third', async (t) => {
+test.serial('a job that two servers only had no room for is sent to a third', async (t) => {
   const setup = await testFarm(t);
   const full = () => setup.start({ job: (stream) => stream.reset(new WardError('disk-full', 'No.')) });
   const good = await setup.start();
@@ -194,7 +194,7 @@ test('a job that two servers only had no room for is sent to a third', async (t)
   for (let salt = 0; salt < 6; salt++) t.is((await farm.compile(testJob({}, `${salt}`), never)).server, good.name);
 });
 
-test('jobs go home: the same tree to the same server, different trees to all', async (t) => {
+test.serial('jobs go home: the same tree to the same server, different trees to all', async (t) => {
   const setup = await testFarm(t);
   const servers = await Promise.all([setup.start(), setup.start(), setup.start()]);
   const farm = setup.client(servers);
@@ -208,7 +208,7 @@ test('jobs go home: the same tree to the same server, different trees to all', a
   t.is(homes.size, 3);
 });
 
-test('while home has a line, an offer from another server wins and home is released', async (t) => {
+test.serial('while home has a line, an offer from another server wins and home is released', async (t) => {
   const setup = await testFarm(t);
   let released = 0;
   const busy = await setup.start({
@@ -224,7 +224,7 @@ test('while home has a line, an offer from another server wins and home is relea
   await until(() => released > 0 && released === busy.probes.length);
 });
 
-test('a job in home’s line goes to a server that could be reached only later', async (t) => {
+test.serial('a job in home’s line goes to a server that could be reached only later', async (t) => {
   const setup = await testFarm(t);
   const busy = await setup.start({ job: (stream) => stream.send({ type: 'busy', position: 3 }) });
   const slow = await setup.start({ upgrade: () => delay(300, true) });
@@ -234,7 +234,7 @@ test('a job in home’s line goes to a server that could be reached only later',
   t.deepEqual([...new Set(done.map(({ server }) => server))], [slow.name]);
 });
 
-test('a job that is cancelled while its server is being connected ends at once', async (t) => {
+test.serial('a job that is cancelled while its server is being connected ends at once', async (t) => {
   const setup = await testFarm(t);
   const silent = await setup.start({ upgrade: () => false });
   const farm = setup.client([silent]);
@@ -244,7 +244,7 @@ test('a job that is cancelled while its server is being connected ends at once',
   await t.throwsAsync(job, { instanceOf: WardError, code: 'cancelled', message: 'The job was cancelled.' });
 });
 
-test('a server without this compiler, or whose canary differs, is not asked', async (t) => {
+test.serial('a server without this compiler, or whose canary differs, is not asked', async (t) => {
   const setup = await testFarm(t);
   const server = await setup.start();
   const farm = setup.client([server]);
@@ -259,7 +259,7 @@ test('a server without this compiler, or whose canary differs, is not asked', as
   t.is(server.probes.length, 0);
 });
 
-test('a cancelled job is reset on the server', async (t) => {
+test.serial('a cancelled job is reset on the server', async (t) => {
   const setup = await testFarm(t);
   let reset: WardError | undefined;
   const server = await setup.start({
@@ -278,7 +278,7 @@ test('a cancelled job is reset on the server', async (t) => {
   t.is(reset!.code, 'cancelled');
 });
 
-test('a server that dies in mid-job costs the job nothing when there is another', async (t) => {
+test.serial('a server that dies in mid-job costs the job nothing when there is another', async (t) => {
   const setup = await testFarm(t);
   const dying = await setup.start({ job: (_stream, _probe, self) => void self.stop() });
   const good = await setup.start();
@@ -291,7 +291,7 @@ test('a server that dies in mid-job costs the job nothing when there is another'
   );
 });
 
-test('a server that comes back is used again, without being asked while it rests', async (t) => {
+test.serial('a server that comes back is used again, without being asked while it rests', async (t) => {
   const setup = await testFarm(t);
   const first = await setup.start();
   const { port, name } = first;
@@ -311,7 +311,7 @@ test('a server that comes back is used again, without being asked while it rests
   t.pass();
 });
 
-test('sessions end when the credential is removed, and live on the next one', async (t) => {
+test.serial('sessions end when the credential is removed, and live on the next one', async (t) => {
   const setup = await testFarm(t);
   const server = await setup.start();
   const farm = setup.client([server]);
@@ -326,7 +326,7 @@ test('sessions end when the credential is removed, and live on the next one', as
   t.is((await farm.compile(testJob(), never)).server, server.name);
 });
 
-test('a replaced credential opens a new session and ends the old one without losing its job', async (t) => {
+test.serial('a replaced credential opens a new session and ends the old one without losing its job', async (t) => {
   const setup = await testFarm(t);
   let finish = (): void => {};
   const server = await setup.start({
@@ -348,7 +348,7 @@ test('a replaced credential opens a new session and ends the old one without los
   t.is((await server.sessions[0]!.closed)?.code, 'session-lost');
 });
 
-test('a server that is stopping gets no new job', async (t) => {
+test.serial('a server that is stopping gets no new job', async (t) => {
   const setup = await testFarm(t);
   const server = await setup.start();
   const farm = setup.client([server]);
@@ -359,7 +359,7 @@ test('a server that is stopping gets no new job', async (t) => {
   t.is(server.sessions.length, 2);
 });
 
-test('WARDCC_HOSTS of a job chooses its servers, and no more jobs go to a server than its slots', async (t) => {
+test.serial('WARDCC_HOSTS of a job chooses its servers, and no more jobs go to a server than its slots', async (t) => {
   const setup = await testFarm(t);
   const [one, two] = await Promise.all([setup.start(), setup.start({ job: () => {} })]);
   const farm = setup.client([]);
@@ -376,7 +376,7 @@ test('WARDCC_HOSTS of a job chooses its servers, and no more jobs go to a server
   await t.throwsAsync(stuck, { code: 'cancelled' });
 });
 
-test('results that were kept or are being made come without a tree, thousands of them in one session', async (t) => {
+test.serial('results that were kept or are being made come without a tree, thousands of them in one session', async (t) => {
   const setup = await testFarm(t);
   let jobs = 0;
   const server = await setup.start({
@@ -396,7 +396,7 @@ test('results that were kept or are being made come without a tree, thousands of
   t.is(server.sessions.length, 1);
 });
 
-test('many jobs at once share one session', async (t) => {
+test.serial('many jobs at once share one session', async (t) => {
   const setup = await testFarm(t);
   const server = await setup.start();
   const farm = setup.client([server]);
@@ -405,7 +405,7 @@ test('many jobs at once share one session', async (t) => {
   t.is(server.sessions.length, 1);
 });
 
-test('without trust nothing is connected', async (t) => {
+test.serial('without trust nothing is connected', async (t) => {
   const setup = await testFarm(t);
   const server = await setup.start();
   const row = (trust: object, message: RegExp) =>
