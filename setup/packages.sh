@@ -3,7 +3,7 @@
 # What building and running takes.
 base_packages='bubblewrap build-essential git libkrb5-dev make python3'
 # What the tests hold wardcc against: each oracle is the real thing.
-test_packages='ccache clang cmake distcc dnsmasq-base gitolite3 ldap-utils mandoc minisign ninja-build openssl procps redis-server seccomp slapd subversion systemd'
+test_packages='ccache clang cmake distcc dnsmasq-base gitolite3 ldap-utils mandoc minisign ninja-build openssl procps redis-server seccomp slapd sssd-kcm subversion systemd'
 # What only the bench compares it with.
 bench_packages='icecc iproute2 sccache'
 # What a throwaway farm takes that people reach in another way than with certificates.

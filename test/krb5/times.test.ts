@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
-import { run } from '../../ctl/dev/command.ts';
 import { initAuthority } from '../../certs/authority.ts';
 import { WardError } from '../../protocol/errors.ts';
 import { answerWith, canary, testJob, toolchain } from '../client/farm/server.ts';
@@ -79,19 +78,6 @@ test.serial('kdestroy ends the sessions, and the jobs in them', async (t) => {
   await until(() => server.opened[0]!.ended, 6000);
   const { code } = await t.throwsAsync(job, { instanceOf: WardError }) as WardError;
   t.is(code, 'credential-missing');
-  t.is((await refusalOf(t, farm))[0], 'credential-missing');
-});
-
-test.serial('a ticket in a key ring of the kernel, and its end', async (t) => {
-  const { realm, server } = await open(t);
-  await makePerson(realm, 'alice');
-  const cache = `KEYRING:user:wardcc-test-${process.pid}-${Date.now()}`;
-  const env = realmEnvironment(realm);
-  await run('kinit', ['-c', cache, 'alice'], { env, input: 'a password\n' });
-  const farm = clientOf(t, realm, server, cache);
-  t.like(await farm.whoami({}), { committer: 'alice' });
-  await run('kdestroy', ['-c', cache], { env });
-  await until(() => server.opened[0]!.ended, 12_000);
   t.is((await refusalOf(t, farm))[0], 'credential-missing');
 });
 
