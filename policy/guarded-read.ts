@@ -12,7 +12,8 @@ import { WardError } from '../protocol/errors.ts';
 import { readBounded, type ReadFile } from './jsonc.ts';
 
 const othersWrite = 0o002;
-const othersRead = 0o004;
+/** Anything that the owner's group or anybody else may do. */
+const groupOrOthers = 0o077;
 const sticky = 0o1000;
 
 /** In a directory like /tmp everybody may make files, but nobody may replace another's. */
@@ -33,7 +34,7 @@ export const readGuarded: ReadFile = async (path, maxBytes) => {
   return bytes;
 };
 
-/** The same at once, for small files on a local disk. `secret`: nor may everybody read it. */
+/** The same at once, for small files on a local disk. `secret`: nor may anybody but its owner read it. */
 export const readGuardedSync = (
   path: string, { maxBytes, secret = false }: { readonly maxBytes: number; readonly secret?: boolean },
 ): Buffer => {
@@ -44,7 +45,7 @@ export const readGuardedSync = (
       const status = fstatSync(handle);
       if (!status.isFile()) throw refuse(path, 'this is not a regular file');
       if ((status.mode & othersWrite) !== 0) throw refuse(path, writable);
-      if (secret && (status.mode & othersRead) !== 0) throw refuse(path, 'everybody may read this secret: chmod o-r');
+      if (secret && (status.mode & groupOrOthers) !== 0) throw refuse(path, 'others may read this secret: chmod 600');
       if (status.size > maxBytes) throw refuse(path, `the file is larger than ${maxBytes} bytes`);
       bytes = readFileSync(handle);
     } finally {

@@ -64,14 +64,18 @@ export class Listener {
     this.#limits = new ConnectionLimits(config.connections);
   }
 
-  /** Listens on every configured address. Resolves with what is listened on, ports filled in. */
-  async listen(): Promise<ListenAddress[]> {
-    for (const { host, port } of this.#config.listen) {
+  /**
+   * Listens on every configured address, or on sockets that were opened before. Resolves with what is listened on, ports filled in.
+   *
+   * @param opened descriptors of sockets that systemd opened: then the addresses are its matter
+   */
+  async listen(opened?: readonly number[]): Promise<ListenAddress[]> {
+    for (const where of opened?.map((fd) => ({ fd })) ?? this.#config.listen) {
       const server = this.#createServer();
       this.#servers.push(server);
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
-        server.listen({ host, port }, () => resolve());
+        server.listen(where, () => resolve());
       });
     }
     return this.#servers.map((server) => {

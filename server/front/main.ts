@@ -2,7 +2,7 @@
  * The front: the only process that listens. It never starts another process and never touches a compiler; the TLS key is
  * all the secret it has. What it decides it first has written by the keeper.
  *
- * Life: children connect on the unix socket → the executors prove each toolchain with a canary → the network is opened →
+ * Life: the supervisor says what is to be done → children connect on the unix socket → the executors prove each toolchain with a canary → the network is opened →
  * the supervisor is told `ready`. When the supervisor goes away, the front ends.
  *
  * @module
@@ -13,7 +13,9 @@ import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { Load } from '../../protocol/messages.ts';
 import { sshSocket, type ServerConfig } from '../config.ts';
 import { peerUid } from '../native/peer-uid.ts';
+import { configurationInput, passedSockets } from '../ipc/activation.ts';
 import { acceptChild, ChildTokens, readConfigurationLine, whenParentGone, type AcceptedChild } from '../ipc/child.ts';
+import { confine } from '../sandbox/confine.ts';
 import { Flights } from '../jobs/flights.ts';
 import { runJob } from '../jobs/job.ts';
 import { ResultKeeping } from '../jobs/keep-result.ts';
@@ -66,11 +68,14 @@ interface Configuration {
 }
 
 async function main(): Promise<void> {
+  confine();
   process.title = 'wardccd: front';
   // The slots' group reads input files; where all run as one user, the directory above lets nobody else in.
   process.umask(0o027);
-  const { config, socketPath, peers, supervisorToken, toolchains: staged, spool, isolation, bridgeUid }: Configuration = await readConfigurationLine();
-  whenParentGone(() => process.exit(0));
+  const sockets = passedSockets();
+  const input = await configurationInput(sockets);
+  const { config, socketPath, peers, supervisorToken, toolchains: staged, spool, isolation, bridgeUid }: Configuration = await readConfigurationLine(input);
+  whenParentGone(() => process.exit(0), input);
 
   const store = new Store({ directory: `${config.state}/store`, maxBytes: config.store.maxBytes });
   const uploads = new Uploads();
@@ -178,7 +183,7 @@ async function main(): Promise<void> {
     },
   });
   watcher.start();
-  const listen = await listener.listen();
+  const listen = await listener.listen(sockets.get('network'));
   if (bridgeUid !== undefined && config.ssh !== undefined) {
     const facts = { account: config.ssh.user, trust: () => policy.current.ssh, revoked: () => revokedKeys?.current };
     const bridges = new SshListener({ path: sshSocket(config), bridgeUid, connections: config.connections }, {

@@ -1,11 +1,13 @@
 /**
- * The keeper process. It is started by the supervisor, which gives it one line of configuration on standard input and keeps that open:
- * its end means that this process should stop.
+ * The keeper process. The supervisor gives it one line of configuration, on standard input or over the socket at which systemd starts it,
+ * and keeps that open: its end means that this process should stop.
  *
  * @module
  */
 import { toWardError } from '../../protocol/errors.ts';
+import { configurationInput, passedSockets } from '../ipc/activation.ts';
 import { connectAsChild, readConfigurationLine, whenParentGone, type ChildAddress } from '../ipc/child.ts';
+import { confine } from '../sandbox/confine.ts';
 import { Keeper, type KeeperConfig } from './keeper.ts';
 
 const say = (sentence: string): void => void process.stderr.write(`wardccd keeper: ${sentence}\n`);
@@ -17,12 +19,14 @@ process.on('SIGXFSZ', () => {});
 process.on('SIGINT', () => {});
 
 try {
-  const configuration = (await readConfigurationLine()) as ChildAddress & KeeperConfig;
+  confine();
+  const input = await configurationInput(passedSockets());
+  const configuration = (await readConfigurationLine(input)) as ChildAddress & KeeperConfig;
   const keeper = await Keeper.open(configuration);
   try {
     for (const saying of keeper.sayings) say(`${saying}.`);
     const front = await connectAsChild(configuration, { limits: { json: 4 * 1024 * 1024, binary: 0 } });
-    whenParentGone(() => front.close());
+    whenParentGone(() => front.close(), input);
     process.on('SIGTERM', () => front.close());
     await keeper.serve(front);
   } finally {

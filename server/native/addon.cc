@@ -17,6 +17,7 @@ void ThrowErrno(Napi::Env env, const char* syscall, int number) {
 }
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  AddConfine(env, exports);
   AddCredentials(env, exports);
   AddLimits(env, exports);
   AddSpawn(env, exports);

@@ -3,6 +3,7 @@
 
 #include <napi.h>
 
+void AddConfine(Napi::Env env, Napi::Object exports);
 void AddCredentials(Napi::Env env, Napi::Object exports);
 void AddLimits(Napi::Env env, Napi::Object exports);
 void AddSpawn(Napi::Env env, Napi::Object exports);

@@ -3,7 +3,7 @@
   "targets": [
     {
       "target_name": "wardcc",
-      "sources": ["addon.cc", "credentials.cc", "stat.cc", "limits.cc", "spawn.cc"],
+      "sources": ["addon.cc", "confine.cc", "credentials.cc", "stat.cc", "limits.cc", "spawn.cc"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_DEPRECATED", "NAPI_DISABLE_CPP_EXCEPTIONS"],
       "cflags_cc": ["-std=c++17", "-Wall", "-Wextra"],

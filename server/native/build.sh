@@ -26,7 +26,7 @@ for helper in slot probe; do
   ${CC:-cc} -std=c11 $hardening -static -Wl,-z,relro,-z,now -o "$work/wardcc-$helper" "$here/$helper.c"
 done
 
-set -- "$here/addon.cc" "$here/credentials.cc" "$here/limits.cc" "$here/spawn.cc" "$here/stat.cc"
+set -- "$here/addon.cc" "$here/confine.cc" "$here/credentials.cc" "$here/limits.cc" "$here/spawn.cc" "$here/stat.cc"
 libraries=
 if [ -e "$here/gss.cc" ]; then
   set -- "$@" "$here/gss.cc" "$here/ticket-key.cc" "$here/credential-cache.cc" -DWARDCC_GSS

@@ -78,6 +78,10 @@ export interface Native extends GssNative {
   spawn(file: string, args: readonly string[], descriptors: readonly number[], umask: number): number;
   /** Whether a child that `spawn` started has ended; then it is collected, and its number may be given to another. Throws ECHILD. */
   collect(pid: number): boolean;
+  /** From now on this process leaves no core dump, and nobody of the same user reads its memory or traces it. Throws what the kernel answered. */
+  forbidDumps(): void;
+  /** Puts a seccomp filter, an array of `struct sock_filter`, on every thread of this process, for good. Throws what the kernel answered. */
+  installFilter(program: Buffer): void;
   /** Reading and writing end, closed on exec. */
   makePipe(): [number, number];
   /** What all children used that this process has waited for, since it started. */

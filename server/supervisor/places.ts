@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { chmodSync, chownSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServerConfig } from '../config.ts';
 import type { Account } from './account.ts';
@@ -46,8 +46,9 @@ export function preparePlaces(config: ServerConfig, accounts: Accounts, passable
   // Compilers, which every slot mounts and nobody but the supervisor writes.
   makePlace(join(config.state, 'toolchains'), several ? 0o755 : 0o700);
   makePlace(join(config.state, 'slots'), several ? 0o711 : 0o700);
-  rmSync(join(config.state, 'spool'), { recursive: true, force: true });
   const spool = makePlace(join(config.state, 'spool'), several ? 0o711 : 0o700);
+  // Emptied, not made anew: a part that has its own view of the machine would go on looking at the old one.
+  for (const slot of readdirSync(spool)) rmSync(join(spool, slot), { recursive: true, force: true });
   rmSync(join(meeting, 'front.sock'), { force: true });
   return {
     socket: join(meeting, 'front.sock'),

@@ -1,20 +1,22 @@
 /**
  * Starts the processes of one server in the order in which they need each other: front, keeper, executors. Tokens are made
- * here and used once; the supervisor joins the front itself to announce who is to be let in.
+ * here and used once; the supervisor joins the front itself to announce who is to be let in. Front and keeper are its children, or
+ * started by systemd at their sockets; executors are always its children, since it makes their rooms.
  *
  * @module
  */
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { WardError } from '../../protocol/errors.ts';
 import { sshSocket, type ListenAddress, type ServerConfig } from '../config.ts';
 import { connectAsChild } from '../ipc/child.ts';
 import type { IpcPeer } from '../ipc/peer.ts';
 import type { StageIndex } from '../toolchains/index-file.ts';
-import { accountOf } from './account.ts';
+import { accountOf, type Account } from './account.ts';
 import type { Accounts } from './accounts.ts';
-import { Child, nodeCommand } from './child.ts';
+import { Activated, Child, nodeCommand, type Part } from './child.ts';
 import type { PreparedIsolation } from './isolate.ts';
 import { serverModule } from './modules.ts';
 import { preparePlaces } from './places.ts';
@@ -37,8 +39,16 @@ export interface RunningServer {
 
 const token = (): string => randomBytes(32).toString('base64url');
 
+export interface Prepared {
+  readonly accounts: Accounts;
+  readonly isolation: PreparedIsolation;
+  readonly toolchains: StageIndex;
+  /** Directory of the sockets at which systemd starts front and keeper; undefined: they are children. */
+  readonly parts: string | undefined;
+}
+
 /** @throws WardError when a process ends before the server accepts connections. */
-export async function startServer(config: ServerConfig, accounts: Accounts, isolation: PreparedIsolation, toolchains: StageIndex): Promise<RunningServer> {
+export async function startServer(config: ServerConfig, { accounts, isolation, toolchains, parts }: Prepared): Promise<RunningServer> {
   const bridgeUid = config.ssh === undefined ? undefined : (await accountOf(config.ssh.user)).uid;
   const places = preparePlaces(config, accounts, bridgeUid !== undefined && bridgeUid !== process.geteuid?.());
   const { socket: socketPath, spool } = places;
@@ -46,20 +56,19 @@ export async function startServer(config: ServerConfig, accounts: Accounts, isol
   const peers = [...new Set(uids.filter((uid) => uid !== undefined))];
 
   const supervisorToken = token();
-  const front = new Child({
-    name: 'front',
-    command: nodeCommand(serverModule('front/main')),
-    configuration: { config, socketPath, peers, supervisorToken, toolchains, spool, isolation: isolation.profile, bridgeUid },
-    account: accounts.front,
-  });
+  const begin = (name: 'front' | 'keeper', account: Account | undefined, configuration: object): Part =>
+    parts === undefined
+      ? new Child({ name, command: nodeCommand(serverModule(`${name}/main`)), configuration, account })
+      : new Activated(name, join(parts, `${name}.sock`), configuration);
+  const front = begin('front', accounts.front, { config, socketPath, peers, supervisorToken, toolchains, spool, isolation: isolation.profile, bridgeUid });
   let stopping = false;
-  const children = new Set<Child>([front]);
+  const children = new Set<Part>([front]);
   const stop = async (): Promise<void> => {
     stopping = true;
     await Promise.all([...children].map((child) => child.stop(graceMs)));
     for (const socket of [socketPath, sshSocket(config)]) rmSync(socket, { force: true });
   };
-  const gone = (child: Child): Promise<string> => child.ended.then((how) => `the ${child.name} ended (${how})`);
+  const gone = (child: Part): Promise<string> => child.ended.then((how) => `the ${child.name} ended (${how})`);
 
   const peer = await connectToFront(front, socketPath, supervisorToken);
   const admit = async (role: string): Promise<string> => {
@@ -68,11 +77,9 @@ export async function startServer(config: ServerConfig, accounts: Accounts, isol
     return secret;
   };
 
-  const keeper = new Child({
-    name: 'keeper',
-    command: nodeCommand(serverModule('keeper/main')),
-    configuration: { socketPath, role: 'keeper', token: await admit('keeper'), directory: config.log, state: places.keeper, durability: config.durability, server: config.name, farm: config.farm },
-    account: accounts.keeper,
+  const keeper = begin('keeper', accounts.keeper, {
+    socketPath, role: 'keeper', token: await admit('keeper'), directory: config.log, state: places.keeper, durability: config.durability, server: config.name,
+    farm: config.farm,
   });
   children.add(keeper);
 
@@ -107,7 +114,7 @@ export async function startServer(config: ServerConfig, accounts: Accounts, isol
   }
 }
 
-async function connectToFront(front: Child, socketPath: string, secret: string): Promise<IpcPeer> {
+async function connectToFront(front: Part, socketPath: string, secret: string): Promise<IpcPeer> {
   let ended: string | undefined;
   void front.ended.then((how) => { ended = how; });
   for (let tries = 0; ; tries++) {

@@ -10,8 +10,9 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { toWardError } from '../../protocol/errors.ts';
+import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { ServerConfig } from '../config.ts';
+import { limitDumps } from '../sandbox/confine.ts';
 import { findAccounts } from './accounts.ts';
 import { prepareIsolation } from './isolate.ts';
 import { preparePlaces } from './places.ts';
@@ -23,13 +24,20 @@ const longestPauseMs = 30_000;
 /** A server that ran this long was well: the next pause is the first one again. */
 const wellMs = 60_000;
 
-/** Runs until SIGTERM or SIGINT. Returns the exit status. @throws WardError when the server cannot be started at all. */
-export async function supervise(config: ServerConfig): Promise<number> {
+/**
+ * Runs until SIGTERM or SIGINT. Returns the exit status.
+ *
+ * @param parts directory of the sockets at which systemd starts front and keeper; without it they are children
+ * @throws WardError when the server cannot be started at all.
+ */
+export async function supervise(config: ServerConfig, parts?: string): Promise<number> {
   const stopping = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => stopping.abort());
   process.title = 'wardccd';
   process.umask(0o077);
+  limitDumps();
   const accounts = await findAccounts(config);
+  if (parts !== undefined && accounts.front === undefined) throw new WardError('config-invalid', '--parts needs a supervisor that root starts.');
   preparePlaces(config, accounts);
   const ready = join(config.run, 'ready');
   rmSync(ready, { force: true });
@@ -40,7 +48,7 @@ export async function supervise(config: ServerConfig): Promise<number> {
   while (!stopping.signal.aborted) {
     const startedAt = Date.now();
     try {
-      const server = await startServer(config, accounts, isolation, toolchains);
+      const server = await startServer(config, { accounts, isolation, toolchains, parts });
       writeFileSync(ready, `${JSON.stringify({ pid: process.pid, listen: server.listening, isolation: isolation.profile })}\n`);
       const why = await Promise.race([server.failed, once(stopping.signal)]);
       rmSync(ready, { force: true });

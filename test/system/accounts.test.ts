@@ -3,111 +3,33 @@
  *
  * @module
  */
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { initAuthority } from '../../certs/authority.ts';
 import { WardError } from '../../protocol/errors.ts';
 import { findAccounts } from '../../server/supervisor/accounts.ts';
-import { temporaryDirectory } from '../fixtures/temporary.ts';
+import { addUsers, clientOf, removeUsers, run, stagePrograms, uidOf, usersOf, whenReady, writeServer, type Client } from './account-server.ts';
 
 const execute = promisify(execFile);
-const checkout = resolve(import.meta.dirname, '../..');
-const group = 'wardcc-t-slots';
-const users = { front: 'wardcc-t-front', keeper: 'wardcc-t-keeper', slots: ['wardcc-t-slot0', 'wardcc-t-slot1'] };
-const readyMs = 60_000;
+const { group, ...users } = usersOf('t');
 
-const allUsers = [users.front, users.keeper, ...users.slots];
+test.before(() => addUsers({ ...users, group }));
+test.after.always(() => removeUsers({ ...users, group }));
 
-test.before(async () => {
-  await execute('groupadd', ['--force', '--system', group]);
-  for (const name of allUsers) {
-    const primary = users.slots.includes(name) ? ['--gid', group] : ['--user-group'];
-    await execute('useradd', ['--system', '--no-create-home', '--shell', '/usr/sbin/nologin', ...primary, name]).catch(() => {});
-  }
-});
-
-test.after.always(async () => {
-  for (const name of allUsers) await execute('userdel', [name]).catch(() => {});
-  await execute('groupdel', [group]).catch(() => {});
-});
-
-const uidOf = async (name: string): Promise<number> => Number((await execute('id', ['-u', name])).stdout);
-
-interface Server {
+interface Server extends Client {
   readonly directory: string;
   readonly pid: number;
-  /** Runs one compile as alice, and says where it went. */
-  compile(source: string): Promise<{ status: number | null; said: string }>;
 }
 
 async function startServer(t: ExecutionContext<unknown>): Promise<Server> {
-  const directory = await temporaryDirectory(t);
-  await chmod(directory, 0o755);
-  const authority = await initAuthority(join(directory, 'ca'), { dev: true });
-  const server = await authority.issueServer(['localhost', '127.0.0.1']);
-  const alice = await authority.issueUser('alice');
-  const files: Record<string, string> = {
-    'ca.pem': authority.caPem, 'crl.pem': await authority.writeCrl(), 'server.pem': server.chainPem, 'server.key': server.keyPem,
-    'alice.pem': alice.certPem, 'alice.key': alice.keyPem, 'committers.txt': 'alice\n',
-    'policy.jsonc': JSON.stringify({
-      serial: 1, mechanisms: ['cert'], anchors: [{ id: 'ca', ca: '*', uri: ['wardcc-user:'] }],
-      identities: [{ id: 'people', principal: 'cert:{name}', committer: '{name}' }],
-      committers: { sources: [{ id: 'list', kind: 'list', file: 'committers.txt' }] },
-      rules: [{ id: 'all', effect: 'allow', who: ['*'] }],
-    }),
-    'server.jsonc': JSON.stringify({
-      name: 'localhost', listen: [{ host: '127.0.0.1', port: 0 }], slots: 2, users, policy: 'policy.jsonc', state: 'state', run: 'run', log: 'log',
-      tls: { cert: 'server.pem', key: 'server.key', clientCa: 'ca.pem', crl: 'crl.pem' }, toolchains: ['/usr/bin/gcc'], isolation: 'strict-rlimit',
-    }),
-  };
-  for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text, { mode: name.endsWith('.key') ? 0o600 : 0o644 });
-  await chown(join(directory, 'server.key'), await uidOf(users.front), 0);
-
-  // The accounts must be able to reach the programs, wherever the checkout lies.
-  const stage = `/run/wardcc-dev/accounts.${process.pid}`;
-  await mkdir(stage, { recursive: true });
-  const child = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', 'mount --bind -- "$0" "$1" && exec "$1/dist/bin/wardccd" --config "$2"', checkout, stage, join(directory, 'server.jsonc')], {
-    cwd: '/', stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => { said += text; });
-  const ended = once(child, 'exit');
-  t.teardown(async () => {
-    child.kill('SIGTERM');
-    await ended;
-    await execute('rmdir', [stage]);
-  });
-  const ready = join(directory, 'run', 'ready');
-  for (let waited = 0; !existsSync(ready); waited += 100) {
-    if (waited > readyMs || child.exitCode !== null) throw new Error(`the server did not start:\n${said}`);
-    await pause(100);
-  }
-  const port = (JSON.parse(await readFile(ready, 'utf8')) as { listen: { port: number }[] }).listen[0]!.port;
-  await writeFile(join(directory, 'client.jsonc'), JSON.stringify({
-    hosts: [`127.0.0.1:${port}`], trust: { ca: 'ca.pem', crl: 'crl.pem', servers: ['localhost', '127.0.0.1'] }, credentials: { cert: 'alice.pem', key: 'alice.key' },
-    mechanisms: ['cert'], fallback: 'never', cache: { directory: 'cache', bytes: 0 },
-  }));
-  const env = { PATH: '/usr/bin:/bin', HOME: directory, WARDCC_CONFIG: join(directory, 'client.jsonc'), WARDCC_RUNTIME_DIR: join(directory, 'agent'), WARDCC_EXPLAIN: '1' };
-  t.teardown(() => execute(join(checkout, 'dist/bin/wardctl'), ['stop'], { env }).catch(() => {}));
-  return {
-    directory,
-    pid: child.pid!,
-    compile: async (source) => {
-      await writeFile(join(directory, 'a.c'), source);
-      const job = spawn(join(checkout, 'dist/bin/wardcc'), ['gcc', '-O2', '-c', 'a.c'], { cwd: directory, env, stdio: ['ignore', 'ignore', 'pipe'] });
-      let words = '';
-      job.stderr.setEncoding('utf8').on('data', (text: string) => { words += text; });
-      const [status] = (await once(job, 'exit')) as [number | null];
-      return { status, said: words };
-    },
-  };
+  const directory = await writeServer(t, { ...users, group });
+  const { stage, through } = await stagePrograms(t);
+  const server = run(t, [...through, `${stage}/dist/bin/wardccd`, '--config', join(directory, 'server.jsonc')]);
+  await whenReady(directory, server);
+  return { directory, pid: server.pid, ...(await clientOf(t, directory)) };
 }
 
 /** Every process below another one: its uid and its command. */

@@ -8,7 +8,7 @@
  * @module
  */
 import { WardError } from '../../../protocol/errors.ts';
-import { otherwise, rulesFor, type Action, type Architecture, type ArgumentRule, type FilterOptions } from './list.ts';
+import { otherwise, rulesFor, type Action, type Architecture, type ArgumentRule, type FilterOptions, type SyscallRule } from './list.ts';
 
 /** One `struct sock_filter`. */
 export interface Instruction {
@@ -67,18 +67,18 @@ interface Range {
 const sameVerdict = (a: Range | undefined, b: Range): boolean =>
   a !== undefined && a.verdict.length === 1 && b.verdict.length === 1 && a.verdict[0]!.k === b.verdict[0]!.k;
 
-const rangesOf = (architecture: Architecture, options: FilterOptions): Range[] => {
+const rangesOf = (architecture: Architecture, rules: readonly SyscallRule[], rest: Action): Range[] => {
   const ranges: Range[] = [];
   const add = (range: Range) => {
     if (!sameVerdict(ranges.at(-1), range)) ranges.push(range);
   };
   let next = 0;
-  for (const { number, action, rules } of rulesFor(architecture, options)) {
-    if (number > next) add({ start: next, verdict: [ret(otherwise)] });
-    add({ start: number, verdict: checkArguments(rules, action) });
+  for (const { number, action, rules: own } of rules) {
+    if (number > next) add({ start: next, verdict: [ret(rest)] });
+    add({ start: number, verdict: checkArguments(own, action) });
     next = number + 1;
   }
-  add({ start: next, verdict: [ret(otherwise)] });
+  add({ start: next, verdict: [ret(rest)] });
   if (architecture === 'x64') add({ start: x32Bit, verdict: [ret('kill')] });
   return ranges;
 };
@@ -99,14 +99,18 @@ const tree = (ranges: readonly Range[]): readonly Instruction[] => {
   return [...branch, ...low, ...high];
 };
 
-/** The filter for one architecture. */
-export const filterFor = (architecture: Architecture, options: FilterOptions = {}): Instruction[] => [
+/** The filter that a table makes; `rest` is done with calls that are not in it. */
+export const filterOf = (architecture: Architecture, rules: readonly SyscallRule[], rest: Action): Instruction[] => [
   load(offsetOfArchitecture),
   { code: JEQ_K, jt: 1, jf: 0, k: auditArchitecture[architecture] },
   ret('kill'),
   load(offsetOfNumber),
-  ...tree(rangesOf(architecture, options)),
+  ...tree(rangesOf(architecture, rules, rest)),
 ];
+
+/** The filter of a job for one architecture. */
+export const filterFor = (architecture: Architecture, options: FilterOptions = {}): Instruction[] =>
+  filterOf(architecture, rulesFor(architecture, options), otherwise);
 
 /** The bytes that `bwrap --seccomp FD` reads: an array of `struct sock_filter` (both architectures are little-endian). */
 export const encodeFilter = (program: readonly Instruction[]): Buffer => {

@@ -107,6 +107,7 @@ export const syscalls: Readonly<Record<string, Row>> = Object.freeze({
   fork: ['allow', 57, absent],
   vfork: ['allow', 58, absent],
   execve: ['allow', 59, 221],
+  execveat: [otherwise, 322, 281],
   exit: ['allow', 60, 93],
   exit_group: ['allow', 231, 94],
   wait4: ['allow', 61, 260],
