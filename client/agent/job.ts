@@ -130,7 +130,8 @@ async function attempt(
   const { status, cached, keep } = result.result;
   deliver({ ...made, status }, command, reply);
   putOnRecord(services, result, made, command);
-  if (keep && status.code === 0 && status.signal === 0) void services.results.keep(key, result);
+  // After the answer: nobody waits for it.
+  if (keep && status.code === 0 && status.signal === 0) setImmediate(() => services.results.keep(key, result));
   return { how: cached ? 'hit' : 'remote', server: result.server, source: command.source, ms: took() };
 }
 

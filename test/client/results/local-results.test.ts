@@ -12,14 +12,14 @@ const result = (content: string) => ({
 test('a kept result is found again, also by the next agent', async (t) => {
   const directory = join(await temporaryDirectory(t), 'results');
   const results = new LocalResults(directory, 1e6);
-  await results.keep(key(1), result('object'));
+  results.keep(key(1), result('object'));
   t.is(results.find(key(1))?.outputs[0]?.content.toString(), 'object');
   t.is(new LocalResults(directory, 1e6).find(key(1))?.stderr.toString(), 'a warning\n');
 });
 
 test('nobody else can read or write what is kept', async (t) => {
   const directory = join(await temporaryDirectory(t), 'results');
-  await new LocalResults(directory, 1e6).keep(key(1), result('object'));
+  new LocalResults(directory, 1e6).keep(key(1), result('object'));
   for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
     t.is(statSync(join(entry.parentPath, entry.name)).mode & 0o077, 0, entry.name);
   }
@@ -28,7 +28,7 @@ test('nobody else can read or write what is kept', async (t) => {
 test('a damaged result is a miss, and is gone', async (t) => {
   const directory = join(await temporaryDirectory(t), 'results');
   const results = new LocalResults(directory, 1e6);
-  await results.keep(key(1), result('object'));
+  results.keep(key(1), result('object'));
   writeFileSync(join(directory, '00', key(1)), 'something else');
   t.is(results.find(key(1)), undefined);
   t.is(results.bytes, 0);
@@ -38,7 +38,7 @@ test('the least recently used results go when there is no room', async (t) => {
   const directory = join(await temporaryDirectory(t), 'results');
   const results = new LocalResults(directory, 2000);
   for (let n = 0; n < 8; n++) {
-    await results.keep(key(n), result(String(n).repeat(100)));
+    results.keep(key(n), result(String(n).repeat(100)));
     results.find(key(0));
   }
   t.truthy(results.find(key(0)));
@@ -50,6 +50,6 @@ test('the least recently used results go when there is no room', async (t) => {
 test('with no bytes allowed nothing is kept', async (t) => {
   const directory = join(await temporaryDirectory(t), 'results');
   const results = new LocalResults(directory, 0);
-  await results.keep(key(1), result('object'));
+  results.keep(key(1), result('object'));
   t.is(results.find(key(1)), undefined);
 });
