@@ -12,7 +12,7 @@ import { lstatSync } from 'node:fs';
 import { findClosure, type CanaryLanguage, type Closure } from './closure.ts';
 import { hashFile, inParallel } from './hash.ts';
 import type { Family } from './query.ts';
-import { loadRecord, saveRecord, stampOf, type Stamp, type ToolchainRecord } from './record.ts';
+import { isCurrent, loadRecord, saveRecord, stampOf, type Stamp, type ToolchainRecord } from './record.ts';
 
 export type ToolchainEntry =
   | { readonly path: string; readonly kind: 'file'; readonly digest: string; readonly size: number; readonly executable: boolean }
@@ -75,9 +75,17 @@ const listEntries = async (
  *
  * @throws WardError `toolchain-unknown` when it can't travel, with the reason.
  */
-export const describeToolchain = async (compiler: string, options: DescribeOptions = {}): Promise<Toolchain> => {
+export const describeToolchain = async (compiler: string, options: DescribeOptions = {}): Promise<Toolchain> =>
+  (await recordToolchain(compiler, options)).toolchain;
+
+/**
+ * The same, with the stamps of all files that it was read from: as long as they hold ({@link isCurrent}) so does the description.
+ *
+ * @throws WardError `toolchain-unknown` when it can't travel, with the reason.
+ */
+export const recordToolchain = async (compiler: string, options: DescribeOptions = {}): Promise<ToolchainRecord> => {
   const known = options.cacheDir === undefined ? undefined : loadRecord(options.cacheDir, compiler);
-  if (known !== undefined && Object.entries(known.stamps).every(([path, stamp]) => stampOf(path) === stamp)) return known.toolchain;
+  if (known !== undefined && isCurrent(known)) return known;
   const closure = await findClosure(compiler);
   const { entries, stamps } = await listEntries(closure, known);
   const toolchain: Toolchain = {
@@ -91,6 +99,7 @@ export const describeToolchain = async (compiler: string, options: DescribeOptio
     languages: closure.languages,
     pathPrograms: closure.pathPrograms,
   };
-  if (options.cacheDir !== undefined) saveRecord(options.cacheDir, { toolchain, stamps });
-  return toolchain;
+  const record = { toolchain, stamps };
+  if (options.cacheDir !== undefined) saveRecord(options.cacheDir, record);
+  return record;
 };

@@ -25,6 +25,9 @@ export const stampOf = (path: string): Stamp => {
   return stat === undefined ? 'absent' : [stat.dev, stat.ino, stat.mode, stat.size, stat.mtimeNs, stat.ctimeNs].join(':');
 };
 
+/** Is every file that the record was read from what it was? */
+export const isCurrent = ({ stamps }: ToolchainRecord): boolean => Object.entries(stamps).every(([path, stamp]) => stampOf(path) === stamp);
+
 const recordPath = (directory: string, compiler: string): string =>
   join(directory, `toolchain-${createHash('sha256').update(compiler).digest('hex').slice(0, 16)}.json`);
 

@@ -7,7 +7,8 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { localCanary } from '../../toolchain/canary.ts';
-import { describeToolchain, type Toolchain } from '../../toolchain/describe.ts';
+import { recordToolchain, type Toolchain } from '../../toolchain/describe.ts';
+import { isCurrent, type ToolchainRecord } from '../../toolchain/record.ts';
 
 /** A compiler is looked at again when it is asked for and the last look is older. */
 const freshMs = 2_000;
@@ -18,9 +19,13 @@ export interface LocalToolchain {
   readonly canary: string;
 }
 
+interface Looked extends LocalToolchain {
+  readonly record: ToolchainRecord;
+}
+
 interface Known {
   readonly at: number;
-  readonly result: Promise<LocalToolchain>;
+  readonly result: Promise<Looked>;
 }
 
 export class LocalToolchains {
@@ -41,21 +46,25 @@ export class LocalToolchains {
     const now = performance.now();
     const known = this.#known.get(compiler);
     if (known !== undefined && now - known.at < freshMs) return known.result;
-    const result = this.#look(compiler);
+    const result = this.#look(compiler, known?.result);
     this.#known.set(compiler, { at: now, result });
     return result;
   }
 
-  async #look(compiler: string): Promise<LocalToolchain> {
-    const toolchain = await describeToolchain(compiler, { cacheDir: this.#cacheDir });
+  /** @param before the last look: what it saw is still so while no file of it has changed */
+  async #look(compiler: string, before: Promise<Looked> | undefined): Promise<Looked> {
+    const last = await before?.catch(() => undefined);
+    if (last !== undefined && isCurrent(last.record)) return last;
+    const record = await recordToolchain(compiler, { cacheDir: this.#cacheDir });
+    const { toolchain } = record;
     const file = join(this.#cacheDir, `${toolchain.digest}.canary`);
     try {
-      return { toolchain, canary: readFileSync(file, 'utf8') };
+      return { record, toolchain, canary: readFileSync(file, 'utf8') };
     } catch {
       const canary = await localCanary(toolchain);
       writeFileSync(`${file}.new`, canary, { mode: 0o600 });
       renameSync(`${file}.new`, file);
-      return { toolchain, canary };
+      return { record, toolchain, canary };
     }
   }
 }

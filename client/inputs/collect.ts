@@ -47,13 +47,14 @@ export const collectInputs = async (command: InputsCommand, toolchain: Toolchain
     const search = await memory.search.get(command, since, signal);
     const task: Task = { command, toolchain, search, memory, since, roots: rootsOf(command) };
     const scanKey = scanKeyOf(command, toolchain, task.roots);
-    const scannedBefore = memory.manifests.find(scanKey, search, since);
+    const { defines } = task.roots;
+    const scannedBefore = memory.manifests.find(scanKey, search, since, defines);
     if (scannedBefore !== undefined) return scannedBefore;
     const key = keyOf(command, toolchain);
-    const known = memory.manifests.find(key, search, since);
+    const known = memory.manifests.find(key, search, since, defines);
     if (known !== undefined) return known;
     if (isPreprocessed(command)) return takeSource(task, scanKey);
-    const scanned = method === 'scanner' ? scan(task, scanKey, key) : undefined;
+    const scanned = method === 'scanner' ? scan(task, scanKey) : undefined;
     return scanned ?? (await ask(task, key, signal));
   } catch (error) {
     if (!(error instanceof StaysLocal)) throw error;
@@ -73,18 +74,19 @@ interface Task {
 const begin = ({ command, toolchain, search, memory, since }: Task): Collection => new Collection(command, toolchain, search, memory, since);
 
 /** The tree as the scanner finds it; undefined when the compiler has to be asked. */
-const scan = (task: Task, scanKey: string, key: string): Inputs | undefined => {
+const scan = (task: Task, scanKey: string): Inputs | undefined => {
   const { command, toolchain, search, memory, roots } = task;
   const job = begin(task);
   try {
-    const { visited, consulted, absolute, usesDefines } = memory.scanner(search).scan(job.tree, roots, task.since);
-    if (absolute) job.stay();
+    const found = memory.scanner(search).scan(job.tree, roots, task.since);
+    const { visited } = found;
+    if (found.absolute) job.stay();
     for (const { place, file } of visited.values()) {
       checkObstacles(command, toolchain, file.facts, place);
       addQuotedFiles(job.tree, command, file.facts);
       job.consider(file.facts);
     }
-    return job.finish(usesDefines ? key : scanKey, consulted, 'scanner');
+    return job.finish(scanKey, found, roots.defines, 'scanner');
   } catch (error) {
     if (error instanceof AskCompiler || error instanceof StaysLocal) return undefined;
     throw error;
@@ -93,13 +95,13 @@ const scan = (task: Task, scanKey: string, key: string): Inputs | undefined => {
 
 /** Preprocessed text includes nothing; it may name files for the assembler. */
 const takeSource = (task: Task, scanKey: string): Inputs => {
-  const { command, toolchain, search } = task;
+  const { command, toolchain, search, roots } = task;
   const job = begin(task);
   const opened = job.open(command.source);
   checkObstacles(command, toolchain, opened.file.facts, opened.place);
   addReferences(job.tree, command, search, [], opened);
   job.consider(opened.file.facts);
-  return job.finish(scanKey, new Map(), 'scanner');
+  return job.finish(scanKey, { consulted: new Map(), macros: new Set() }, roots.defines, 'scanner');
 };
 
 /** The tree as the compiler tells it with `-M`, and what only texts tell. */
@@ -120,9 +122,9 @@ const ask = async (task: Task, key: string, signal?: AbortSignal): Promise<Input
     addReferences(tree, command, search, roots.embedDirs, opened);
   }
   try {
-    const { consulted } = memory.scanner(search).complete(tree, roots, files, since);
-    memory.listings.keep(command, toolchain, prerequisites, files, consulted);
-    return job.finish(key, consulted, 'compiler');
+    const found = memory.scanner(search).complete(tree, roots, files, since);
+    memory.listings.keep(command, toolchain, prerequisites, files, found.consulted);
+    return job.finish(key, found, roots.defines, 'compiler');
   } catch (error) {
     throw error instanceof AskCompiler ? new StaysLocal('preprocessing-failed', error.message) : error;
   }

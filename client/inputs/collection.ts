@@ -10,9 +10,9 @@ import type { Toolchain } from '../../toolchain/describe.ts';
 import { CollectedInputs } from './collected.ts';
 import type { Facts } from './facts.ts';
 import type { FileStates } from './file-states.ts';
+import type { Found } from './manifests.ts';
 import type { InputsMemory } from './memory.ts';
 import { StaysLocal } from './reasons.ts';
-import type { Scan } from './scanner/scan.ts';
 import { Seen } from './seen.ts';
 import type { SearchPath } from './search-path.ts';
 import { TreeBuilder, type BuiltFile } from './tree-builder.ts';
@@ -58,8 +58,9 @@ export class Collection {
    * Adds what every compile of this command needs, and remembers the answer unless a file is too young for that.
    *
    * @param key under which the answer is found again
+   * @param defines what `-D` options say
    */
-  finish(key: string, consulted: Scan['consulted'], how: 'scanner' | 'compiler'): Inputs {
+  finish(key: string, found: Found, defines: readonly string[], how: 'scanner' | 'compiler'): Inputs {
     addPlaces(this.tree, this.#command, this.#search);
     for (const path of this.#command.inputs) this.tree.file(path);
     const { entries, bytes } = this.tree.finish();
@@ -70,7 +71,7 @@ export class Collection {
     const moved = checkout === undefined || this.#stays || this.tree.crossed ? undefined : moveTree(entries, checkout, this.#search);
     const seen = new Seen(this.#memory.table, sighting, young);
     const inputs = encoded(moved ?? entries, { bytes, how, seen, checkout: moved === undefined ? undefined : checkout });
-    if (young.length === 0) this.#memory.manifests.keep(key, this.#search, consulted, inputs);
+    if (young.length === 0) this.#memory.manifests.keep(key, this.#search, found, defines, inputs);
     return inputs;
   }
 }

@@ -87,16 +87,13 @@ export const sameWords = (a: Int32Array, b: Int32Array, count = stateWords): boo
   return true;
 };
 
-/** Whether two lists of states say the same: of directories only which ones they are, of everything else all. */
-export const sameStates = (a: Int32Array, b: Int32Array): boolean => {
-  if (a.length !== b.length) return false;
-  for (let at = 0; at < a.length; at += stateWords) {
-    const mode = a[at + modeWord] as number;
-    if (mode !== b[at + modeWord]) return false;
-    const count = (mode & typeMask) === 0o040000 ? deviceAndInode : modeWord;
-    for (let word = at; word < at + count; word++) if (a[word] !== b[word]) return false;
-  }
-  return true;
+/**
+ * Whether two states of a path say the same: of files all of it; of a directory that it is one, and if `identity` counts, which one.
+ */
+export const sameState = (a: Int32Array, b: Int32Array, identity: boolean): boolean => {
+  const mode = a[modeWord] as number;
+  if (mode !== b[modeWord]) return false;
+  return sameWords(a, b, (mode & typeMask) !== 0o040000 ? modeWord : identity ? deviceAndInode : 0);
 };
 
 /** A key that two paths share exactly if they are the same file. */

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { sameStates, stateWords, statList } from './file-state.ts';
+import { sameState, stateWords, statList } from './file-state.ts';
 
 /** Paths before everything is forgotten and begun anew. */
 const mostPaths = 400_000;
@@ -47,7 +47,10 @@ export class FileTable {
   #lookedAt = new Float64Array(firstPaths);
   #generation = 0;
 
-  /** @param follow whether links are followed: stat or lstat */
+  /**
+   * @param follow whether links are followed. Then of a directory counts which one it is: compilers tell directories of a search path
+   * apart by their inodes. Else it only counts that it is one: what lies in it is looked at by its own path.
+   */
   constructor(follow: boolean) {
     this.#follow = follow;
   }
@@ -87,7 +90,7 @@ export class FileTable {
     for (const [index, id] of stale.entries()) {
       const fresh = words.subarray(index * stateWords, (index + 1) * stateWords);
       const held = this.words(id);
-      if (this.#lookedAt[id] === 0 || !sameStates(fresh, held)) (this.#versions[id] as number)++;
+      if (this.#lookedAt[id] === 0 || !sameState(fresh, held, this.#follow)) (this.#versions[id] as number)++;
       held.set(fresh);
       this.#lookedAt[id] = now;
     }
@@ -98,7 +101,7 @@ export class FileTable {
     return this.#words.subarray(id * stateWords, (id + 1) * stateWords);
   }
 
-  /** Changes with the state: of a directory only with which one it is. */
+  /** Changes with the state, as far as that counts. */
   version(id: number): number {
     return this.#versions[id] as number;
   }

@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto';
 import type { Toolchain } from '../../toolchain/describe.ts';
 import type { CollectedInputs } from './collected.ts';
+import { definitionsOf } from './scanner/computed.ts';
 import type { Folder, Folders } from './scanner/folders.ts';
 import type { ScanRoots } from './scanner/scan.ts';
 import type { SearchPath } from './search-path.ts';
@@ -16,8 +17,17 @@ import type { InputsCommand } from './types.ts';
 /** Directories that were asked for names, with the version their answers belong to. */
 export type Consulted = ReadonlyMap<Folder, number>;
 
+/** What a scan rests on. */
+export interface Found {
+  readonly consulted: Consulted;
+  readonly macros: ReadonlySet<string>;
+}
+
 interface Manifest {
   readonly search: SearchPath;
+  /** Macros that name headers, and what the command line said of them. */
+  readonly macros: ReadonlySet<string>;
+  readonly definitions: string;
   readonly folders: readonly Folder[];
   readonly versions: readonly number[];
   readonly inputs: CollectedInputs;
@@ -37,7 +47,7 @@ export const keyOf = (command: InputsCommand, toolchain: Toolchain): string => {
 
 /**
  * Everything of a command that the scanner goes by, beside the search path: what an option only defines or optimises is not
- * in it, so a build with other such options finds the same files at once.
+ * in it, so a build with other such options finds the same files at once. Definitions that name headers are looked at beside it.
  */
 export const scanKeyOf = (command: InputsCommand, toolchain: Toolchain, roots: ScanRoots): string => {
   const { language, pwd, env, outputs, inputs, search, checkout } = command;
@@ -56,13 +66,18 @@ export class Manifests {
     this.#maxBytes = maxBytes;
   }
 
-  /** The answer of last time, if it is the answer for a job that began at `since`. */
-  find(key: string, search: SearchPath, since: number): CollectedInputs | undefined {
+  /**
+   * The answer of last time, if it is the answer for a job that began at `since`.
+   *
+   * @param defines what its `-D` options say
+   */
+  find(key: string, search: SearchPath, since: number, defines: readonly string[]): CollectedInputs | undefined {
     const manifest = this.#known.get(key);
     if (manifest === undefined) return undefined;
     this.#known.delete(key);
     this.#bytes -= costOf(manifest);
-    if (manifest.search !== search || !this.#holds(manifest, since)) return undefined;
+    const isSame = manifest.search === search && definitionsOf(manifest.macros, defines) === manifest.definitions;
+    if (!isSame || !this.#holds(manifest, since)) return undefined;
     this.#remember(key, manifest);
     return manifest.inputs.again();
   }
@@ -73,9 +88,9 @@ export class Manifests {
     return folders.every((folder, index) => folder.version === versions[index]);
   }
 
-  keep(key: string, search: SearchPath, consulted: Consulted, inputs: CollectedInputs): void {
+  keep(key: string, search: SearchPath, { consulted, macros }: Found, defines: readonly string[], inputs: CollectedInputs): void {
     const [folders, versions] = [[...consulted.keys()], [...consulted.values()]];
-    this.#remember(key, { search, folders, versions, inputs: inputs.again() });
+    this.#remember(key, { search, macros, definitions: definitionsOf(macros, defines), folders, versions, inputs: inputs.again() });
   }
 
   #remember(key: string, manifest: Manifest): void {

@@ -51,19 +51,25 @@ const definitionsOnCommandLine = (defines: readonly string[], macro: string): De
     return text.startsWith(`${macro}=`) ? meaningOf(Buffer.from(text.slice(macro.length + 1)).toString('latin1')) ?? [] : [];
   });
 
+/** What `-D` options say of some macros. */
+export const definitionsOf = (macros: ReadonlySet<string>, defines: readonly string[]): string =>
+  macros.size === 0 ? '' : JSON.stringify(defines.filter((text) => macros.has(/^[\w$]*/.exec(text)?.[0] ?? '')));
+
 /**
  * The headers that `#include MACRO` can mean, as far as the files visited so far tell.
  *
  * @param defines what `-D` options say
+ * @param asked takes the names of all macros whose definitions had a say
  * @throws AskCompiler when a definition has to be expanded
  */
-export const headersOf = (macro: string, visited: Iterable<BuiltFile>, defines: readonly string[]): Mention[] => {
+export const headersOf = (macro: string, visited: Iterable<BuiltFile>, defines: readonly string[], asked: Set<string>): Mention[] => {
   const files = [...visited];
   const headers: Mention[] = [];
   const seen = new Set<string>();
   const look = (name: string, depth: number): void => {
     if (seen.has(name)) return;
     seen.add(name);
+    asked.add(name);
     if (name === '?' || depth > deepest) throw new AskCompiler(`#include ${name}`);
     const definitions = [...definitionsOnCommandLine(defines, name), ...files.flatMap((file) => definitionsIn(file, name))];
     if (definitions.length === 0 && predefined.test(name)) throw new AskCompiler(`#include ${name}`);

@@ -49,7 +49,7 @@ class Run {
   readonly visited = new Map<string, BuiltFile>();
   readonly consulted = new Map<Folder, number>();
   absolute = false;
-  usesDefines = false;
+  readonly macros = new Set<string>();
 
   constructor(tree: TreeBuilder, roots: ScanRoots, since: number) {
     this.tree = tree;
@@ -69,8 +69,8 @@ export interface Scan {
   readonly consulted: ReadonlyMap<Folder, number>;
   /** A computed name was an absolute path. */
   readonly absolute: boolean;
-  /** What `-D` options say had a say in it. */
-  readonly usesDefines: boolean;
+  /** Macros whose definitions had a say in it. */
+  readonly macros: ReadonlySet<string>;
 }
 
 const mostNodes = 50_000;
@@ -149,8 +149,7 @@ export class Scanner {
     const lookup = this.#lookup(run);
     for (const { place, file } of run.visited.values()) {
       for (const macro of file.facts.computed ?? []) {
-        run.usesDefines = true;
-        for (const { name, quoted } of headersOf(macro, run.visited.values(), run.roots.defines)) {
+        for (const { name, quoted } of headersOf(macro, run.visited.values(), run.roots.defines, run.macros)) {
           if (name.startsWith('/')) run.absolute = true;
           const path = this.#first(lookup, name, quoted ? this.#places(place) : this.#search.angle);
           if (path !== undefined && !run.visited.has((run.tree.file(path) as BuiltFile).place)) found.push(path);

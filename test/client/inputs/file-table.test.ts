@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { FileTable, looksFrom, monotonicMs } from '../../../client/inputs/file-table.ts';
@@ -15,22 +15,30 @@ test('a look is good for every job that began before it, and for none that begin
   t.false(table.holds(absent, began), 'what is newer is good for older jobs too');
 });
 
-test('the version of a file follows its content, that of a directory only which one it is', async (t) => {
-  const root = await temporaryDirectory(t);
-  const [folder, file] = [join(root, 'd'), join(root, 'd/f')];
-  mkdirSync(folder);
-  writeFileSync(file, 'a');
-  const table = new FileTable(false);
-  const ids = [folder, file].map((path) => table.id(path));
-  const versions = (): number[] => {
-    table.look(ids, monotonicMs());
-    return ids.map((id) => table.version(id));
-  };
-  const [first, second] = [versions(), (writeFileSync(join(folder, 'other'), ''), versions())];
-  t.deepEqual(second, first);
-  writeFileSync(file, 'ab');
-  t.deepEqual(versions(), [first[0], (first[1] as number) + 1]);
-});
+for (const follow of [false, true]) {
+  test(`${follow ? 'stat' : 'lstat'}: the version of a file follows its content, that of a directory ${follow ? 'which' : 'that'} one it is`, async (t) => {
+    const root = await temporaryDirectory(t);
+    const [folder, file] = [join(root, 'd'), join(root, 'd/f')];
+    mkdirSync(folder);
+    writeFileSync(file, 'a');
+    const table = new FileTable(follow);
+    const ids = [folder, file].map((path) => table.id(path));
+    const versions = (): number[] => {
+      table.look(ids, monotonicMs());
+      return ids.map((id) => table.version(id));
+    };
+    const [first, second] = [versions(), (writeFileSync(join(folder, 'other'), ''), versions())];
+    t.deepEqual(second, first);
+    writeFileSync(file, 'ab');
+    t.deepEqual(versions(), [first[0], (first[1] as number) + 1]);
+    renameSync(folder, join(root, 'old'));
+    mkdirSync(folder);
+    t.is(versions()[0] === first[0], !follow);
+    rmSync(folder, { recursive: true });
+    writeFileSync(folder, '');
+    t.not(versions()[0], first[0]);
+  });
+}
 
 test('a table that has grown still knows what it saw', async (t) => {
   const root = await temporaryDirectory(t);
