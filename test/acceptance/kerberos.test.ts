@@ -6,7 +6,7 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { getTicket } from '../../ctl/dev/realm.ts';
-import { buildBothWays, layOut } from '../fixtures/builds.ts';
+import { addRe2Tables, buildBothWays, layOut, long, re2Goals, re2Objects } from '../fixtures/builds.ts';
 import { execute } from '../fixtures/command.ts';
 import { shareFarm } from '../fixtures/shared-farm.ts';
 
@@ -50,6 +50,18 @@ test.serial('lua with make -j4: every object as from a local compile, over one c
   });
   t.is(counts.jobs.remote + counts.jobs.hit, 34);
   t.is(await sessions(), Math.max(before, 1), 'one context a build, not one a job');
+});
+
+test.serial('re2 with make -j4: every object as from a local compile, over the same connection', async (t) => {
+  t.timeout(long ? 1_800_000 : 300_000);
+  const cwd = await layOut('re2', join(shared.place, 're2'));
+  if (long) await addRe2Tables(shared, cwd);
+  const before = await sessions();
+  const { counts } = await buildBothWays(t, shared, {
+    command: (launcher) => ['make', '-j4', `CXX=${launcher}g++`, 'CXXFLAGS=-std=c++17 -O2 -MD', ...re2Goals], clean: ['make', 'clean'], cwd, objects: re2Objects,
+  });
+  t.true(counts.jobs.remote + counts.jobs.hit >= re2Objects);
+  t.is(await sessions(), before);
 });
 
 test.serial('a colleague comes in; who is no committer, whose ticket has ended and who is another instance does not', async (t) => {

@@ -7,10 +7,9 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { buildBothWays, layOut } from '../fixtures/builds.ts';
+import { addRe2Tables, buildBothWays, layOut, long, re2Goals, re2Objects } from '../fixtures/builds.ts';
 import { shareFarm } from '../fixtures/shared-farm.ts';
 
-const long = process.env['WARDCC_LONG'] === '1';
 const shared = shareFarm(test);
 
 const variants = [
@@ -25,7 +24,7 @@ for (const { cc, cxx, debug } of variants) {
   const slug = `${cc}${debug}`;
 
   test.serial(`lua travels with ${cc} ${flags}, its objects and dependency files are a local compile's, and it runs`, async (t) => {
-    t.timeout(240_000);
+    t.timeout(long ? 1_800_000 : 240_000);
     const directory = await layOut('lua', join(shared.place, `lua ${slug}`));
     await buildBothWays(t, shared, {
       cwd: directory,
@@ -39,7 +38,7 @@ for (const { cc, cxx, debug } of variants) {
   });
 
   test.serial(`redis travels with ${cc} ${flags}, its objects and dependency files are a local compile's${long ? ', and it runs' : ''}`, async (t) => {
-    t.timeout(300_000);
+    t.timeout(long ? 1_800_000 : 300_000);
     const directory = await layOut('redis', join(shared.place, `redis-${slug}`));
     const few = ['zmalloc.o', 'sds.o', 'adlist.o', 'intset.o', 'siphash.o', 'lzf_c.o', 't_set.o', 'anet.o'];
     const goals = long ? ['redis-server', 'redis-cli'] : ['DEPENDENCY_TARGETS=', ...few];
@@ -59,15 +58,14 @@ for (const { cc, cxx, debug } of variants) {
   });
 
   test.serial(`re2 (C++17) travels with ${cxx} ${flags}, its objects and dependency files are a local compile's${long ? ', and a program with it runs' : ''}`, async (t) => {
-    t.timeout(300_000);
+    t.timeout(long ? 1_800_000 : 300_000);
     const directory = await layOut('re2', join(shared.place, `re2 ${slug}`));
-    if (long) await addTables(directory);
-    const few = ['obj/util/rune.o', 'obj/util/strutil.o', 'obj/re2/stringpiece.o', 'obj/re2/bitstate.o'];
+    if (long) await addRe2Tables(shared, directory);
     await buildBothWays(t, shared, {
       cwd: directory,
       clean: ['make', 'clean'],
-      command: (launcher) => ['make', '-j4', `CXX=${launcher}${cxx}`, `CXXFLAGS=-std=c++17 ${flags} -MD`, ...(long ? ['obj/libre2.a'] : few)],
-      objects: long ? 19 : few.length,
+      command: (launcher) => ['make', '-j4', `CXX=${launcher}${cxx}`, `CXXFLAGS=-std=c++17 ${flags} -MD`, ...re2Goals],
+      objects: re2Objects,
     });
     if (long) {
       await writeFile(join(directory, 'try.cc'), tryRe2);
@@ -78,18 +76,6 @@ for (const { cc, cxx, debug } of variants) {
     await rm(directory, { recursive: true });
   });
 }
-
-/** Debian's source package has no tables: they are made at build time, those of Unicode from another package. Few are enough here. */
-const addTables = async (directory: string): Promise<void> => {
-  const made = await shared.run(['sh', '-c', 'perl re2/make_perl_groups.pl >re2/perl_groups.cc'], { cwd: directory });
-  if (made.status !== 0) throw new Error(made.stderr);
-  await writeFile(join(directory, 're2', 'unicode_groups.cc'), '#include "re2/unicode_groups.h"\nnamespace re2 {\nconst UGroup unicode_groups[] = { { "Any", +1, 0, 0, 0, 0 } };\nconst int num_unicode_groups = 0;\n}\n');
-  await writeFile(
-    join(directory, 're2', 'unicode_casefold.cc'),
-    '#include "re2/unicode_casefold.h"\nnamespace re2 {\nconst CaseFold unicode_casefold[] = { { 65, 90, 32 }, { 97, 122, -32 } };\nconst int num_unicode_casefold = 2;\n' +
-      'const CaseFold unicode_tolower[] = { { 65, 90, 32 } };\nconst int num_unicode_tolower = 1;\n}\n',
-  );
-};
 
 const tryRe2 = `#include <iostream>
 #include <string>

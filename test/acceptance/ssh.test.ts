@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import test from 'ava';
-import { buildBothWays, layOut } from '../fixtures/builds.ts';
+import { addRe2Tables, buildBothWays, layOut, long, re2Goals, re2Objects } from '../fixtures/builds.ts';
 import { shareFarm } from '../fixtures/shared-farm.ts';
 
 const execute = promisify(execFile);
@@ -34,6 +34,18 @@ test.serial('lua with make -j4: every object as from a local compile, over one s
   });
   t.is(counts.jobs.remote + counts.jobs.hit, 34);
   t.is(await logins() - before, 1);
+});
+
+test.serial('re2 with make -j4: every object as from a local compile, over the same connection', async (t) => {
+  t.timeout(long ? 1_800_000 : 300_000);
+  const cwd = await layOut('re2', join(shared.place, 're2'));
+  if (long) await addRe2Tables(shared, cwd);
+  const before = await logins();
+  const { counts } = await buildBothWays(t, shared, {
+    command: (launcher) => ['make', '-j4', `CXX=${launcher}g++`, 'CXXFLAGS=-std=c++17 -O2 -MD', ...re2Goals], clean: ['make', 'clean'], cwd, objects: re2Objects,
+  });
+  t.true(counts.jobs.remote + counts.jobs.hit >= re2Objects);
+  t.is(await logins(), before);
 });
 
 test.serial('whoami: by the fingerprint of a key for eight hours, by a certificate until it ends', async (t) => {

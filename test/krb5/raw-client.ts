@@ -3,10 +3,12 @@
  *
  * @module
  */
+import { connect } from 'node:net';
 import { connect as tlsConnect, type TLSSocket } from 'node:tls';
 import kerberos from 'kerberos';
 import { WebSocket } from 'ws';
 import { receiveWelcome } from '../../client/farm/connect.ts';
+import type { Channel } from '../../protocol/channel.ts';
 import { toWardError, type WardError } from '../../protocol/errors.ts';
 import { clientHandshake, type AuthIo } from '../../protocol/handshake.ts';
 import { isProof, proofText } from '../../protocol/proof.ts';
@@ -56,11 +58,16 @@ export const say = (token: Buffer) => async (io: AuthIo): Promise<void> => {
 
 export const target = (realm: Pick<TestRealm, 'name'>): string => `wardcc/localhost@${realm.name}`;
 
-/** Connects and speaks as it is told. Resolves with the principal, or with the error that ended it. */
-export const knock = async (
-  port: number, means: string, authenticate: (io: AuthIo, socket: TLSSocket) => Promise<void>,
-): Promise<string | WardError> => {
-  const socket = tlsConnect({ host: '127.0.0.1', port, minVersion: 'TLSv1.3', rejectUnauthorized: false });
+export interface Entered {
+  readonly principal: string;
+  readonly channel: Channel;
+}
+
+/** Connects and speaks as it is told, and stays. @throws WardError what ended it */
+export const enter = async (
+  port: number, means: string, authenticate: (io: AuthIo, socket: TLSSocket) => Promise<void>, localAddress = '127.0.0.1',
+): Promise<Entered> => {
+  const socket = tlsConnect({ socket: connect({ host: '127.0.0.1', port, localAddress }), minVersion: 'TLSv1.3', rejectUnauthorized: false });
   await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject));
   const webSocket = new WebSocket('ws://localhost/', SUBPROTOCOL, { ...webSocketClientOptions, createConnection: () => socket });
   try {
@@ -68,12 +75,22 @@ export const knock = async (
     const channel = await clientHandshake(webSocketTransport(webSocket), {
       authenticator: { mechanism: 'krb5', target: means, authenticate: (io) => authenticate(io, socket) }, exporter: tlsExporter(socket),
     });
-    const { principal } = await receiveWelcome(channel, AbortSignal.timeout(10_000));
+    return { principal: (await receiveWelcome(channel, AbortSignal.timeout(10_000))).principal, channel };
+  } catch (thrown) {
+    webSocket.terminate();
+    throw thrown;
+  }
+};
+
+/** Connects and speaks as it is told. Resolves with the principal, or with the error that ended it. */
+export const knock = async (
+  port: number, means: string, authenticate: (io: AuthIo, socket: TLSSocket) => Promise<void>,
+): Promise<string | WardError> => {
+  try {
+    const { principal, channel } = await enter(port, means, authenticate);
     channel.close();
     return principal;
   } catch (thrown) {
     return toWardError(thrown);
-  } finally {
-    webSocket.terminate();
   }
 };
