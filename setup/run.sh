@@ -1,5 +1,5 @@
 #!/bin/sh
-# The one door to every task: run.sh demo | test | interop | build | lint | types | bench | attacks | fuzz | ci
+# The one door to every task: run.sh demo | test | interop | build | lint | types | bench | attacks | fuzz | chaos | ci
 #
 # Each brings the checkout to the state it needs first; a step whose inputs have not changed is skipped, so the second
 # time works without a network. Works in a checkout whose path has spaces, as root or as an ordinary user.
@@ -35,7 +35,7 @@ case $verb in
   bench)
     locked prepare bench
     "$node" bench/main.ts "$@" ;;
-  attacks | fuzz)
+  attacks | fuzz | chaos)
     locked prepare all
     "$node" "test/$verb/main.ts" "$@" ;;
   soak | killrace)
@@ -52,5 +52,5 @@ case $verb in
   ci)
     sh setup/ci.sh ;;
   *)
-    die "usage: setup/run.sh demo | test | interop | build | lint | types | bench | attacks | fuzz | soak | killrace | ci" ;;
+    die "usage: setup/run.sh demo | test | interop | build | lint | types | bench | attacks | fuzz | chaos | soak | killrace | ci" ;;
 esac

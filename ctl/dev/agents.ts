@@ -6,7 +6,7 @@
 import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { endProcesses, startedWith, whenGone } from './processes.ts';
+import { endProcesses, startedWith, whenGone, type ProcessRecord } from './processes.ts';
 
 const answerMs = 2_000;
 
@@ -31,12 +31,14 @@ const agentSockets = (runtime: string): string[] => {
   }
 };
 
+/** The agents whose sockets lie in the directory. Its name is in their environment; a shell that sourced env.sh has it too but is no agent. */
+export const agentsOf = (runtime: string): ProcessRecord[] => startedWith(`WARDCC_RUNTIME_DIR=${runtime}`).filter(({ pid }) => isAgent(pid));
+
 /** Ends every agent whose sockets lie in the directory, and removes the sockets. */
 export const endAgents = async (runtime: string): Promise<void> => {
   const sockets = agentSockets(runtime);
   await Promise.all(sockets.map(tellToStop));
-  // An agent's environment names its directory; a shell that sourced env.sh has the name too but is no agent.
-  const agents = startedWith(`WARDCC_RUNTIME_DIR=${runtime}`).filter(({ pid }) => isAgent(pid));
+  const agents = agentsOf(runtime);
   if (!(await whenGone(agents, answerMs))) await endProcesses(agents, answerMs);
   for (const socket of sockets) rmSync(socket, { force: true });
 };

@@ -81,18 +81,35 @@ export const delegateCgroup = (name: string, server: number, owner: Owner | unde
   }
 };
 
-const walk = (directory: string): string[] => [
-  ...readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory()).flatMap((entry) => walk(join(directory, entry.name))),
-  directory,
-];
+/** A cgroup and all below it, the innermost first. */
+const walk = (directory: string): string[] => {
+  try {
+    const inner = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    return [...inner.flatMap((entry) => walk(join(directory, entry.name))), directory];
+  } catch {
+    // It went in the meantime.
+    return [];
+  }
+};
+
+const membersOf = (directory: string): number[] => readFileSync(join(directory, 'cgroup.procs'), 'utf8').split('\n').map(Number).filter((pid) => pid > 0);
+
+/** Every process in a cgroup and in those below it. */
+export const processesIn = (directory: string): number[] => walk(directory).flatMap((inner) => {
+  try {
+    return membersOf(inner);
+  } catch {
+    // It went in the meantime.
+    return [];
+  }
+});
 
 /** Kills whatever is in a cgroup, and removes it. One that is gone is fine. */
 export const removeCgroup = async (directory: string): Promise<void> => {
   for (let tries = 0; existsSync(directory) && tries < 100; tries++) {
     for (const inner of walk(directory)) {
       try {
-        const pids = readFileSync(join(inner, 'cgroup.procs'), 'utf8').split('\n').map(Number);
-        for (const pid of pids.filter((one) => one > 0)) process.kill(pid, 'SIGKILL');
+        for (const pid of membersOf(inner)) process.kill(pid, 'SIGKILL');
         rmdirSync(inner);
       } catch {
         // Still busy, or gone by itself: looked at again in the next round.

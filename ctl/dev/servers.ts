@@ -46,14 +46,19 @@ export const prepareServer = async (
   await writeFile(join(directory, 'server.jsonc'), serverText(plan, farmKey), { mode: 0o644 });
 };
 
-/** Starts one server. Its words go to a file beside its configuration; nothing of this command's stdio stays open in it. */
-export const startServer = (layout: FarmLayout, plan: ServerPlan, owner: Account | undefined): ProcessRecord => {
+/**
+ * Starts one server. Its words go to a file beside its configuration; nothing of this command's stdio stays open in it.
+ *
+ * @param inside a command that enters some place, such as a network namespace, and becomes the one after it
+ */
+export const startServer = (layout: FarmLayout, plan: ServerPlan, owner: Account | undefined, inside: readonly string[] = []): ProcessRecord => {
   const directory = layout.server(plan.number);
   const configuration = join(directory, 'server.jsonc');
-  const command =
+  const program =
     owner === undefined
       ? [join(programs, 'wardccd'), '--config', configuration]
       : stagedCommand(layout, [stagedProgram(layout, 'wardccd'), '--config', stagedPath(layout, configuration)], plan.cgroup?.joins ?? []);
+  const command = [...inside, ...program];
   const output = openSync(join(directory, outputFile), 'w', 0o600);
   try {
     const child = spawn(command[0]!, command.slice(1), {

@@ -51,7 +51,7 @@ account=$1 installation=$2 farm=$3 stage=$4 joins=$5
 shift 5
 mount --bind -- "$installation" "$stage/installation"
 mount -o remount,bind,ro -- "$stage/installation"
-mount --bind -- "$farm" "$stage/farm"
+mount --rbind -- "$farm" "$stage/farm"
 printf '%s' "$joins" | while IFS= read -r file; do echo $$ >"$file"; done
 cd /
 exec setpriv --reuid "$account" --regid "$account" --init-groups --inh-caps=-all -- "$@"`;

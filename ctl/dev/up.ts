@@ -4,15 +4,16 @@
  * @module
  */
 import { existsSync } from 'node:fs';
-import { chmod, lstat, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { WardError } from '../../protocol/errors.ts';
 import { delegateCgroup, farmCgroups } from './cgroup.ts';
+import { linkPrograms, writeClients } from './clients.ts';
 import { bringDown } from './down.ts';
 import { publishFarm } from './farm-file.ts';
 import { readFarmRecord, writeFarmRecord, type FarmRecord } from './farm-record.ts';
-import { certFiles, clientText, environmentText, policyText, type ServerPlan } from './files.ts';
+import { certFiles, policyText, type ServerPlan } from './files.ts';
 import { openRealm, prepareRealm, serviceLines, writeServiceKeys } from './krb5.ts';
 import { farmLayout, programs, type FarmLayout } from './layout.ts';
 import { certifyPeople, listCommitters, peopleOf, type Person } from './people.ts';
@@ -133,28 +134,4 @@ const prepareDaemons = async (layout: FarmLayout, plans: readonly ServerPlan[], 
   const daemons = await Promise.all(plans.map((plan, index) => prepareSshd(layout, plan, people, free[index]!, owner)));
   await publishHostKeys(layout, daemons);
   return daemons;
-};
-
-interface ClientFiles {
-  readonly mechanism: FarmRecord['mechanism'];
-  readonly hosts: readonly string[];
-  readonly farmKey: string;
-  /** What env.sh exports beside the usual. */
-  readonly environment: Readonly<Record<string, string>> | undefined;
-}
-
-const writeClients = async (layout: FarmLayout, people: readonly string[], { mechanism, hosts, farmKey, environment }: ClientFiles): Promise<void> => {
-  for (const id of people) await writeFile(join(layout.people, id, 'client.jsonc'), clientText({ mechanism, hosts, farmKey, trust: '../../trust', person: '' }), { mode: 0o600 });
-  await writeFile(layout.client, clientText({ mechanism, hosts, farmKey, trust: 'trust', person: `people/${people[0]}/` }), { mode: 0o600 });
-  await writeFile(layout.environment, environmentText(layout, environment));
-  await chmod(layout.environment, 0o644);
-};
-
-const linkPrograms = async (layout: FarmLayout): Promise<void> => {
-  await mkdir(layout.bin, { recursive: true, mode: 0o755 });
-  for (const program of ['wardcc', 'wardctl', 'wardccd']) {
-    await symlink(join(programs, program), join(layout.bin, program)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-    });
-  }
 };

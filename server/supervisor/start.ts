@@ -21,7 +21,8 @@ import type { PreparedIsolation } from './isolate.ts';
 import { serverModule } from './modules.ts';
 import { preparePlaces } from './places.ts';
 
-const connectTries = 100;
+/** A machine that has just come up starts everything at once: a front that is slow then is not one that failed. */
+const connectWithinMs = 60_000;
 const connectPauseMs = 50;
 const readyMs = 60_000;
 const graceMs = 3_000;
@@ -117,11 +118,12 @@ export async function startServer(config: ServerConfig, { accounts, isolation, t
 async function connectToFront(front: Part, socketPath: string, secret: string): Promise<IpcPeer> {
   let ended: string | undefined;
   void front.ended.then((how) => { ended = how; });
-  for (let tries = 0; ; tries++) {
+  const until = performance.now() + connectWithinMs;
+  for (;;) {
     try {
       return await connectAsChild({ socketPath, role: 'supervisor', token: secret });
     } catch (error) {
-      if (ended !== undefined || tries === connectTries) {
+      if (ended !== undefined || performance.now() > until) {
         await front.stop(0);
         throw new WardError('internal', `The front did not start (${ended ?? 'no answer'}); its own words stand above.`, { cause: error });
       }

@@ -55,7 +55,7 @@ test.serial('lua with make -j4: every object as from a local compile, over one c
 test.serial('re2 with make -j4: every object as from a local compile, over the same connection', async (t) => {
   t.timeout(long ? 1_800_000 : 300_000);
   const cwd = await layOut('re2', join(shared.place, 're2'));
-  if (long) await addRe2Tables(shared, cwd);
+  if (long) await addRe2Tables(cwd);
   const before = await sessions();
   const { counts } = await buildBothWays(t, shared, {
     command: (launcher) => ['make', '-j4', `CXX=${launcher}g++`, 'CXXFLAGS=-std=c++17 -O2 -MD', ...re2Goals], clean: ['make', 'clean'], cwd, objects: re2Objects,

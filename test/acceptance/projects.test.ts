@@ -60,7 +60,7 @@ for (const { cc, cxx, debug } of variants) {
   test.serial(`re2 (C++17) travels with ${cxx} ${flags}, its objects and dependency files are a local compile's${long ? ', and a program with it runs' : ''}`, async (t) => {
     t.timeout(long ? 1_800_000 : 300_000);
     const directory = await layOut('re2', join(shared.place, `re2 ${slug}`));
-    if (long) await addRe2Tables(shared, directory);
+    if (long) await addRe2Tables(directory);
     await buildBothWays(t, shared, {
       cwd: directory,
       clean: ['make', 'clean'],

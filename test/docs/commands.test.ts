@@ -38,7 +38,7 @@ const mistakesOf = async (program: 'wardctl' | 'wardccd', words: readonly string
 };
 
 const scripts = (JSON.parse(page('package.json')) as { scripts: Record<string, string> }).scripts;
-const scriptSources: Readonly<Record<string, string>> = { demo: 'setup', bench: 'bench', attacks: 'test/attacks', fuzz: 'test/fuzz' };
+const scriptSources: Readonly<Record<string, string>> = { demo: 'setup', bench: 'bench', attacks: 'test/attacks', fuzz: 'test/fuzz', chaos: 'test/chaos' };
 
 const textBelow = (directory: string): string =>
   readdirSync(join(root, directory), { recursive: true, withFileTypes: true })
