@@ -18,11 +18,12 @@ export function receiveBlob(blob: IncomingBlob, session: Session, store: Store, 
   if (domain === undefined) return blob.reset(new WardError('cancelled', 'No job waits for this content.'));
   const settle = (): void => uploads.settle(domain, digest);
   // What this session could not bring says nothing about what another one is bringing.
-  const giveUp = (): void => uploads.giveUp(domain, digest, session);
+  const giveUp = (why?: WardError): void => uploads.giveUp(domain, digest, session, why);
   const fail = (thrown: unknown): void => {
+    const error = toWardError(thrown);
     receiver?.abort();
-    blob.reset(toWardError(thrown));
-    giveUp();
+    blob.reset(error);
+    giveUp(error);
   };
   let receiver: ReturnType<Store['receive']> | undefined;
   let writing: Promise<void> = Promise.resolve();

@@ -18,6 +18,8 @@ const patienceMs = 120_000;
 const trustMs = 10_000;
 /** A content that came wrong so often will not come right. */
 const timesAsked = 3;
+/** The store's own failures: asking again would only fill a full disk once more. */
+const ofTheStore: ReadonlySet<string> = new Set(['disk-full', 'internal']);
 
 /**
  * The client said with its list that it sends these contents unasked: they will be taken in, unless they are here or on their way already.
@@ -28,7 +30,11 @@ export function expectBlobs(digests: readonly string[], domain: string, session:
   return () => ours.forEach((digest) => uploads.giveUp(domain, digest, session));
 }
 
-/** Resolves when every file of the tree lies in the store. */
+/**
+ * Resolves when every file of the tree lies in the store.
+ *
+ * @throws WardError `blob-corrupt`, `job-timeout`; `disk-full` and `internal` when the store could not take what came
+ */
 export async function bringBlobs(
   stream: Stream,
   entries: readonly TreeEntry[],
@@ -53,7 +59,10 @@ export async function bringBlobs(
     const distrust = others.length === 0 ? () => {} : services.deadlines.after(trustMs, takeOver);
     try {
       ask(stream, ours, asked);
-      await patient(Promise.all(flights), services, signal);
+      const ends = await patient(Promise.all(flights), services, signal);
+      // Only of what this session sent: a stranger can make the store refuse what is said to be too large.
+      const failure = ends.find((why, index) => why !== undefined && ofTheStore.has(why.code) && mine.has(absent[index]!));
+      if (failure !== undefined) throw failure;
     } catch (error) {
       for (const digest of ours) services.uploads.giveUp(domain, digest, session);
       throw error;
@@ -76,11 +85,11 @@ function ask(stream: Stream, digests: readonly string[], asked: Map<string, numb
   }
 }
 
-async function patient(flights: Promise<unknown>, services: JobServices, signal: AbortSignal): Promise<void> {
+async function patient<T>(flights: Promise<T>, services: JobServices, signal: AbortSignal): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const callOff = services.deadlines.after(patienceMs, () => reject(new WardError('job-timeout', 'The missing inputs did not arrive in time.')));
   try {
-    await abortable(Promise.race([flights, late]), signal);
+    return await abortable(Promise.race([flights, late]), signal);
   } finally {
     callOff();
   }

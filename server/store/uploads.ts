@@ -4,11 +4,12 @@
  *
  * @module
  */
+import type { WardError } from '../../protocol/errors.ts';
 
 interface Flight {
   readonly owner: object;
-  readonly settled: Promise<void>;
-  readonly settle: () => void;
+  readonly settled: Promise<WardError | undefined>;
+  readonly settle: (why?: WardError) => void;
 }
 
 export class Uploads {
@@ -18,7 +19,7 @@ export class Uploads {
   claim(domain: string, digest: string, owner: object): boolean {
     const key = `${domain}\0${digest}`;
     if (this.#flights.has(key)) return false;
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve } = Promise.withResolvers<WardError | undefined>();
     this.#flights.set(key, { owner, settled: promise, settle: resolve });
     return true;
   }
@@ -29,21 +30,21 @@ export class Uploads {
     return undefined;
   }
 
-  /** Resolves when the flight has ended, well or not; at once when there is none. */
-  settled(domain: string, digest: string): Promise<void> {
-    return this.#flights.get(`${domain}\0${digest}`)?.settled ?? Promise.resolve();
+  /** Resolves when the flight has ended, with the reason where there is one why it ended badly; at once when there is none. */
+  settled(domain: string, digest: string): Promise<WardError | undefined> {
+    return this.#flights.get(`${domain}\0${digest}`)?.settled ?? Promise.resolve(undefined);
   }
 
   /** The blob is here, or nobody believes any more that it will come from this flight. */
-  settle(domain: string, digest: string): void {
+  settle(domain: string, digest: string, why?: WardError): void {
     const key = `${domain}\0${digest}`;
-    this.#flights.get(key)?.settle();
+    this.#flights.get(key)?.settle(why);
     this.#flights.delete(key);
   }
 
   /** It will not come from `owner`. What somebody else has taken upon themselves meanwhile goes on. */
-  giveUp(domain: string, digest: string, owner: object): void {
-    if (this.#flights.get(`${domain}\0${digest}`)?.owner === owner) this.settle(domain, digest);
+  giveUp(domain: string, digest: string, owner: object, why?: WardError): void {
+    if (this.#flights.get(`${domain}\0${digest}`)?.owner === owner) this.settle(domain, digest, why);
   }
 
   /** A session ended: everything it had promised is free for others. */

@@ -10,6 +10,7 @@ import { agentsOf } from '../../ctl/dev/agents.ts';
 import { delegateCgroup, farmCgroups } from '../../ctl/dev/cgroup.ts';
 import { linkPrograms, writeClients } from '../../ctl/dev/clients.ts';
 import { bringDown } from '../../ctl/dev/down.ts';
+import { publishFarm } from '../../ctl/dev/farm-file.ts';
 import { writeFarmRecord, type FarmRecord } from '../../ctl/dev/farm-record.ts';
 import { certFiles, policyText, type ServerPlan } from '../../ctl/dev/files.ts';
 import { farmLayout, type FarmLayout } from '../../ctl/dev/layout.ts';
@@ -81,6 +82,7 @@ const begin = async (layout: FarmLayout, count: number, atEnd: (step: () => Prom
   await listCommitters(layout, people);
   await writeFile(layout.policy, policyText(certFiles(await readFile(join(layout.ca, 'ca.pem'), 'utf8'))));
   await linkPrograms(layout);
+  const farmKey = await publishFarm(layout, count);
 
   // Where: the servers' account, its control groups, and disks that can be full.
   const owner = await ensureAccount();
@@ -113,18 +115,19 @@ const begin = async (layout: FarmLayout, count: number, atEnd: (step: () => Prom
     if (cgroup === undefined) throw new Error('no control group can be handed out here');
     const lines = ['"toolchains": ["/usr/bin/gcc", "/usr/bin/g++"]'];
     const plan: ServerPlan = { number, port: innerPort, jobs: undefined, cores: 1, isolation: 'strict', cgroup, run: 'run', lines };
-    await prepareServer(layout, plan, authority, owner);
+    await prepareServer(layout, plan, { authority, farmKey }, owner);
     const server = new ChaosServer({ layout, plan, owner, machine: await network.add(`s${number}`, number), disks: disks[number - 1]!, started });
     servers.push(server);
   }
 
   // Clients have one machine, and know the servers by address.
   const client = await network.add('client', clientNumber);
-  await writeClients(layout, people.map(({ id }) => id), { mechanism: 'cert', hosts: servers.map(({ host }) => host), environment: undefined });
+  await writeClients(layout, people.map(({ id }) => id), { mechanism: 'cert', hosts: servers.map(({ host }) => host), farmKey, environment: undefined });
   const environment = await environmentAfter(layout.environment, cleanEnvironment());
 
   for (const server of servers) await server.start();
   await Promise.all(servers.map((server) => server.whenReady()));
+  await publishFarm(layout, count);
   return {
     layout,
     networkName: network.name,

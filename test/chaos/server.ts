@@ -26,7 +26,7 @@ export const innerPort = 7633;
 const relayProgram = fileURLToPath(new URL('relay.ts', import.meta.url));
 const lookMs = 100;
 /** `RestartSec=` of the unit. */
-const restartMs = 1_000;
+const restartMs = 2_000;
 const good: Quality = { delayMs: 0, bytesPerSecond: 0 };
 
 /** A part of a server, by what its processes run or call themselves. */

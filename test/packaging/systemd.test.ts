@@ -31,3 +31,8 @@ test('every setting of the units is one that systemd knows', async (t) => {
     .catch((error: { stderr: string }) => error);
   t.notRegex(stderr, /Unknown|unknown key|Failed to parse|ignoring/i, stderr);
 });
+
+test('a server that cannot start is started again for as long as it takes', async (t) => {
+  const settings = (await readFile(unit, 'utf8')).split('\n');
+  for (const setting of ['Restart=on-failure', 'StartLimitIntervalSec=0']) t.true(settings.includes(setting), setting);
+});
