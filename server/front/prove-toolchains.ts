@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { defaultLimits, type Decision } from '../../policy/types.ts';
-import { WardError } from '../../protocol/errors.ts';
+import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { Probe } from '../../protocol/messages.ts';
 import { encodeTree } from '../../protocol/tree.ts';
 import { canaryDigest, canaryJobs, type CanaryJob } from '../../toolchain/canary.ts';
@@ -22,6 +22,9 @@ const cwd = '/canary';
 const domain = '\0canary';
 const customer = { principal: '\0canary', weight: 1 };
 const patienceMs = 60_000;
+/** What may have hit an executor, or the whole machine, while the canary was compiled: a time-out is `internal`. */
+const passing: ReadonlySet<string> = new Set(['sandbox-failed', 'internal']);
+const mostTries = 3;
 
 const decision: Decision = {
   verdict: 'allow', rule: 'canary', position: '', sentence: '', limits: defaultLimits, quota: { jobs: 1, queued: 1 }, weight: 1, domain, cache: 'none',
@@ -34,22 +37,33 @@ export interface Means {
   readonly speed: Speed;
 }
 
-/** The compilers that made a canary, by digest. One that could not is left out, with a word on stderr. */
+/**
+ * The compilers that made a canary, by digest. One that could not is left out, with a word on stderr.
+ *
+ * @throws WardError `disk-full`: no compiler is to blame, and what is left out now stays out for as long as the server runs
+ */
 export async function proveToolchains(staged: readonly StagedCompiler[], means: Means): Promise<Map<string, StagedToolchain>> {
   const proved = new Map<string, StagedToolchain>();
   await Promise.all(staged.map(async (compiler) => {
-    try {
-      const jobs = canaryJobs(compiler, cwd);
-      const compiled = await Promise.all(jobs.map((job) => compile(compiler, job, means)));
-      const objects = compiled.map(({ object }) => object);
-      const { digest, name, family, root, includeDirs } = compiler;
-      means.speed.calibrate(digest, compiled.map(({ usage }) => usage));
-      proved.set(digest, { digest, name, family, root, includeDirs, canary: canaryDigest(objects) });
-    } catch (error) {
-      process.stderr.write(`wardccd: ${compiler.name} is not offered: ${(error as Error).message}\n`);
+    for (let tries = 1; ; tries++) {
+      try {
+        return void proved.set(compiler.digest, await prove(compiler, means));
+      } catch (thrown) {
+        const { code, message } = toWardError(thrown);
+        if (code === 'disk-full') throw thrown;
+        if (passing.has(code) && tries < mostTries) continue;
+        return void process.stderr.write(`wardccd: ${compiler.name} is not offered: ${message}\n`);
+      }
     }
   }));
   return proved;
+}
+
+async function prove(compiler: StagedCompiler, means: Means): Promise<StagedToolchain> {
+  const compiled = await Promise.all(canaryJobs(compiler, cwd).map((job) => compile(compiler, job, means)));
+  const { digest, name, family, root, includeDirs } = compiler;
+  means.speed.calibrate(digest, compiled.map(({ usage }) => usage));
+  return { digest, name, family, root, includeDirs, canary: canaryDigest(compiled.map(({ object }) => object)) };
 }
 
 async function compile(compiler: StagedCompiler, job: CanaryJob, { executors, store }: Means): Promise<{ object: Buffer; usage: Usage }> {

@@ -7,6 +7,7 @@
  */
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { cleanText } from '../../protocol/alert.ts';
 import { readConfigurationLine, whenParentGone } from '../ipc/child.ts';
 import { stageCompilers } from './registry.ts';
 
@@ -19,10 +20,14 @@ interface Configuration {
 
 const { compilers, directory, index }: Configuration = await readConfigurationLine();
 whenParentGone(() => process.exit(1));
-mkdirSync(directory, { recursive: true, mode: 0o755 });
-const { staged, excluded } = await stageCompilers(compilers, { stages: join(directory, 'stages'), cacheDir: join(directory, 'descriptions') });
-for (const { name, reason } of excluded) process.stderr.write(`wardccd: ${name} is not offered: ${reason}\n`);
-writeFileSync(`${index}.new`, JSON.stringify(staged));
-renameSync(`${index}.new`, index);
-// Node may wait for ever for its worker threads when it exits (nodejs/node#54918). All is written: the list says so, not the exit status.
+try {
+  mkdirSync(directory, { recursive: true, mode: 0o755 });
+  const { staged, excluded } = await stageCompilers(compilers, { stages: join(directory, 'stages'), cacheDir: join(directory, 'descriptions') });
+  for (const { name, reason } of excluded) process.stderr.write(`wardccd: ${name} is not offered: ${reason}\n`);
+  writeFileSync(`${index}.new`, JSON.stringify(staged));
+  renameSync(`${index}.new`, index);
+} catch (error) {
+  process.stderr.write(`wardccd: ${cleanText((error as Error).message)}\n`);
+}
+// Node may wait for ever for its worker threads when it exits (nodejs/node#54918). The list says that all is written, not the exit status.
 process.kill(process.pid, 'SIGKILL');

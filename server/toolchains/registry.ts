@@ -6,7 +6,7 @@
  */
 
 import { existsSync } from 'node:fs';
-import { toWardError } from '../../protocol/errors.ts';
+import { toWardError, WardError } from '../../protocol/errors.ts';
 import { describeToolchain } from '../../toolchain/describe.ts';
 import type { StagedCompiler, StageIndex } from './index-file.ts';
 import { stageToolchain, sweepStages } from './stage.ts';
@@ -25,9 +25,13 @@ export interface StageOptions {
   readonly signal?: AbortSignal;
 }
 
+const noSpace: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
+
 /**
  * Describes and stages every configured compiler and removes stages of compilers that are gone. Names that do not exist are
  * passed over in silence: a configuration may name more compilers than a machine has.
+ *
+ * @throws WardError `disk-full`: that says nothing against a compiler, and a server would go without it until it is started again
  */
 export const stageCompilers = async (
   compilers: readonly string[], options: StageOptions,
@@ -44,6 +48,7 @@ export const stageCompilers = async (
       const { digest, family, includeDirs, languages } = toolchain;
       staged.push({ digest, name, family, languages, includeDirs, root });
     } catch (error) {
+      if (noSpace.has((error as NodeJS.ErrnoException).code ?? '')) throw new WardError('disk-full', `There is no space left to stage ${name} in ${options.stages}.`, { cause: error });
       excluded.push({ name, reason: toWardError(error).message });
     }
   }

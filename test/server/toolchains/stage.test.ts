@@ -125,3 +125,13 @@ test.serial('a compiler makes the same canary from its stage alone as from the w
     t.is(canaryDigest(objects), await localCanary(toolchain), compiler);
   }
 });
+
+test.serial('a disk without space keeps no compiler from being offered later: nothing is staged, and disk-full says why', async (t) => {
+  const place = await temporaryDirectory(t);
+  const registry = join(import.meta.dirname, '../../../server/toolchains/registry.ts');
+  const script = `const { stageCompilers } = await import(${JSON.stringify(registry)});
+await stageCompilers(['/usr/bin/gcc'], { stages: ${JSON.stringify(join(place, 'stages'))} }).catch(({ code, message }) => console.log(code + ' ' + message));`;
+  const inner = 'mount -t tmpfs -o size=1m none "$1" && exec "$2" --input-type=module --eval "$3"';
+  const words = ['--user', '--map-root-user', '--mount', 'sh', '-c', inner, 'sh', place, process.execPath, script];
+  t.is(execFileSync('unshare', words, { encoding: 'utf8' }), `disk-full There is no space left to stage /usr/bin/gcc in ${join(place, 'stages')}.\n`);
+});
