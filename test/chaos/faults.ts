@@ -54,7 +54,7 @@ export const faults: readonly Fault[] = [
   killPart('executor', 5),
   {
     name: 'agent killed',
-    weight: 4,
+    weight: 2,
     lasts: [0, 0],
     strike: async (_server, farm, random) => kill(pick(random, farm.agents())),
   },
