@@ -122,6 +122,29 @@ test.serial('a right that ends by time alone ends in mid-job, without any file b
   await rm(join(farm.layout.directory, 'signers'));
 });
 
+test.serial('a right that is taken out of Subversion\'s authz file cuts its person off within 2 s; a colleague does not notice', async (t) => {
+  const { committers } = await farm.policy();
+  const authz = (writers: string): string => `[groups]\nwriters = ${writers}\n\n[/]\n* = r\n@writers = rw\n`;
+  const file = join(farm.layout.directory, 'authz');
+  await writeFile(file, authz('alice, bob'), { mode: 0o644 });
+  const source = { id: 'svn', kind: 'subversion', file: 'authz' };
+  const serial = await farm.changePolicy(() => ({ committers: { sources: [source] } }));
+  await farm.event(({ event, policy }) => event === 'policy.loaded' && policy?.serial === serial);
+  await farm.forget('alice');
+  const before = (await farm.events()).length;
+  const bob = await farm.compile('bob', 'svncalm', 5);
+  await bob.begun();
+  const alice = await farm.compile('alice', 'svntaken', long);
+  const stderr = await assertCutOff(t, alice, () => replace(file, authz('bob')));
+  t.regex(stderr, /cert:alice stands for "alice", who is not a committer\. .*\[access-ended\]/);
+  t.like(await farm.event(({ event }) => event === 'access.ended', before), { principal: 'cert:alice', reason: 'access-ended' });
+  t.regex((await farm.event(({ event }) => event === 'committers.changed', before)).committers ?? '', /^svn@/);
+  const { status, stderr: bobSaw } = await bob.ended;
+  t.is(status, 0, bobSaw);
+  await farm.changePolicy(() => ({ committers }));
+  await rm(file);
+});
+
 test.serial('a source that cannot be read counts for its stated time, then nobody may compile, and those who do are cut off', async (t) => {
   const { committers } = await farm.policy();
   const source = committers.sources[0]!;
