@@ -15,6 +15,7 @@ import { defaultCertPaths, type CertPaths } from './credentials/cert.ts';
 import type { DiscoverySettings } from './farm/discovery.ts';
 import { parseHosts, parseHostsVariable, type Host } from './farm/hosts.ts';
 import type { SshConfig } from './farm/ssh-command.ts';
+import { parseShare, sharePattern } from './verify/share.ts';
 
 export type Fallback = 'never' | 'infra' | 'always';
 
@@ -31,13 +32,17 @@ interface ClientFile {
   project?: string;
   localSlots?: number;
   cache?: { directory?: string; bytes?: number };
+  /** Share of jobs that are compiled twice: `1%`. */
+  verify?: string;
   /** Only in the system's file: settings that neither user nor environment change. */
   lock?: LockableSetting[];
 }
 
-export type LockableSetting = 'hosts' | 'discovery' | 'trust' | 'credentials' | 'ssh' | 'mechanisms' | 'fallback' | 'project' | 'localSlots' | 'cache';
+export type LockableSetting =
+  'hosts' | 'discovery' | 'trust' | 'credentials' | 'ssh' | 'mechanisms' | 'fallback' | 'project' | 'localSlots' | 'cache' | 'verify';
 
-const settings: readonly LockableSetting[] = ['hosts', 'discovery', 'trust', 'credentials', 'ssh', 'mechanisms', 'fallback', 'project', 'localSlots', 'cache'];
+const settings: readonly LockableSetting[] =
+  ['hosts', 'discovery', 'trust', 'credentials', 'ssh', 'mechanisms', 'fallback', 'project', 'localSlots', 'cache', 'verify'];
 
 const defaultCacheBytes = 2 * 2 ** 30;
 
@@ -74,6 +79,8 @@ export interface ClientConfig {
   readonly localSlots?: number;
   /** What the agent keeps on this machine's disk: results up to so many bytes (0: none), and what it knows of compilers. */
   readonly cache: { readonly directory: string; readonly bytes: number };
+  /** Share of jobs, 0 to 1, that are compiled twice and compared. */
+  readonly verify: number;
   readonly locked: ReadonlySet<LockableSetting>;
   /** The files that were read or looked for, strongest first. */
   readonly files: readonly string[];
@@ -106,6 +113,7 @@ export const clientConfigSchema = closed({
   project: { type: 'string', minLength: 1, maxLength: 256 },
   localSlots: { type: 'integer', minimum: 1, maximum: 9999 },
   cache: closed({ directory: path, bytes: { type: 'integer', minimum: 0, maximum: 2 ** 50 } }),
+  verify: { type: 'string', pattern: sharePattern, description: 'a share such as "1%"' },
   lock: { type: 'array', items: { enum: settings }, uniqueItems: true },
 });
 
@@ -206,6 +214,7 @@ export const loadClientConfig = async (
     project: pick('project') ?? 'default',
     ...(slots === undefined ? {} : { localSlots: slots }),
     cache,
+    verify: parseShare(pick('verify') ?? '0%') ?? 0,
     locked,
     files: [files.user, files.system],
   };
@@ -224,11 +233,14 @@ export const withEnvironment = (config: ClientConfig, env: Environment): ClientC
   const hosts = config.locked.has('hosts') ? undefined : env['WARDCC_HOSTS'];
   const fallback = config.locked.has('fallback') ? undefined : env['WARDCC_FALLBACK'];
   const project = config.locked.has('project') ? undefined : env['WARDCC_PROJECT'];
+  const verify = config.locked.has('verify') ? undefined : env['WARDCC_VERIFY'];
   const environment = config.locked.has('credentials') ? undefined : choices(env);
-  if (hosts === undefined && !fallback && !project && environment === undefined) return config;
+  if (hosts === undefined && !fallback && !project && !verify && environment === undefined) return config;
   if (fallback && fallback !== 'never' && fallback !== 'infra' && fallback !== 'always') {
     throw new WardError('config-invalid', `WARDCC_FALLBACK is ${JSON.stringify(fallback)}; it can be never, infra or always.`);
   }
+  const share = verify ? parseShare(verify) : config.verify;
+  if (share === undefined) throw new WardError('config-invalid', `WARDCC_VERIFY is ${JSON.stringify(verify)}; it can be a share such as 1%.`);
   const { servers, domains, localSlots } = hosts === undefined
     ? { servers: config.servers, domains: config.domains ?? [], localSlots: undefined }
     : parseHostsVariable(hosts);
@@ -239,6 +251,7 @@ export const withEnvironment = (config: ClientConfig, env: Environment): ClientC
     ...(environment === undefined ? {} : { environment }),
     ...(fallback ? { fallback: fallback as Fallback } : {}),
     ...(project ? { project } : {}),
+    verify: share,
     ...(localSlots === undefined || config.locked.has('localSlots') ? {} : { localSlots }),
   };
 };

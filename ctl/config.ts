@@ -41,6 +41,7 @@ export const configCommand = (): Command =>
         ['fallback', config.fallback, locked('fallback')],
         ['project', config.project, locked('project')],
         ['local slots', config.localSlots === undefined ? 'one a core' : String(config.localSlots), locked('localSlots')],
+        ['verify', `${config.verify * 100} % of jobs are compiled twice`, locked('verify')],
         ...config.files.map((file) => ['file', file, existsSync(file) ? '' : '(absent)']),
       ]));
     });

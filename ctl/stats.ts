@@ -19,6 +19,7 @@ const nothing: Answer = {
   refusals: {},
   servers: {},
   meanMs: { remote: 0, hit: 0 },
+  verify: { drawn: 0, agreed: 0, differed: 0, unsteady: 0, skipped: 0, alarms: 0, directory: '' },
 };
 
 const share = (count: number, total: number): string => (total === 0 ? '' : `${((100 * count) / total).toFixed(1)} %`);
@@ -45,6 +46,9 @@ const show = (stats: Answer): void => {
   group('done again because', stats.againReasons);
   group('refused because', stats.refusals);
   group('servers', Object.fromEntries(Object.entries(stats.servers).map(([name, counts]) => [name, counts.remote + counts.hit])));
+  const { alarms, directory, ...verify } = stats.verify;
+  if (verify.drawn > 0) group('compiled twice', verify);
+  if (alarms > 0) rows.push(['ALARMS', String(alarms), '', `a server made other objects than this machine: ${printable(directory)}`]);
   const { pid, memory, localSlots } = stats.agent;
   rows.push(['agent', String(pid), '', `${Math.round(memory / 1e6)} MB, ${localSlots.used} of ${localSlots.total} local slots in use`]);
   print(table(rows));

@@ -88,7 +88,7 @@ export const runAgent = async <S extends BaseServices>({ build, idleMs, runJob, 
     running.listener?.close();
     services.provenance.close();
     setTimeout(exitForSure, farewellMs);
-    void services.farm.close().finally(exitForSure);
+    void Promise.all([services.farm.close(), services.verification.close()]).finally(exitForSure);
   };
   process.on('SIGTERM', leave);
   process.on('SIGINT', leave);

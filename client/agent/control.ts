@@ -8,6 +8,8 @@ import type { HostStatus, PingAnswer, WhoAmI } from './farm-view.ts';
 import type { Decision, Decisions } from './explain.ts';
 import type { Stats, StatsReport } from './stats.ts';
 import type { BaseServices } from './types.ts';
+import { alarmsIn } from '../verify/alarms.ts';
+import type { VerifyCounts } from '../verify/verification.ts';
 
 /** `env`: the caller's variables that choose hosts and credentials. */
 export type ControlRequest =
@@ -25,10 +27,17 @@ export interface AgentReport {
   readonly localSlots: { readonly total: number; readonly used: number; readonly waiting: number };
 }
 
+/** Jobs that were compiled twice. */
+export interface VerifyReport extends VerifyCounts {
+  /** Kept in `directory`, also from earlier agents. */
+  readonly alarms: number;
+  readonly directory: string;
+}
+
 /** Answers by command. */
 export interface ControlAnswers {
-  stats: StatsReport & { readonly agent: AgentReport };
-  zero: StatsReport & { readonly agent: AgentReport };
+  stats: StatsReport & { readonly verify: VerifyReport; readonly agent: AgentReport };
+  zero: StatsReport & { readonly verify: VerifyReport; readonly agent: AgentReport };
   stop: { readonly stopping: true };
   whoami: WhoAmI;
   hosts: { readonly hosts: readonly HostStatus[] };
@@ -52,8 +61,10 @@ const environmentOf = (value: unknown): Record<string, string> =>
 
 const statsAnswer = (context: ControlContext): ControlAnswers['stats'] => {
   const slots = context.services.localSlots;
+  const { counts, alarms: { directory } } = context.services.verification;
   return {
     ...context.stats.report(),
+    verify: { ...counts, alarms: alarmsIn(directory), directory },
     agent: {
       pid: process.pid,
       build: context.build,
@@ -72,6 +83,7 @@ const commands: Readonly<Record<string, Handler>> = Object.freeze(
     zero: (_, context) => {
       const before = statsAnswer(context);
       context.stats.zero();
+      context.services.verification.zero();
       return before;
     },
     stop: (_, context) => {

@@ -26,6 +26,7 @@ import { fromCheckout } from '../results/checkout.ts';
 import { deliver, namesMissingFile } from '../results/deliver.ts';
 import { LocalResults } from '../results/local-results.ts';
 import type { KeptResult } from '../results/result-file.ts';
+import { isDrawn } from '../verify/share.ts';
 import { asTyped } from './displaced.ts';
 import { fallbackFor } from './fallback.ts';
 import { compileOrTakeSlot, type Placed } from './overflow.ts';
@@ -92,7 +93,7 @@ type Again = 'changing-input' | 'displaced';
 async function attempt(
   { request, services, reply, signal, compiler, canary, local, took }: Job, command: CompileCommand, since: number,
 ): Promise<JobOutcome | Again> {
-  const { project, farm } = services.farm.config(request.env);
+  const { project, farm, verify } = services.farm.config(request.env);
   const inputs = await collectInputs(command, compiler, { memory: services.inputs, since, signal });
   if (inputs.reason !== undefined) return local(inputs.reason.code, sentence(inputReasons[inputs.reason.code], inputs.reason.detail));
 
@@ -130,8 +131,14 @@ async function attempt(
   const { status, cached, keep } = result.result;
   deliver({ ...made, status }, command, reply);
   putOnRecord(services, result, made, command);
-  // After the answer: nobody waits for it.
-  if (keep && status.code === 0 && status.signal === 0) setImmediate(() => services.results.keep(key, result));
+  if (status.code === 0 && status.signal === 0) {
+    // After the answer: nobody waits for it.
+    if (keep) setImmediate(() => services.results.keep(key, result));
+    if (isDrawn(verify)) {
+      const unchanged = (): boolean => inputs.unchanged(monotonicMs());
+      services.verification.add({ command, job, result, made, path: request.path ?? '', options, unchanged, forget: () => services.results.forget(key) });
+    }
+  }
   return { how: cached ? 'hit' : 'remote', server: result.server, source: command.source, ms: took() };
 }
 

@@ -90,7 +90,7 @@ export const serveLauncher = async <S extends BaseServices>(
   if (outcome.how !== 'local') {
     context.stats.count(outcome);
     context.decisions.remember(request, outcome);
-    finish(request, outcome, reply, socket);
+    finish(request, outcome, reply, socket, context.services);
     return;
   }
   await runLocally(request, outcome, reply, context, controller.signal, closed);
@@ -114,11 +114,13 @@ const decideJob = async <S extends BaseServices>(
   }
 };
 
-const finish = (request: LauncherRequest, outcome: JobOutcome, reply: SocketReply, socket: Socket): void => {
+const finish = (request: LauncherRequest, outcome: JobOutcome, reply: SocketReply, socket: Socket, services: BaseServices): void => {
   if (outcome.how === 'denied' || outcome.how === 'failed') {
     const text = outcome.message ?? `wardcc: ${outcome.reason ?? outcome.how}\n`;
     reply.send(answerFrames.refuse(outcome.exit ?? 116, text.endsWith('\n') ? text : `${text}\n`));
   } else {
+    const alarm = services.verification.alarms.takeNotices();
+    if (alarm !== undefined) reply.stderr(Buffer.from(alarm));
     if (wantsExplanation(request)) reply.stderr(Buffer.from(explainLine(request, outcome)));
     reply.send(answerFrames.done(reply.status!.code, reply.status!.signal));
   }

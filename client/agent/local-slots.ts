@@ -1,7 +1,8 @@
 /**
  * Bounds the compiles that run on this machine: `make -j40` must not become forty local compilers.
  *
- * What always holds: at most `total` leases are out, except those taken with `unlimited`; waiters are served in order.
+ * What always holds: at most `total` leases are out, except those taken with `unlimited`; waiters are served in order, those that want
+ * a slot only when nobody else does after all others.
  *
  * @module
  */
@@ -21,6 +22,7 @@ export class LocalSlots {
   #used = 0;
   #unlimited = 0;
   readonly #waiters = new Set<Waiter>();
+  readonly #patient = new Set<Waiter>();
 
   /** @param total at least 1 */
   constructor(total: number) {
@@ -43,11 +45,20 @@ export class LocalSlots {
 
   /** A slot when one is free. @throws WardError `cancelled` when the signal fires first. */
   acquire(signal?: AbortSignal): Promise<SlotLease> {
+    return this.#acquire(this.#waiters, signal);
+  }
+
+  /** A slot when one is free that nobody else wants. @throws WardError `cancelled` when the signal fires first. */
+  acquireIdle(signal?: AbortSignal): Promise<SlotLease> {
+    return this.#acquire(this.#patient, signal);
+  }
+
+  #acquire(waiters: Set<Waiter>, signal: AbortSignal | undefined): Promise<SlotLease> {
     const free = this.tryAcquire();
     if (free !== undefined) return Promise.resolve(free);
     return new Promise((resolve, reject) => {
       const cancel = (): void => {
-        this.#waiters.delete(waiter);
+        waiters.delete(waiter);
         reject(new WardError('cancelled'));
       };
       const waiter: Waiter = {
@@ -58,7 +69,7 @@ export class LocalSlots {
       };
       if (signal?.aborted === true) return cancel();
       signal?.addEventListener('abort', cancel, { once: true });
-      this.#waiters.add(waiter);
+      waiters.add(waiter);
     });
   }
 
@@ -74,9 +85,10 @@ export class LocalSlots {
     this.#used += 1;
     return once(() => {
       this.#used -= 1;
-      const [next] = this.#waiters;
+      const waiters = this.#waiters.size > 0 ? this.#waiters : this.#patient;
+      const [next] = waiters;
       if (next === undefined) return;
-      this.#waiters.delete(next);
+      waiters.delete(next);
       next.grant(this.#lease());
     });
   }

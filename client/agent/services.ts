@@ -9,6 +9,8 @@ import { watchConfig } from '../config-watch.ts';
 import { Farm } from '../farm/farm.ts';
 import { InputsMemory } from '../inputs/collect.ts';
 import { LocalResults } from '../results/local-results.ts';
+import { alarmDirectory, Alarms } from '../verify/alarms.ts';
+import { Verification } from '../verify/verification.ts';
 import { Displaced } from './displaced.ts';
 import { provenanceDirectory, ProvenanceLog } from '../results/provenance-log.ts';
 import { LocalSlots } from './local-slots.ts';
@@ -19,8 +21,11 @@ import type { AgentServices } from './types.ts';
 export const createServices = async (env: NodeJS.ProcessEnv): Promise<AgentServices> => {
   const farm = new Farm(await watchConfig(env));
   const { directory, bytes } = farm.cache ?? { directory: join(env['HOME'] ?? '/tmp', '.cache', 'wardcc'), bytes: 0 };
+  const localSlots = new LocalSlots(farm.localSlots ?? availableParallelism());
+  const alarms = new Alarms(alarmDirectory(directory));
   return {
-    localSlots: new LocalSlots(farm.localSlots ?? availableParallelism()),
+    localSlots,
+    verification: new Verification({ farm, slots: localSlots, alarms, directory: join(directory, 'verify') }),
     toolchains: new LocalToolchains(join(directory, 'toolchains')),
     inputs: new InputsMemory(),
     results: new LocalResults(join(directory, 'results'), bytes),

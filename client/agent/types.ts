@@ -13,6 +13,7 @@ import type { InputsMemory } from '../inputs/collect.ts';
 import type { LocalResults } from '../results/local-results.ts';
 import type { Displaced } from './displaced.ts';
 import type { ProvenanceLog } from '../results/provenance-log.ts';
+import type { Verification } from '../verify/verification.ts';
 import type { LocalToolchains } from './toolchains.ts';
 
 /** One compile, as the launcher described it. Everything here comes from the user's own process: trusted as the user is. */
@@ -95,6 +96,8 @@ export interface BaseServices {
   readonly farm: FarmView;
   /** Where objects came from: compiled here, as far as the agent itself knows. */
   readonly provenance: Pick<ProvenanceLog, 'local' | 'close'>;
+  /** Jobs that are compiled twice. */
+  readonly verification: Pick<Verification, 'counts' | 'zero' | 'alarms' | 'close'>;
 }
 
 /** What a job may use. */
@@ -111,4 +114,5 @@ export interface AgentServices extends BaseServices {
   readonly displaced: Displaced;
   /** Where objects came from. */
   readonly provenance: ProvenanceLog;
+  readonly verification: Verification;
 }

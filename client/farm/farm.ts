@@ -42,6 +42,8 @@ export interface CompileOptions {
   readonly env?: Environment;
   /** SHA-256 of the canary object that this client's compiler makes; a server's must be the same. */
   readonly canary?: string;
+  /** Not this server, as the configuration names it: another one's opinion is wanted. */
+  readonly except?: string;
   /** Called when the job stands in line everywhere: the farm is full. */
   readonly onFull?: () => void;
   /** Called when a server took the job, or has its result. */
@@ -106,7 +108,7 @@ export class Farm implements FarmView {
     const sessions = await this.#serversFor(config);
     const failures: WardError[] = [];
     let harmed = 0;
-    let order = rank(sessions, probe.tree, ({ host }) => host.name);
+    let order = rank(sessions.filter(({ host }) => host.name !== options.except), probe.tree, ({ host }) => host.name);
     for (let tried = 0; tried < tries && order.length > 0; tried++) {
       const fit = order.filter((session) => !this.#isFull(session, failures) && !this.#isUnfit(session, probe, failures));
       const asked = await findCandidates(fit, { probe, canary: options.canary }, signal, failures);

@@ -82,6 +82,15 @@ export class LocalResults {
     if (this.#bytes > this.#maxBytes) this.#sweep();
   }
 
+  /** The result was wrong: it is not given again. */
+  forget(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    this.#entries.delete(key);
+    this.#bytes -= entry.size;
+    rmSync(this.#path(key), { force: true });
+  }
+
   #sweep(): void {
     for (const [key, { size }] of this.#entries) {
       if (this.#bytes <= this.#maxBytes * afterSweep) return;

@@ -55,6 +55,22 @@ test('what the system locks neither user nor environment changes', async (t) => 
   t.deepEqual(config.servers.map(({ name }) => name), ['one:7632']);
 });
 
+test('the share of jobs that are compiled twice: none, as the files say, as WARDCC_VERIFY says unless the system locks it', async (t) => {
+  const none = await setup(t, {});
+  t.is((await loadClientConfig({}, none.places)).verify, 0);
+  const { places } = await setup(t, { user: { verify: '1%' } });
+  const config = await loadClientConfig({}, places);
+  t.is(config.verify, 0.01);
+  t.is(withEnvironment(config, { WARDCC_VERIFY: '12.5%' }).verify, 0.125);
+  t.throws(() => withEnvironment(config, { WARDCC_VERIFY: '101%' }), {
+    instanceOf: WardError, code: 'config-invalid', message: 'WARDCC_VERIFY is "101%"; it can be a share such as 1%.',
+  });
+  const locked = await setup(t, { system: { verify: '2%', lock: ['verify'] }, user: { verify: '0%' } });
+  t.is(withEnvironment(await loadClientConfig({}, locked.places), { WARDCC_VERIFY: '0%' }).verify, 0.02);
+  const wrong = await setup(t, { user: { verify: '1' } });
+  await t.throwsAsync(loadClientConfig({}, wrong.places), { instanceOf: WardError, code: 'config-invalid', message: /client\.jsonc:1:11: / });
+});
+
 test('the environment chooses hosts, fallback and project of a job', async (t) => {
   const { places } = await setup(t, { user: { hosts: ['two'] } });
   const config = await loadClientConfig({}, places);

@@ -24,6 +24,7 @@ test('stats --json has the shape that scripts rely on; --zero prints the counts 
   const stats = JSON.parse((await wardctl(bench, ['stats', '--json'])).stdout);
   t.deepEqual(stats.jobs, { remote: 1, hit: 0, local: 1, denied: 0, failed: 0, cancelled: 0 });
   t.deepEqual(stats.localReasons, { 'date-macro': 1 });
+  t.like(stats.verify, { drawn: 0, agreed: 0, differed: 0, unsteady: 0, skipped: 0, alarms: 0 });
   const shown = (await wardctl(bench, ['stats'])).stdout;
   t.regex(shown, /^jobs +2 /);
   t.regex(shown, /^ {2}remote +1 +50\.0 % +1 ms each$/m);

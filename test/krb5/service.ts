@@ -133,7 +133,7 @@ export const clientOf = (
     credentials: { cert: '/nonexistent/cert.pem', key: '/nonexistent/key.pem' },
     ssh: {},
     environment: { KRB5CCNAME: cache, KRB5_CONFIG: realm.environment['KRB5_CONFIG']! },
-    mechanisms: ['krb5'], fallback: 'never', project: 'default', cache: { directory: '/nonexistent', bytes: 0 },
+    mechanisms: ['krb5'], fallback: 'never', project: 'default', cache: { directory: '/nonexistent', bytes: 0 }, verify: 0,
     locked: new Set(), files: [],
     ...changes,
   });

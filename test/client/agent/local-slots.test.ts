@@ -26,6 +26,26 @@ test('never more leases than slots, whatever the order of events', async (t) => 
   }), { numRuns: 50 });
 });
 
+test('who wants only a slot that nobody else does waits for all who need one', async (t) => {
+  const slots = new LocalSlots(1);
+  const first = await slots.acquire();
+  const served: string[] = [];
+  const take = async (name: string, waiting: Promise<SlotLease>): Promise<void> => {
+    const lease = await waiting;
+    served.push(name);
+    lease.release();
+  };
+  const leaving = new AbortController();
+  const left = slots.acquireIdle(leaving.signal);
+  const all = [take('patient', slots.acquireIdle()), take('one', slots.acquire()), take('two', slots.acquire())];
+  leaving.abort();
+  await t.throwsAsync(left, { instanceOf: WardError, code: 'cancelled' });
+  first.release();
+  await Promise.all(all);
+  t.deepEqual(served, ['one', 'two', 'patient']);
+  (await slots.acquireIdle()).release();
+});
+
 test('waiters are served in order', async (t) => {
   const slots = new LocalSlots(1);
   const first = await slots.acquire();

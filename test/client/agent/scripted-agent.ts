@@ -4,12 +4,15 @@
  * @module
  */
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { runAgent } from '../../../client/agent/agent.ts';
 import { LocalSlots } from '../../../client/agent/local-slots.ts';
 import type { FarmView } from '../../../client/agent/farm-view.ts';
 import type { JobOutcome } from '../../../client/agent/types.ts';
+import { Alarms } from '../../../client/verify/alarms.ts';
+import { Verification } from '../../../client/verify/verification.ts';
 import { WardError, type ErrorCode } from '../../../protocol/errors.ts';
 
 /** What the test wants: outputs, texts and status of a remote job, or another outcome. */
@@ -66,7 +69,11 @@ await runAgent({
   idleMs: Number(options['idle-ms']),
   createServices: async () => {
     await sleep(Number(options['start-ms']));
-    return { localSlots: new LocalSlots(Number(options.slots)), farm, provenance: { local: () => {}, close: () => {} } };
+    const slots = new LocalSlots(Number(options.slots));
+    const directory = join(process.env['HOME'] ?? '/nonexistent', 'verify');
+    const compile = (): Promise<never> => Promise.reject(new WardError('no-server'));
+    const verification = new Verification({ farm: { compile }, slots, alarms: new Alarms(directory), directory });
+    return { localSlots: slots, farm, provenance: { local: () => {}, close: () => {} }, verification };
   },
   runJob: async (request, _services, reply, signal) => {
     const script = JSON.parse(request.env['WARDCC_TEST'] ?? '{}') as Script;

@@ -190,7 +190,7 @@ export const testFarm = async (t: ExecutionContext<unknown>): Promise<TestFarm> 
     servers: servers.map((server) => parseHost(typeof server === 'string' ? server : server.name)),
     trust: { ca, crl: join(directory, 'trust-crl.pem'), servers: ['localhost'] },
     credentials: paths, ssh: {}, environment: {}, mechanisms: ['cert'],
-    fallback: 'infra', project: 'default', cache: { directory: join(directory, 'cache'), bytes: 0 }, locked: new Set(), files: [], ...changes,
+    fallback: 'infra', project: 'default', cache: { directory: join(directory, 'cache'), bytes: 0 }, verify: 0, locked: new Set(), files: [], ...changes,
   });
   return {
     directory, authority, paths, config,
