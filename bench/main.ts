@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -40,6 +40,8 @@ const main = async (): Promise<void> => {
   const chosen = chooseParts(values.only);
   const settings = { rounds: whole('rounds', values.rounds), jobs: whole('jobs', values.jobs) };
   const place = await mkdtemp(join(tmpdir(), 'wardcc bench '));
+  // Servers of other accounts have places below it.
+  await chmod(place, 0o711);
   const contenders = new Contenders({ place, jobs: settings.jobs });
   const facts = { date: new Date().toISOString(), machine: await machineFacts(), ...settings };
   let isolation = 'not known yet';

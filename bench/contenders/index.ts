@@ -5,15 +5,18 @@
  */
 import { startCcache, startSccache } from './caches.ts';
 import { plain, standIn, type Contender, type Surroundings } from './contender.ts';
-import { startDistcc } from './distcc.ts';
+import { startDistcc, startDistccGss } from './distcc.ts';
+import { startIcecc } from './icecc.ts';
 import { startWardcc, type WardccFarm } from './wardcc.ts';
 
 const starts = {
   plain: async () => plain,
   'stand-in': async () => standIn,
   distcc: startDistcc,
+  'distcc-gss': startDistccGss,
   ccache: startCcache,
   sccache: startSccache,
+  icecc: startIcecc,
   cert: (surroundings: Surroundings) => startWardcc(surroundings, 'cert'),
   krb5: (surroundings: Surroundings) => startWardcc(surroundings, 'krb5'),
   ssh: (surroundings: Surroundings) => startWardcc(surroundings, 'ssh'),

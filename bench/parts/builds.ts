@@ -15,7 +15,7 @@ import { paired } from '../statistics.ts';
 import type { Context } from './part.ts';
 
 /** Plain gcc first: the others are compared with what it makes. */
-const names: readonly ContenderName[] = ['plain', 'stand-in', 'distcc', 'ccache', 'sccache', 'cert', 'krb5'];
+const names: readonly ContenderName[] = ['plain', 'stand-in', 'distcc', 'distcc-gss', 'icecc', 'ccache', 'sccache', 'cert', 'krb5'];
 
 /** A cached build is so short that a few of them make one sample. */
 const repeats = 3;
