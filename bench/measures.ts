@@ -22,6 +22,11 @@ export const measures = {
   another: { title: "Another person's build, cached on the server only", unit: 'ms a job', digits: 2, atMost: 5 },
   clientCpu: { title: 'Client CPU, nothing cached', unit: 'ms a remote job', digits: 2, atMost: 3 },
   cachedCpu: { title: 'Client CPU, cached at the client', unit: 'ms a job', digits: 2 },
+  tiny: { title: 'One tiny job, session open', unit: 'ms', digits: 1, atMost: 20 },
+  tinyTimes: { title: 'One tiny job, session open', unit: '× wardcc, cert', digits: 2, atMost: 1.1 },
+  first: { title: 'First job of a build, no agent yet', unit: 'ms', digits: 0 },
+  firstMore: { title: 'First job of a build, no agent yet', unit: 'ms more than wardcc, cert', digits: 0, atMost: 150 },
+  launcher: { title: 'The launcher alone', unit: 'ms over a bare exec', digits: 2, atMost: 1 },
   anotherCpu: { title: 'Client CPU, cached on the server only', unit: 'ms a job', digits: 2 },
 } as const satisfies Readonly<Record<string, Measure>>;
 

@@ -22,7 +22,12 @@ interface Stats {
 
 /** A person with an agent of their own. */
 export interface Client extends Contender {
+  /** Process of the agent. */
   readonly agent: number;
+  /** Ends agent and session; what the agent keeps on disk stays. The next job starts another. */
+  close(): Promise<void>;
+  /** Sees to an agent with a session. */
+  open(): Promise<void>;
   readonly counts: NonNullable<Contender['counts']>;
 }
 
@@ -64,21 +69,30 @@ const must = async (command: readonly string[], env: NodeJS.ProcessEnv): Promise
 
 /** Opens the client's session: a build that runs all day has an agent and a session already. */
 const openClient = async (name: string, env: NodeJS.ProcessEnv, end: () => Promise<void>): Promise<Client> => {
-  await must([wardctl, 'whoami', '--json'], env);
   const stats = async (...options: string[]): Promise<Stats> => JSON.parse(await must([wardctl, 'stats', '--json', ...options], env)) as Stats;
-  const agent = (await stats()).agent?.pid;
-  if (agent === undefined) throw new Error('whoami has left no agent');
-  return {
+  let agent = 0;
+  const client: Client = {
     name,
     env,
-    agent,
+    get agent() {
+      return agent;
+    },
     command: (compiler) => `wardcc ${compiler}`,
     helpers: () => [agent],
     caches: true,
     remote: true,
     counts: { zero: async () => void (await stats('--zero')), read: async () => (await stats()).jobs },
+    close: async () => void (await must([wardctl, 'stop'], env)),
+    open: async () => {
+      await must([wardctl, 'whoami', '--json'], env);
+      const { pid } = (await stats()).agent ?? {};
+      if (pid === undefined) throw new Error('whoami has left no agent');
+      agent = pid;
+    },
     end,
   };
+  await client.open();
+  return client;
 };
 
 /** Brings a farm up and opens the caller's session. */
@@ -94,21 +108,21 @@ export const startWardcc = async ({ place }: Surroundings, mechanism: Mechanism)
     await end();
     throw error;
   });
-  return {
-    ...client,
+  return Object.assign(client, {
     directory,
     isolation: up.stderr.includes('strict-rlimit') ? 'strict-rlimit' : 'strict',
-    another: async (name) => {
+    another: async (name: string) => {
       const alice = join(directory, 'people', 'alice');
       const text = read(join(alice, 'client.jsonc')).replace(/"cache": \{.*\}/, `"cache": { "directory": ${JSON.stringify(`cache-${name}`)} }`);
       const config = join(alice, `client-${name}.jsonc`);
       await writeFile(config, text, { mode: 0o600 });
       const theirs = { ...env, WARDCC_CONFIG: config };
-      return openClient(client.name, theirs, async () => void (await run([wardctl, 'stop'], { env: theirs })));
+      const other = await openClient(client.name, theirs, () => other.close());
+      return other;
     },
     processes: () => [
       ...processes.flatMap(({ pid }) => [pid, ...descendantsOf(pid)]).map((pid) => ({ process: nameOf(pid), pid })),
       { process: 'agent', pid: client.agent },
     ],
-  };
+  });
 };

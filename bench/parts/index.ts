@@ -4,9 +4,11 @@
  * @module
  */
 import { measureBuilds } from './builds.ts';
+import { measureTiny } from './tiny.ts';
 import type { Context } from './part.ts';
 
 export const parts = {
+  tiny: measureTiny,
   lua: (context) => measureBuilds(context, 'lua'),
   redis: (context) => measureBuilds(context, 'redis'),
   re2: (context) => measureBuilds(context, 're2'),
