@@ -28,6 +28,13 @@ export const measures = {
   firstMore: { title: 'First job of a build, no agent yet', unit: 'ms more than wardcc, cert', digits: 0, atMost: 150 },
   launcher: { title: 'The launcher alone', unit: 'ms over a bare exec', digits: 2, atMost: 1 },
   anotherCpu: { title: 'Client CPU, cached on the server only', unit: 'ms a job', digits: 2 },
+  sent: { title: 'Sent a job when one header has changed', unit: '% of the preprocessed text', digits: 2, atMost: 5 },
+  frontHits: { title: 'Cached results that one front serves', unit: 'a second and core', digits: 0, atLeast: 800 },
+  linkCold: { title: 'Nothing cached, over 20 ms and 100 Mbit/s at -j16', unit: '× loopback', digits: 2, atMost: 1.5 },
+  linkCached: { title: 'Cached on the server, over 20 ms and 100 Mbit/s at -j16', unit: '× loopback', digits: 2, atMost: 1.2 },
+  overIdeal: { title: 'Simulated farm, over the ideal', unit: '%', digits: 1, atMost: 5 },
+  agentCpu: { title: 'Simulated farm, CPU of the agent', unit: 'ms a job', digits: 2, atMost: 1.5 },
+  memory: { title: 'Memory, the most there ever was', unit: 'MB', digits: 0 },
 } as const satisfies Readonly<Record<string, Measure>>;
 
 export type MeasureName = keyof typeof measures;
