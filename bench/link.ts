@@ -14,6 +14,8 @@ export interface LinkOptions {
   readonly delayMs: number;
   /** Bytes a second, in each direction. */
   readonly bytesPerSecond: number;
+  /** The loopback address that the server sees; 127.0.0.1 unless said otherwise. */
+  readonly from?: string;
 }
 
 /** No link at all: the bytes are only counted. */
@@ -109,7 +111,7 @@ export class Link {
     const link = new Link(server);
     const [there, back] = [new Pace(options), new Pace(options)];
     server.on('connection', (client) => {
-      const onward = connect({ port: target, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+      const onward = connect({ port: target, host: '127.0.0.1', localAddress: options.from ?? '127.0.0.1', allowHalfOpen: true, noDelay: true });
       for (const socket of [client, onward]) {
         link.#sockets.add(socket);
         socket.on('error', () => socket.destroy());

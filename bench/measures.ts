@@ -8,7 +8,7 @@ export interface Measure {
   readonly unit: string;
   /** Digits after the point. */
   readonly digits: number;
-  /** At most, for wardcc; by project where they differ. */
+  /** At most, for wardcc; by project or by process where they differ. */
   readonly atMost?: number | Readonly<Record<string, number>>;
   /** At least, for wardcc. */
   readonly atLeast?: number;
@@ -30,22 +30,21 @@ export const measures = {
   anotherCpu: { title: 'Client CPU, cached on the server only', unit: 'ms a job', digits: 2 },
   sent: { title: 'Sent a job when one header has changed', unit: '% of the preprocessed text', digits: 2, atMost: 5 },
   frontHits: { title: 'Cached results that one front serves', unit: 'a second and core', digits: 0, atLeast: 800 },
+  frontAndKeeper: { title: 'Cached results that one front serves, its log included', unit: 'a second and core', digits: 0 },
   linkCold: { title: 'Nothing cached, over 20 ms and 100 Mbit/s at -j16', unit: '× loopback', digits: 2, atMost: 1.5 },
   linkCached: { title: 'Cached on the server, over 20 ms and 100 Mbit/s at -j16', unit: '× loopback', digits: 2, atMost: 1.2 },
   overIdeal: { title: 'Simulated farm, over the ideal', unit: '%', digits: 1, atMost: 5 },
   agentCpu: { title: 'Simulated farm, CPU of the agent', unit: 'ms a job', digits: 2, atMost: 1.5 },
-  memory: { title: 'Memory, the most there ever was', unit: 'MB', digits: 0 },
+  memory: { title: 'Memory, the most there ever was', unit: 'MB', digits: 0, atMost: { 'wardcc: agent': 150, 'wardcc: front': 250, 'wardcc: executor': 60 } },
 } as const satisfies Readonly<Record<string, Measure>>;
 
 export type MeasureName = keyof typeof measures;
 
-/** Whether an aim stands for this contender. */
-export const isOurs = (contender: string): boolean => contender.startsWith('wardcc');
-
-/** What is aimed at for a project; undefined: nothing is. */
-export const aimOf = (name: MeasureName, project: string): { readonly limit: number; readonly atMost: boolean } | undefined => {
+/** What is aimed at; undefined: nothing is, or not for this contender. */
+export const aimOf = (name: MeasureName, project: string, contender: string): { readonly limit: number; readonly atMost: boolean } | undefined => {
+  if (!contender.startsWith('wardcc')) return undefined;
   const { atMost, atLeast }: Measure = measures[name];
   if (atLeast !== undefined) return { limit: atLeast, atMost: false };
-  const limit = typeof atMost === 'number' ? atMost : atMost?.[project];
+  const limit = typeof atMost === 'number' ? atMost : atMost?.[project] ?? atMost?.[contender];
   return limit === undefined ? undefined : { limit, atMost: true };
 };

@@ -33,9 +33,16 @@ export interface Client extends Contender {
 
 export interface WardccFarm extends Client {
   readonly directory: string;
+  /** The server's port on loopback; of `ssh`, sshd's. */
+  readonly port: number;
   readonly isolation: string;
-  /** Somebody else of the farm's people, at the same place, with an empty cache and a session that is open. */
-  another(name: string): Promise<Client>;
+  /**
+   * Somebody else of the farm's people, at the same place, with an empty cache and a session that is open.
+   *
+   * @param name of the cache
+   * @param host where the server is reached, in place of its own address
+   */
+  another(name: string, host?: string): Promise<Client>;
   /** Every process of the farm, and the caller's agent, by what it is. */
   processes(): { readonly process: string; readonly pid: number }[];
 }
@@ -111,13 +118,14 @@ export const startWardcc = async ({ place }: Surroundings, mechanism: Mechanism)
   return Object.assign(client, {
     directory,
     isolation: up.stderr.includes('strict-rlimit') ? 'strict-rlimit' : 'strict',
-    another: async (name: string) => {
+    port: Number(/:([0-9]+)"/.exec(read(join(directory, 'client.jsonc')))?.[1]),
+    another: async (name: string, host?: string) => {
       const alice = join(directory, 'people', 'alice');
       const text = read(join(alice, 'client.jsonc')).replace(/"cache": \{.*\}/, `"cache": { "directory": ${JSON.stringify(`cache-${name}`)} }`);
       const config = join(alice, `client-${name}.jsonc`);
       await writeFile(config, text, { mode: 0o600 });
-      const theirs = { ...env, WARDCC_CONFIG: config };
-      const other = await openClient(client.name, theirs, () => other.close());
+      const theirs = { ...env, WARDCC_CONFIG: config, ...(host === undefined ? {} : { WARDCC_HOSTS: host }) };
+      const other: Client = await openClient(client.name, theirs, () => other.close());
       return other;
     },
     processes: () => [

@@ -1,5 +1,5 @@
 /**
- * Whole builds of one project, contenders taking turns. In its turn each compiles something that nobody has seen before; who keeps
+ * Whole builds of one project, contenders taking turns. In its turn each compiles sources that nobody has seen before; who keeps
  * results then compiles the very same again; and for wardcc somebody else, who has nothing, builds it too.
  *
  * @module
@@ -10,7 +10,7 @@ import type { ContenderName } from '../contenders/index.ts';
 import type { WardccFarm } from '../contenders/wardcc.ts';
 import { build, type Timing } from '../measure.ts';
 import type { MeasureName } from '../measures.ts';
-import { layOut, readObjects, warmUpFor, type Project } from '../projects.ts';
+import { freshen, layOut, readObjects, warmUpFor, type Project } from '../projects.ts';
 import { paired } from '../statistics.ts';
 import type { Context } from './part.ts';
 
@@ -69,6 +69,7 @@ export const measureBuilds = async (context: Context, name: string): Promise<voi
   const records = (await contenders.those(names, (contender, thrown) => results.absent(name, contender, thrown))).map((one) => new Record(one));
   for (let round = 1; round <= rounds; round++) {
     let reference = new Map<string, Buffer>();
+    await freshen(project, `turn ${round}`);
     for (const record of [...records]) {
       const { contender } = record;
       try {

@@ -5,6 +5,11 @@
  */
 import { measureBuilds } from './builds.ts';
 import { measureTiny } from './tiny.ts';
+import { measureChanged } from './changed.ts';
+import { measureFront } from './front.ts';
+import { measureLink } from './link.ts';
+import { measureMemory } from './memory.ts';
+import { measureSimulation } from './simulation.ts';
 import type { Context } from './part.ts';
 
 export const parts = {
@@ -12,6 +17,11 @@ export const parts = {
   lua: (context) => measureBuilds(context, 'lua'),
   redis: (context) => measureBuilds(context, 'redis'),
   re2: (context) => measureBuilds(context, 're2'),
+  changed: measureChanged,
+  front: measureFront,
+  link: measureLink,
+  memory: measureMemory,
+  simulation: measureSimulation,
 } as const satisfies Readonly<Record<string, (context: Context) => Promise<void>>>;
 
 export type PartName = keyof typeof parts;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { aimOf, isOurs, measures, type Measure, type MeasureName } from '../measures.ts';
+import { aimOf, measures, type Measure, type MeasureName } from '../measures.ts';
 import type { Figure } from '../results.ts';
 import { spread } from '../statistics.ts';
 import type { Report } from './report.ts';
@@ -18,7 +18,7 @@ const rounded = (value: number, { digits }: Measure): string => value.toFixed(di
 const namesOf = (figures: readonly Figure[], pick: 'project' | 'contender'): string[] => [...new Set(figures.map((figure) => figure[pick]))];
 
 const aimRows = (figures: readonly Figure[]): string[][] => figures.flatMap(({ measure, project, contender, value }) => {
-  const aim = isOurs(contender) ? aimOf(measure, project) : undefined;
+  const aim = aimOf(measure, project, contender);
   if (aim === undefined) return [];
   const { title, unit }: Measure = measures[measure];
   const reached = aim.atMost ? value <= aim.limit : value >= aim.limit;

@@ -42,7 +42,7 @@ export const ideal = (jobs: readonly number[], slots: number): number => {
   // A heap of the times at which slots are free: the root is the first.
   const free = new Float64Array(slots);
   for (const duration of jobs) {
-    let value = free[0]! + duration;
+    const value = free[0]! + duration;
     let at = 0;
     for (;;) {
       const left = 2 * at + 1;
