@@ -66,7 +66,7 @@ const carry = (from: Socket, to: Socket, pace: Pace, count: (bytes: number) => v
       }
     }
     if (bytes < windowBytes && !to.writableNeedDrain) from.resume();
-    if (onTheWay.length > 0) timer = setTimeout(deliver, onTheWay[0]!.at - performance.now());
+    if (onTheWay.length > 0) timer = setTimeout(deliver, Math.max(0, onTheWay[0]!.at - performance.now()));
   };
   const accept = (chunk: Buffer | undefined): void => {
     const size = chunk?.length ?? 0;

@@ -44,7 +44,7 @@ const main = async (): Promise<void> => {
   await chmod(place, 0o711);
   const contenders = new Contenders({ place, jobs: settings.jobs });
   const facts = { date: new Date().toISOString(), machine: await machineFacts(), ...settings };
-  let isolation = 'not known yet';
+  let isolation = 'no farm';
   const report = (finished: boolean): Report => ({ ...facts, isolation, finished, figures: results.figures, absences: results.absences });
   const results = new Results(() => writeReport(values.out, report(false)));
   // An interrupted run takes its farms along, and leaves what it has measured.
@@ -66,7 +66,7 @@ const main = async (): Promise<void> => {
         results.absent(name, 'all', thrown);
         process.exitCode = 1;
       }
-      isolation = await contenders.get('cert').then((farm) => farm.isolation, () => 'no farm');
+      isolation = await contenders.isolation() ?? isolation;
     }
     writeReport(values.out, report(true));
     process.stdout.write(toTable(report(true)));
@@ -76,4 +76,7 @@ const main = async (): Promise<void> => {
   }
 };
 
-await main();
+await main().catch((thrown: unknown) => {
+  say(thrown instanceof Error ? thrown.message : String(thrown));
+  process.exitCode = 1;
+});

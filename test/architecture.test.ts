@@ -34,7 +34,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
 /** What is no part of the product, and what of it may be imported there. */
 const beside: Readonly<Record<string, readonly string[]>> = {
   setup: ['ctl', 'protocol', 'policy', 'toolchain', 'certs', 'client'],
-  bench: ['setup', 'ctl', 'protocol', 'policy', 'toolchain', 'certs', 'client'],
+  bench: ['setup', 'ctl', 'protocol', 'policy', 'toolchain', 'certs', 'client', 'server'],
 };
 
 const sources = (directory: string): string[] =>

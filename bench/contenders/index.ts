@@ -44,6 +44,15 @@ export class Contenders {
     return started as Promise<Started<N>>;
   }
 
+  /** How wardcc's jobs are isolated here; undefined before a farm of it runs. */
+  async isolation(): Promise<string | undefined> {
+    for (const name of ['cert', 'krb5', 'ssh'] as const) {
+      const farm = await this.#started.get(name)?.catch(() => undefined);
+      if (farm !== undefined) return (farm as WardccFarm).isolation;
+    }
+    return undefined;
+  }
+
   /** Those that can run; `absent` is told of the others. */
   async those(names: readonly ContenderName[], absent: (name: string, thrown: unknown) => void): Promise<Contender[]> {
     const found: Contender[] = [];

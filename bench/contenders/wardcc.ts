@@ -77,6 +77,7 @@ const must = async (command: readonly string[], env: NodeJS.ProcessEnv): Promise
 /** Opens the client's session: a build that runs all day has an agent and a session already. */
 const openClient = async (name: string, env: NodeJS.ProcessEnv, end: () => Promise<void>): Promise<Client> => {
   const stats = async (...options: string[]): Promise<Stats> => JSON.parse(await must([wardctl, 'stats', '--json', ...options], env)) as Stats;
+  // 0: there is none at the moment that anybody has been told of.
   let agent = 0;
   const client: Client = {
     name,
@@ -85,11 +86,14 @@ const openClient = async (name: string, env: NodeJS.ProcessEnv, end: () => Promi
       return agent;
     },
     command: (compiler) => `wardcc ${compiler}`,
-    helpers: () => [agent],
+    helpers: () => (agent === 0 ? [] : [agent]),
     caches: true,
     remote: true,
     counts: { zero: async () => void (await stats('--zero')), read: async () => (await stats()).jobs },
-    close: async () => void (await must([wardctl, 'stop'], env)),
+    close: async () => {
+      agent = 0;
+      await must([wardctl, 'stop'], env);
+    },
     open: async () => {
       await must([wardctl, 'whoami', '--json'], env);
       const { pid } = (await stats()).agent ?? {};

@@ -6,6 +6,7 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Absence, Figure } from '../results.ts';
+import { toChart } from './chart.ts';
 import { toTable } from './table.ts';
 
 export interface Report {
@@ -20,10 +21,13 @@ export interface Report {
   readonly absences: readonly Absence[];
 }
 
-/** Writes `bench-DATE.json` and `.md`. Whoever reads one meanwhile sees a whole one. */
+/** Writes `bench-DATE.json`, `.md` and `.svg`. Whoever reads one meanwhile sees a whole one. */
 export const writeReport = (directory: string, report: Report): void => {
   mkdirSync(directory, { recursive: true });
-  const texts = { json: `${JSON.stringify(report, undefined, 2)}\n`, md: toTable(report) };
+  const { date, machine, rounds, figures } = report;
+  const subtitle = `${machine['processor']}, ${machine['cores']} cores, commit ${machine['commit']}; medians of ${rounds} turns in one run${report.finished ? '' : ', which has not ended'}`;
+  const chart = toChart({ title: `wardcc beside other tools, ${date.slice(0, 10)}`, subtitle, figures });
+  const texts = { json: `${JSON.stringify(report, undefined, 2)}\n`, md: toTable(report), svg: chart };
   for (const [ending, text] of Object.entries(texts)) {
     const file = join(directory, `bench-${report.date.slice(0, 10)}.${ending}`);
     writeFileSync(`${file}.new`, text);
