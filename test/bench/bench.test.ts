@@ -22,7 +22,7 @@ test('the bench measures a tiny job with everybody who can run here, says who ca
   const { status, stdout, stderr } = await bench(directory, '--only', 'tiny', '--rounds', '1', '--out', out);
   t.is(status, 0, stderr);
   const names = (await readdir(out)).sort();
-  t.deepEqual(names.map((name) => name.replace(/[0-9-]{10}/, 'DATE')), ['bench-DATE.json', 'bench-DATE.md', 'bench-DATE.svg']);
+  t.deepEqual(names.map((name) => name.replace(/[0-9]{4}-[0-9]{2}-[0-9]{2}/, 'DATE')), ['bench-DATE.json', 'bench-DATE.md', 'bench-DATE.svg']);
   const [json = '', table = '', chart = ''] = await Promise.all(names.map((name) => readFile(join(out, name), 'utf8')));
   const { finished, rounds, machine, figures, absences } = JSON.parse(json) as Report;
   t.like({ finished, rounds }, { finished: true, rounds: 1 });
