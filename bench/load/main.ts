@@ -14,6 +14,7 @@ import { createServices } from '../../client/agent/services.ts';
 import type { LauncherReply, LauncherRequest } from '../../client/agent/types.ts';
 import { loadClientConfig } from '../../client/config.ts';
 import { Farm, type CompileOptions, type FarmJob } from '../../client/farm/farm.ts';
+import { monotonicMs } from '../../client/inputs/file-table.ts';
 import { LocalResults } from '../../client/results/local-results.ts';
 import { doAll } from '../simulation/make.ts';
 
@@ -39,7 +40,7 @@ const reply: LauncherReply = { output: nothing, remove: nothing, stdout: nothing
 const requestFor = (file: string): LauncherRequest => ({
   argv: ['gcc', '-O2', '-DBENCH_LOAD', '-c', file, '-o', join('/tmp', `${file}.o`)],
   compiler: '/usr/bin/gcc', cwd: sources, umask: 0o022, path: '/usr/bin:/bin', env: { WARDCC_FALLBACK: 'never' },
-  terminal: { isTerminal: false, columns: 0, inputColumns: 0 }, pid: process.pid, namespace: '', isUtf8: true,
+  terminal: { isTerminal: false, columns: 0, inputColumns: 0 }, pid: process.pid, begunMs: monotonicMs(), namespace: '', isUtf8: true,
 });
 
 const first = new RecordingFarm(config);

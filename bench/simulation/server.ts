@@ -11,12 +11,14 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import type { WebSocket } from 'ws';
-import type { Probe } from '../../protocol/messages.ts';
+import { WardError } from '../../protocol/errors.ts';
+import type { Load, Probe } from '../../protocol/messages.ts';
 import { serverHandshake } from '../../protocol/handshake.ts';
 import { tlsExporter, webSocketTransport } from '../../protocol/transport.ts';
 import { certAuthenticator, ClientAuthorities } from '../../server/front/authenticate-cert.ts';
 import { receiveBlob } from '../../server/front/blobs.ts';
 import { Listener } from '../../server/front/listener.ts';
+import { LoadHints, loadOf } from '../../server/front/load.ts';
 import type { PolicyHolder } from '../../server/front/policy-holder.ts';
 import { Session, type Identity } from '../../server/front/session.ts';
 import { Flights } from '../../server/jobs/flights.ts';
@@ -87,24 +89,30 @@ export const startSimulatedServer = async (options: SimulatedServerOptions): Pro
   const [uploads, deadlines, authorities] = [new Uploads(), new Deadlines(), new ClientAuthorities(options.clients)];
   const store = new Store({ directory: join(directory, 'store'), maxBytes: storeBytes });
   const trouble = (error: Error): void => void process.stderr.write(`simulated server: ${error.message}\n`);
-  const cache = new ResultCache(join(directory, 'results'), 0, { damaged: trouble, signed: () => false });
-  const signature = Promise.resolve({ key: '0'.repeat(16), signature: Buffer.alloc(64).toString('base64') });
+  const cache = new ResultCache(join(directory, 'results'), 0, { damaged: trouble, standing: () => 'good' });
+  const admission = new FairLine(jobsPerSlot * slots, queuePerSlot * slots);
+  const load = (): Load => loadOf(slots, admission);
+  const hints = new LoadHints(load);
+  admission.onChange = () => hints.changed();
+  // Nobody signs here: results go out without the keeper's word, and clients that hold no farm file ask for none.
+  const unsigned = new WardError('log-unavailable', 'The simulated server has no keeper.');
   let decisions = 0;
   const services: JobServices = {
     serverName: 'localhost',
     deadlines,
     unread: new Unread(deadlines),
-    admission: new FairLine(jobsPerSlot * slots, queuePerSlot * slots),
+    admission,
     store,
     uploads,
     executors: sleepers(directory, slots),
     flights: new Flights<Outcome>((outcome) => outcome.discard()),
     results: cache,
-    keeping: new ResultKeeping({ cache, signer: { epoch: 0, sign: () => signature }, server: 'localhost', trouble }),
+    keeping: new ResultKeeping({ cache, signer: { sign: () => Promise.reject(unsigned) }, server: 'localhost', trouble: () => {} }),
     log: { decided: async () => ++decisions, ended: () => {} },
     decide: (session, what) => policy.decide(session, what),
     toolchain: (digest) => (digest === toolchain.digest ? toolchain : undefined),
     speed: () => 1,
+    load,
   };
   const serve = async (socket: WebSocket, tls: TLSSocket, address: string): Promise<void> => {
     const authenticators = new Map([['cert', certAuthenticator(tls, policy, authorities)]] as const);
@@ -120,7 +128,10 @@ export const startSimulatedServer = async (options: SimulatedServerOptions): Pro
     const session = new Session(identity, committer, address, channel);
     session.whenEnded(() => uploads.abandon(session));
     channel.onBlob((blob) => receiveBlob(blob, session, store, uploads));
-    channel.onStream((stream, first) => void runJob(stream, first as Probe, session, services));
+    channel.onStream((stream, first) => {
+      hints.began(session);
+      void runJob(stream, first, session, services);
+    });
     channel.keepAlive(silenceMs);
   };
   const listener = new Listener({ listen: [{ host: '127.0.0.1', port: 0 }], tls: options.tls, connections }, authorities, {

@@ -7,6 +7,7 @@ import { closeSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildId, namespaceIdentity, openMeetingPlace } from '../../client/agent/place.ts';
 import type { LauncherRequest } from '../../client/agent/types.ts';
+import { monotonicMs } from '../../client/inputs/file-table.ts';
 import { run } from '../../setup/demo/run.ts';
 import { cpuOf, memoryOf } from '../measure.ts';
 import { startSimulatedFarm } from './farm.ts';
@@ -52,6 +53,7 @@ const requestFor = (directory: string, env: Record<string, string>, namespace: s
   env,
   terminal: { isTerminal: false, columns: 0, inputColumns: 0 },
   pid: process.pid,
+  begunMs: monotonicMs(),
   namespace,
   isUtf8: true,
 });
