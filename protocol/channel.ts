@@ -8,11 +8,11 @@
 import { decodeError, encodeError } from './alert.ts';
 import { IncomingBlob, splitBlob } from './blob.ts';
 import { toWardError, WardError } from './errors.ts';
-import { FLAG_FRESH, frameType } from './frame.ts';
+import { FLAG_FRESH, FLAG_PACKED, frameType } from './frame.ts';
 import type { Frame, FrameDecoder } from './frame.ts';
 import type { SessionKeys } from './keys.ts';
 import { limits } from './limits.ts';
-import type { ClientMessage, Probe, ServerNotice } from './messages.ts';
+import type { ClientMessage, Pointer, Probe, ServerNotice } from './messages.ts';
 import { encodeMessage, parseMessage } from './schemas.ts';
 import { Scheduler } from './scheduler.ts';
 import { isEnd, Opener, Sealer } from './seal.ts';
@@ -36,6 +36,7 @@ export interface ChannelOptions {
 interface WaitingBlob {
   digest: Buffer;
   content: Buffer;
+  packed: Buffer | undefined;
   resolve: (sent: Promise<void>) => void;
   reject: (error: WardError) => void;
 }
@@ -112,6 +113,11 @@ export class Channel {
     return stream;
   }
 
+  /** Client: says something that needs no answer. What the server cannot take, it has not heard. */
+  tell(message: Pointer): void {
+    if (this.#streams.size < limits.streams) this.#newStream().send(message, { end: true });
+  }
+
   /**
    * Client: takes an offer, with the encoded tree of the job. Asked which of the files that are new to this session are sent unasked,
    * `choose` returns their indexes; it is asked only when the whole list fits the frame.
@@ -126,11 +132,15 @@ export class Channel {
     job.sendStart(list.fresh ? FLAG_FRESH : 0, payload, rest);
   }
 
-  /** Client: sends a content; resolves when all of it has been handed to the transport, rejects when the server refuses it. */
-  sendBlob(digest: Buffer, content: Buffer): Promise<void> {
+  /**
+   * Client: sends a content; resolves when all of it has been handed to the transport, rejects when the server refuses it.
+   *
+   * @param packed the content as `pack` makes it, for a server that takes that
+   */
+  sendBlob(digest: Buffer, content: Buffer, packed?: Buffer): Promise<void> {
     if (content.length > limits.blobBytes) return Promise.reject(new WardError('limit-exceeded', 'A content is too large to be sent.'));
     const sent = new Promise<void>((resolve, reject) => {
-      this.#waitingBlobs.push({ digest, content, resolve, reject });
+      this.#waitingBlobs.push({ digest, content, packed, resolve, reject });
     });
     sent.catch(() => {});
     this.#sendBlobs();
@@ -203,14 +213,14 @@ export class Channel {
 
   #sendBlobs(): void {
     while (this.#waitingBlobs.length > 0 && this.#blobStreams.size < limits.blobs && this.#streams.size < limits.streams) {
-      const { digest, content, resolve, reject } = this.#waitingBlobs.shift()!;
+      const { digest, content, packed, resolve, reject } = this.#waitingBlobs.shift()!;
       if (this.#ended) {
         reject(new WardError('session-lost', 'The session has ended.'));
         continue;
       }
       const stream = this.#newStream();
       this.#blobStreams.add(stream.id);
-      resolve(stream.sendBlob(digest, content));
+      resolve(stream.sendBlob(digest, content, packed));
     }
   }
 
@@ -293,7 +303,7 @@ export class Channel {
     // The server says nothing on a blob's stream but WINDOW and RESET: its own half is over from the start.
     stream.endSilently();
     const { prefix, first } = splitBlob(frame.payload);
-    this.#onBlob(new IncomingBlob(stream, prefix));
+    this.#onBlob(new IncomingBlob(stream, prefix, (frame.flags & FLAG_PACKED) !== 0));
     stream.gotData(first, isEnd(frame));
   }
 

@@ -21,6 +21,8 @@ export const frameType = Object.freeze({
 export const FLAG_END = 1;
 /** Flag of START: the dictionary of lists begins anew. */
 export const FLAG_FRESH = 2;
+/** Flag of BLOB: the content is packed. */
+export const FLAG_PACKED = 4;
 
 interface FrameRule {
   readonly name: string;
@@ -42,7 +44,7 @@ const rules: readonly (FrameRule | undefined)[] = Object.assign(new Array<FrameR
   [frameType.ALERT]: rule('ALERT', 'both', 0, 2, limits.errorBytes, 'zero'),
   [frameType.MESSAGE]: rule('MESSAGE', 'keyed', FLAG_END, 2, limits.messageBytes, 'any'),
   [frameType.DATA]: rule('DATA', 'keyed', FLAG_END, 0, limits.pieceBytes, 'job'),
-  [frameType.BLOB]: rule('BLOB', 'keyed', FLAG_END, BLOB_PREFIX_BYTES, BLOB_PREFIX_BYTES + limits.pieceBytes, 'job'),
+  [frameType.BLOB]: rule('BLOB', 'keyed', FLAG_END | FLAG_PACKED, BLOB_PREFIX_BYTES, BLOB_PREFIX_BYTES + limits.pieceBytes, 'job'),
   [frameType.WINDOW]: rule('WINDOW', 'keyed', 0, 4, 4, 'job'),
   [frameType.RESET]: rule('RESET', 'keyed', 0, 2, limits.errorBytes, 'job'),
   [frameType.PING]: rule('PING', 'keyed', 0, 8, 8, 'zero'),

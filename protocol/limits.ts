@@ -25,6 +25,8 @@ export const limits = Object.freeze({
   errorBytes: 8 * KiB,
   /** Characters of an error's sentence that are kept. */
   errorText: 4 * KiB,
+  /** Characters of what a keeper says of a result, in a pointer. */
+  statementText: 64 * KiB,
   /** Payload bytes of a MESSAGE frame. */
   messageBytes: 1 * MiB,
   /** Payload bytes of a START frame. */
@@ -45,6 +47,10 @@ export const limits = Object.freeze({
   resultBytes: 512 * MiB,
   /** Bytes of one blob. */
   blobBytes: 1024 * MiB,
+  /** Bytes of a blob that may come packed. */
+  packedBlobBytes: 1 * MiB,
+  /** Bytes of a result that may come packed. */
+  packedResultBytes: 16 * MiB,
   /** Frames such as WINDOW, RESET and PONG that may wait to be sent: a peer that asks but never reads passes it. */
   controlFrames: 4096,
   /** Bytes the transport may hold before the scheduler waits. */

@@ -33,6 +33,8 @@ export interface Welcome {
   isolation: Isolation;
   slots: number;
   toolchains: OfferedToolchain[];
+  /** Contents may come packed. */
+  zstd?: boolean;
 }
 
 /** Server → client on stream 0: load, or that the server is about to end the session. */
@@ -76,6 +78,8 @@ export interface Probe {
   tree: string;
   treeBytes: number;
   inputBytes: number;
+  /** The result may come packed. */
+  zstd?: boolean;
 }
 
 /** What a server has to do: rides on other messages. */
@@ -134,6 +138,8 @@ export interface Result {
   stdout: number;
   /** Bytes of standard error. */
   stderr: number;
+  /** Bytes of the body as it comes; absent: it is not packed. */
+  packed?: number;
   outputs: ResultOutput[];
   usage: { wallMs: number; userMs: number; systemMs: number; maxRssKb: number };
   /** Name of the server that made it, which another may give away again. */
@@ -151,7 +157,23 @@ export interface ResultSignature extends Pick<Claim, 'domain' | 'epoch' | 'job' 
   signature: string;
 }
 
-export type ClientMessage = Probe;
-export type ServerMessage = Offer | Busy | Running | Missing | Result;
+/** Client → server, on a stream of its own: a job whose home this server is was done elsewhere. */
+export interface Pointer {
+  type: 'pointer';
+  /** What the keeper of that server says of the result (statement.ts). */
+  statement: string;
+  /** Names its key, and its signature over that, in base64. */
+  key: string;
+  signature: string;
+}
+
+/** Server → client: another server has the result of this very compile, or had it. What becomes of the job here follows. */
+export interface Elsewhere {
+  type: 'elsewhere';
+  server: string;
+}
+
+export type ClientMessage = Probe | Pointer;
+export type ServerMessage = Offer | Busy | Elsewhere | Running | Missing | Result;
 export type ServerNotice = Welcome | Notice;
 export type Message = ClientMessage | ServerMessage | ServerNotice;

@@ -35,6 +35,9 @@ const bytes = integer(Number.MAX_SAFE_INTEGER);
 const load = object({ free: integer(65_535), waiting: integer(1_000_000) });
 const toolchains = list(object({ digest, canary: digest, name: path }), limits.toolchains);
 
+const keyName: Schema = { type: 'string', pattern: '^[0-9a-f]{16}$' };
+const signature: Schema = { type: 'string', pattern: '^[A-Za-z0-9+/]{86}==$' };
+
 const languages = [
   'c', 'c++', 'objective-c', 'objective-c++', 'assembler', 'assembler-with-cpp',
   'cpp-output', 'c++-cpp-output', 'objective-c-cpp-output', 'objective-c++-cpp-output', 'c-header', 'c++-header',
@@ -44,8 +47,8 @@ const schemas = {
   welcome: object({
     type: literal('welcome'), server: name, principal: text(1024), committer: text(1024), because: text(8192), mechanism: { enum: mechanisms },
     expires: bytes, policy: object({ serial: bytes, digest }), isolation: { enum: ['strict', 'strict-rlimit'] },
-    slots: integer(65_535), toolchains,
-  }, ['because']),
+    slots: integer(65_535), toolchains, zstd: { type: 'boolean' },
+  }, ['because', 'zstd']),
   notice: object({
     type: literal('notice'), event: { enum: ['load', 'stopping', 'toolchains'] }, free: integer(65_535), waiting: integer(1_000_000),
     message: text(limits.errorText), toolchains,
@@ -59,8 +62,10 @@ const schemas = {
       propertyNames: { pattern: '^(?!__proto__$)[A-Za-z_][A-Za-z0-9_]{0,255}$' },
     },
     cwd: path, pwd: path, umask: integer(0o777), outputs: list(path, limits.outputs, 1), tree: digest,
-    treeBytes: integer(limits.treeBytes), inputBytes: bytes,
-  }, ['pwd']),
+    treeBytes: integer(limits.treeBytes), inputBytes: bytes, zstd: { type: 'boolean' },
+  }, ['pwd', 'zstd']),
+  pointer: object({ type: literal('pointer'), statement: text(limits.statementText), key: keyName, signature }),
+  elsewhere: object({ type: literal('elsewhere'), server: name }),
   offer: object({ type: literal('offer'), leaseMs: integer(600_000), speed: number(1_000_000), load }, ['load']),
   busy: object({ type: literal('busy'), position: integer(1_000_000), load }, ['load']),
   running: object({ type: literal('running') }),
@@ -68,22 +73,22 @@ const schemas = {
   result: object({
     type: literal('result'), cached: { type: 'boolean' }, keep: { type: 'boolean' },
     status: object({ code: integer(255), signal: integer(127) }), stdout: bytes, stderr: bytes,
+    packed: integer(limits.packedResultBytes, 1),
     outputs: list(object({ index: integer(limits.outputs - 1), size: bytes, digest, mode: integer(0o777) }), limits.outputs),
     usage: object({ wallMs: number(1e9), userMs: number(1e9), systemMs: number(1e9), maxRssKb: bytes }), server: name,
     signed: object({
       domain: text(2048), epoch: bytes, job: bytes, principal: text(300), policy: digest,
-      finished: { type: 'string', pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$' },
-      key: { type: 'string', pattern: '^[0-9a-f]{16}$' }, signature: { type: 'string', pattern: '^[A-Za-z0-9+/]{86}==$' },
+      finished: { type: 'string', pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$' }, key: keyName, signature,
     }),
     load,
-  }, ['signed', 'load']),
+  }, ['packed', 'signed', 'load']),
 };
 
 /** Where a message may come. */
 const places = {
   'server notice': ['welcome', 'notice'],
-  'first client message': ['probe'],
-  'server message': ['offer', 'busy', 'running', 'missing', 'result'],
+  'first client message': ['probe', 'pointer'],
+  'server message': ['offer', 'busy', 'elsewhere', 'running', 'missing', 'result'],
 } as const;
 
 interface Placed {

@@ -58,6 +58,24 @@ export const statementOf = (claim: Claim, parts: ResultParts, names: readonly st
   },
 });
 
+/** Attacker-controlled until its signature was checked. What a statement says of where a result lies; undefined if it is no statement. */
+export const claimOf = (statement: string): Pick<Claim, 'server' | 'epoch' | 'action' | 'domain'> | undefined => {
+  try {
+    const { predicate: { buildDefinition, runDetails } } = JSON.parse(statement) as { predicate: { buildDefinition: BuildDefinition; runDetails: { builder: { id: string } } } };
+    const { internalParameters: { epoch, domain }, externalParameters: { action } } = buildDefinition;
+    const { id } = runDetails.builder;
+    const known = typeof id === 'string' && id.startsWith(builderScheme) && typeof domain === 'string' && Number.isSafeInteger(epoch);
+    return known && /^[0-9a-f]{64}$/.test(action) ? { server: id.slice(builderScheme.length), epoch, action, domain } : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+interface BuildDefinition {
+  readonly externalParameters: { readonly action: string };
+  readonly internalParameters: { readonly epoch: number; readonly domain: string };
+}
+
 /** DSSE's pre-authentication encoding: what the signature is over. */
 export const preAuthentication = (payload: Buffer): Buffer =>
   Buffer.concat([Buffer.from(`DSSEv1 ${payloadType.length} ${payloadType} ${payload.length} `), payload]);

@@ -6,7 +6,7 @@
  */
 import { encodeError } from './alert.ts';
 import { WardError } from './errors.ts';
-import { FLAG_END, frameType } from './frame.ts';
+import { FLAG_END, FLAG_PACKED, frameType } from './frame.ts';
 import { limits } from './limits.ts';
 import type { Message } from './messages.ts';
 import { encodeMessage } from './schemas.ts';
@@ -51,6 +51,8 @@ interface Pending {
   readonly type: number;
   readonly end: boolean;
   readonly prefix: Buffer | undefined;
+  /** Flags of the first frame. */
+  readonly flags: number;
   payload: Buffer;
   /** Handed over entirely (undefined error) or never. */
   readonly settle: ((error?: WardError) => void) | undefined;
@@ -107,19 +109,20 @@ export class ChannelStream implements Stream, Source {
 
   send(message: Message, options: SendOptions = {}): void {
     const payload = encodeMessage(message);
-    this.#enqueue({ type: frameType.MESSAGE, end: options.end ?? false, prefix: undefined, payload, settle: undefined });
+    this.#enqueue({ type: frameType.MESSAGE, end: options.end ?? false, prefix: undefined, flags: 0, payload, settle: undefined });
   }
 
   write(chunk: Buffer, options: SendOptions = {}): Promise<void> {
-    return this.#body(frameType.DATA, undefined, chunk, options.end ?? false);
+    return this.#body({ type: frameType.DATA, prefix: undefined, flags: 0 }, chunk, options.end ?? false);
   }
 
-  /** The whole of a blob: digest and size ahead of the first bytes, END at the last. */
-  sendBlob(digest: Buffer, content: Buffer): Promise<void> {
+  /** The whole of a blob: digest and size ahead of the first bytes, END at the last. `packed` goes in place of the content. */
+  sendBlob(digest: Buffer, content: Buffer, packed?: Buffer): Promise<void> {
     const prefix = Buffer.allocUnsafe(40);
     digest.copy(prefix, 0, 0, 32);
     prefix.writeBigUInt64BE(BigInt(content.length), 32);
-    const sent = this.#body(frameType.BLOB, prefix, content, true);
+    const flags = packed === undefined ? 0 : FLAG_PACKED;
+    const sent = this.#body({ type: frameType.BLOB, prefix, flags }, packed ?? content, true);
     this.#peerEnded = true;
     return sent;
   }
@@ -129,7 +132,7 @@ export class ChannelStream implements Stream, Source {
     const whole = rest.length === 0;
     this.#owner.control({ type: frameType.START, flags: whole ? flags | FLAG_END : flags, stream: this.id, payload });
     if (whole) this.#ended = true;
-    else this.#body(frameType.DATA, undefined, rest, true).catch(ignore);
+    else this.write(rest, { end: true }).catch(ignore);
   }
 
   consumed(bytes: number): void {
@@ -168,14 +171,14 @@ export class ChannelStream implements Stream, Source {
     const whole = size === first.payload.length;
     const payload = whole ? first.payload : first.payload.subarray(0, size);
     if (flow) this.#credit -= size;
-    const frame: Outgoing = { type: first.type, flags: whole && first.end ? FLAG_END : 0, stream: this.id, prefix: first.prefix, payload };
+    const frame: Outgoing = { type: first.type, flags: first.flags | (whole && first.end ? FLAG_END : 0), stream: this.id, prefix: first.prefix, payload };
     this.#known = true;
     if (whole) {
       this.#queue.shift();
       first.settle?.();
       if (first.end) this.#halfOver();
     } else {
-      this.#queue[0] = { ...first, type: frameType.DATA, prefix: undefined, payload: first.payload.subarray(size) };
+      this.#queue[0] = { ...first, type: frameType.DATA, prefix: undefined, flags: 0, payload: first.payload.subarray(size) };
     }
     return frame;
   }
@@ -237,9 +240,9 @@ export class ChannelStream implements Stream, Source {
     if (this.#peerEnded) throw new WardError('protocol-violation', `The peer went on sending on stream ${this.id} after it had ended it.`);
   }
 
-  #body(type: number, prefix: Buffer | undefined, payload: Buffer, end: boolean): Promise<void> {
+  #body(first: Pick<Pending, 'type' | 'prefix' | 'flags'>, payload: Buffer, end: boolean): Promise<void> {
     const sent = new Promise<void>((resolve, reject) => {
-      this.#enqueue({ type, end, prefix, payload, settle: (error) => (error === undefined ? resolve() : reject(error)) });
+      this.#enqueue({ ...first, end, payload, settle: (error) => (error === undefined ? resolve() : reject(error)) });
     });
     // Callers that stream without waiting learn of a reset by onReset.
     sent.catch(ignore);

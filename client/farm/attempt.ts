@@ -5,17 +5,21 @@
  *
  * @module
  */
-import { hash } from 'node:crypto';
-import type { Part, ResultParts } from '../../protocol/action.ts';
+import type { ResultParts } from '../../protocol/action.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import { limits } from '../../protocol/limits.ts';
-import type { Offer, Probe, Result, ServerMessage } from '../../protocol/messages.ts';
+import type { Offer, Pointer, Probe, Result, ServerMessage } from '../../protocol/messages.ts';
+import { pack } from '../../protocol/packing.ts';
 import type { Envelope } from '../../protocol/statement.ts';
 import type { Stream } from '../../protocol/channel.ts';
 import type { NewFile } from '../../protocol/start-list.ts';
 import type { Connection } from './connect.ts';
 import type { JobContents } from './contents.ts';
 import { named } from './failure.ts';
+import { IncomingResult, type FarmOutput, type ReceivedResult } from './incoming-result.ts';
+import type { Room } from './room.ts';
+
+export type { FarmOutput } from './incoming-result.ts';
 
 export interface FarmJob {
   readonly probe: Omit<Probe, 'type'>;
@@ -23,13 +27,6 @@ export interface FarmJob {
   readonly tree: Buffer;
   /** The content with this SHA-256, if it is one of the job's inputs; throws WardError otherwise. */
   blob(digestHex: string): Buffer | Promise<Buffer>;
-}
-
-export interface FarmOutput {
-  /** Index into `probe.outputs`. */
-  readonly index: number;
-  readonly mode: number;
-  readonly content: Buffer;
 }
 
 export interface FarmResult {
@@ -54,25 +51,38 @@ const choosable: ReadonlySet<AttemptState> = new Set(['asked', 'waiting', 'offer
 /** Contents that are read and on the way at the same time for one job. */
 const blobsAtOnce = 8;
 
-const partOf = (content: Buffer): Part => ({ digest: hash('sha256', content, 'hex'), size: content.length });
+export interface AttemptOptions {
+  /** The server as it is named in the configuration. */
+  readonly server: string;
+  readonly connection: Connection;
+  readonly room: Room;
+  readonly probe: Probe;
+  readonly job: FarmJob;
+  readonly verify: VerifyResult;
+}
 
 export class Attempt {
   readonly server: string;
+  /** The server as it names itself. */
+  readonly serverName: string;
+  /** Name of a server that has the result, as this one says. */
+  elsewhere: string | undefined;
   state: AttemptState = 'asked';
   offer: Offer | undefined;
   error: WardError | undefined;
   /** Called when the state changes. */
   onChange: () => void = () => {};
   readonly #job: FarmJob;
-  readonly #verify: (result: Result, parts: ResultParts) => Envelope | undefined;
+  readonly #verify: VerifyResult;
+  readonly #probe: Probe;
+  readonly #room: Room;
+  #leavePlace = (): void => {};
   readonly #connection: Connection;
   readonly #stream: Stream;
   readonly #result = Promise.withResolvers<FarmResult>();
-  /** Where the body goes: stdout, stderr, outputs. */
-  #parts: Buffer[] = [];
-  #part = 0;
-  #filled = 0;
+  #incoming: IncomingResult | undefined;
   #answer: Result | undefined;
+  #envelope: Envelope | undefined;
   #missing: string[] = [];
   readonly #contents: JobContents;
   /** Contents that the server has asked for in all. */
@@ -81,14 +91,17 @@ export class Attempt {
   /** This side has ended the stream. */
   #ended = false;
 
-  constructor(server: string, connection: Connection, probe: Probe, job: FarmJob, verify: VerifyResult) {
+  constructor({ server, connection, room, probe, job, verify }: AttemptOptions) {
     this.server = server;
-    this.#verify = (result, parts) => verify(probe, result, parts);
+    this.serverName = connection.welcome.server;
+    this.#room = room;
+    this.#probe = probe;
+    this.#verify = verify;
     this.#job = job;
     this.#connection = connection;
     this.#contents = connection.contents.job();
     this.#result.promise.catch(() => {});
-    this.#stream = connection.channel.open(probe);
+    this.#stream = connection.channel.open(connection.packs ? { ...probe, zstd: true } : probe);
     this.#stream.onMessage((message: ServerMessage) => this.#guard(() => this.#gotMessage(message)));
     this.#stream.onData((chunk) => this.#guard(() => this.#gotData(chunk)));
     this.#stream.onEnd(() => this.#guard(() => this.#gotEnd()));
@@ -106,6 +119,13 @@ export class Attempt {
     return this.#result.promise;
   }
 
+  /** Where the result lies, for another server; undefined when nobody may have it again. */
+  pointer(): Pointer | undefined {
+    if (this.#answer?.keep !== true || this.#envelope === undefined) return undefined;
+    const { payload, signatures: [{ keyid, sig }] } = this.#envelope;
+    return { type: 'pointer', statement: Buffer.from(payload, 'base64').toString(), key: keyid, signature: sig };
+  }
+
   /** Gives up, and tells the server why. */
   release(error: WardError): void {
     if (this.state === 'done' || this.state === 'failed') return;
@@ -119,10 +139,19 @@ export class Attempt {
         // START came too late for the place, and stands in line with the job.
         if (this.state === 'started') return;
         if (!choosable.has(this.state)) throw this.#outOfTurn(message.type);
+        this.#leavePlace();
+        this.#room.heard(message.load);
         return this.#become('waiting');
+      case 'elsewhere':
+        if (this.state !== 'asked') throw this.#outOfTurn(message.type);
+        this.elsewhere = message.server;
+        return this.onChange();
       case 'offer':
         if (this.state === 'started') return;
         if (!choosable.has(this.state)) throw this.#outOfTurn(message.type);
+        this.#leavePlace();
+        this.#leavePlace = this.#room.hold();
+        this.#room.heard(message.load);
         this.offer = message;
         return this.#become('offered');
       case 'running':
@@ -142,7 +171,11 @@ export class Attempt {
         if (this.state !== 'started' && this.state !== 'running' && !(this.state === 'asked' && message.cached)) {
           throw this.#outOfTurn(message.type);
         }
-        this.#prepare(message);
+        this.#leavePlace();
+        this.#room.heard(message.load);
+        this.#incoming = new IncomingResult(message, { server: this.server, outputs: this.#job.probe.outputs.length, packs: this.#connection.packs });
+        if (this.state === 'started') this.#contents.done();
+        this.#answer = message;
         return this.#become('receiving');
     }
   }
@@ -182,68 +215,34 @@ export class Attempt {
 
   async #sendBlob(digest: string): Promise<void> {
     const content = await this.#job.blob(digest);
+    const { channel, packs } = this.#connection;
+    const packed = packs ? await pack(content, limits.packedBlobBytes) : undefined;
     if (this.state !== 'started') return;
-    await this.#connection.channel.sendBlob(Buffer.from(digest, 'hex'), content);
-  }
-
-  /** Attacker-controlled sizes and indexes: checked before any memory is taken. */
-  #prepare(result: Result): void {
-    const asked = this.#job.probe.outputs.length;
-    const indexes = new Set<number>();
-    for (const { index } of result.outputs) {
-      if (index >= asked || indexes.has(index)) {
-        throw new WardError('output-refused', `The server ${this.server} sent an output that was not asked for.`);
-      }
-      indexes.add(index);
-    }
-    const sizes = [result.stdout, result.stderr, ...result.outputs.map(({ size }) => size)];
-    if (sizes.reduce((sum, size) => sum + size, 0) > limits.resultBytes) {
-      throw new WardError('limit-exceeded', `The result of the server ${this.server} is larger than ${limits.resultBytes} bytes.`);
-    }
-    if (this.state === 'started') this.#contents.done();
-    this.#answer = result;
-    this.#parts = sizes.map((size) => Buffer.allocUnsafeSlow(size));
-    this.#skipFull();
-  }
-
-  #skipFull(): void {
-    while (this.#part < this.#parts.length && this.#filled === this.#parts[this.#part]!.length) {
-      this.#part += 1;
-      this.#filled = 0;
-    }
+    await channel.sendBlob(Buffer.from(digest, 'hex'), content, packed);
   }
 
   #gotData(chunk: Buffer): void {
-    if (this.state !== 'receiving') throw this.#outOfTurn('data');
-    for (let at = 0; at < chunk.length;) {
-      const part = this.#parts[this.#part];
-      if (part === undefined) throw new WardError('protocol-violation', 'The server sent more than it announced.');
-      const count = chunk.copy(part, this.#filled, at);
-      at += count;
-      this.#filled += count;
-      this.#skipFull();
-    }
+    if (this.#incoming === undefined || this.state !== 'receiving') throw this.#outOfTurn('data');
+    this.#incoming.push(chunk);
     this.#stream.consumed(chunk.length);
   }
 
   #gotEnd(): void {
     if (this.state === 'failed') return;
-    const result = this.#answer;
-    if (result === undefined || this.#part < this.#parts.length) {
-      throw new WardError('protocol-violation', 'The server ended the job before it had sent all of the result.');
-    }
-    const [stdout, stderr, ...contents] = this.#parts as [Buffer, Buffer, ...Buffer[]];
-    const outputs = result.outputs.map(({ index, mode, digest }, position) => {
-      const content = contents[position]!;
-      if (partOf(content).digest !== digest) {
-        throw new WardError('blob-corrupt', `An output of the server ${this.server} does not have the digest that was announced.`);
-      }
-      return { index, mode, content };
-    });
-    const envelope = this.#verify(result, { stdout: partOf(stdout), stderr: partOf(stderr), outputs: result.outputs });
+    if (this.#incoming === undefined) throw new WardError('protocol-violation', 'The server ended the job before it had sent all of the result.');
+    const received = this.#incoming.end();
+    if (!(received instanceof Promise)) return this.#finish(received);
+    received.then((whole) => this.#guard(() => this.#finish(whole)), (thrown: unknown) => this.release(toWardError(thrown)));
+  }
+
+  #finish({ stdout, stderr, outputs, parts }: ReceivedResult): void {
+    if (this.state !== 'receiving') return;
+    const result = this.#answer!;
+    this.#envelope = this.#verify(this.#probe, result, parts);
     // A kept or shared result came without a tree: the stream is open on this side still.
     if (!this.#ended) this.#stream.write(Buffer.alloc(0), { end: true }).catch(() => {});
     this.#become('done');
+    const envelope = this.#envelope;
     this.#result.resolve({ server: this.server, result, stdout, stderr, outputs, ...(envelope === undefined ? {} : { envelope }) });
   }
 
@@ -259,8 +258,9 @@ export class Attempt {
   #fail(error: WardError): void {
     if (this.state === 'done' || this.state === 'failed') return;
     this.error = named(error, this.server);
+    this.#leavePlace();
     for (const digest of this.#missing.splice(0)) this.#contents.forget(digest);
-    this.#parts = [];
+    this.#incoming = undefined;
     this.#result.reject(this.error);
     this.#become('failed');
   }

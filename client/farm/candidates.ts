@@ -1,12 +1,12 @@
 /**
  * Which servers are asked for a job: its home, and one more. Home is the first server in the job's order that is reachable and has the
- * compiler; it is waited for. The second is asked at once if it is connected, else as soon as it is: a job that waits in home's line
- * must not wait for ever beside an idle server.
+ * compiler; it is waited for. The other is the one with the most room of those that are connected; where none is, one is asked as
+ * soon as it is: a job that waits in home's line must not wait for ever beside an idle server.
  *
  * @module
  */
 import { toWardError, WardError } from '../../protocol/errors.ts';
-import type { Probe, Welcome } from '../../protocol/messages.ts';
+import type { OfferedToolchain, Probe, Welcome } from '../../protocol/messages.ts';
 import { named } from './failure.ts';
 import type { Session } from './session.ts';
 
@@ -27,17 +27,35 @@ export interface Needs {
   readonly canary: string | undefined;
 }
 
-const checkToolchain = (session: Session, { toolchains }: Welcome, { probe, canary }: Needs): Session => {
+const offeredBy = ({ toolchains }: Welcome, { probe }: Needs): OfferedToolchain | undefined => toolchains.find(({ digest }) => digest === probe.toolchain);
+
+/** Has the server exactly the compiler that the job needs? */
+export const canRun = (welcome: Welcome, needs: Needs): boolean => {
+  const offered = offeredBy(welcome, needs);
+  return offered !== undefined && (needs.canary === undefined || offered.canary === needs.canary);
+};
+
+const checkToolchain = (session: Session, welcome: Welcome, needs: Needs): Session => {
+  if (canRun(welcome, needs)) return session;
   const { name } = session.host;
-  const offered = toolchains.find(({ digest }) => digest === probe.toolchain);
-  if (offered === undefined) {
-    throw new WardError('toolchain-unknown', `The server ${name} does not have exactly this compiler (${probe.compiler}).`, { at: name });
+  const { compiler } = needs.probe;
+  const sentence = offeredBy(welcome, needs) === undefined
+    ? `The server ${name} does not have exactly this compiler (${compiler}).`
+    : `The compiler ${compiler} makes other objects on the server ${name} than here.`;
+  throw new WardError('toolchain-unknown', sentence, { at: name });
+};
+
+/** Of those that can be asked now, the one with the most room; among equals the first in the job's order. */
+const roomiest = (sessions: readonly Session[], needs: Needs): Session | undefined => {
+  let best: Session | undefined;
+  let most = -Infinity;
+  for (const session of sessions) {
+    const room = Math.max(0, session.room);
+    if (room <= most || session.connection === undefined || !canRun(session.connection.welcome, needs)) continue;
+    best = session;
+    most = room;
   }
-  if (canary !== undefined && offered.canary !== canary) {
-    const sentence = `The compiler ${probe.compiler} makes other objects on the server ${name} than here.`;
-    throw new WardError('toolchain-unknown', sentence, { at: name });
-  }
-  return session;
+  return best;
 };
 
 /** The promise, or the end of the signal. */
@@ -62,15 +80,16 @@ export const findCandidates = async (
   for (const connection of opening.values()) connection.catch(() => {});
   const now: Session[] = [];
   let late: Promise<Session> | undefined;
-  for (const session of order) {
-    if (now.length === 2) break;
+  for (const [place, session] of order.entries()) {
     try {
       const { connection } = session;
-      if (connection !== undefined) {
-        now.push(checkToolchain(session, connection.welcome, needs));
-      } else if (now.length === 0) {
-        const { welcome } = await orAborted(opening.get(session) ?? session.ready(), signal);
+      if (now.length === 0) {
+        const { welcome } = connection ?? await orAborted(opening.get(session) ?? session.ready(), signal);
         now.push(checkToolchain(session, welcome, needs));
+        const other = roomiest(order.slice(place + 1), needs);
+        if (other !== undefined) return { now: [...now, other], late: undefined };
+      } else if (connection !== undefined) {
+        checkToolchain(session, connection.welcome, needs);
       } else {
         late ??= opening.get(session)?.then(({ welcome }) => checkToolchain(session, welcome, needs));
         late?.catch(() => {});
@@ -81,5 +100,5 @@ export const findCandidates = async (
       failures.push(named(error, session.host.name));
     }
   }
-  return { now, late: now.length === 2 ? undefined : late };
+  return { now, late };
 };

@@ -14,8 +14,7 @@ import { toWardError, WardError } from '../../protocol/errors.ts';
 import { clientHandshake } from '../../protocol/handshake.ts';
 import { webSocketTransport } from '../../protocol/transport.ts';
 import { ChildDuplex } from './child-duplex.ts';
-import { openWebSocket, receiveWelcome, type Connection } from './connect.ts';
-import { Contents } from './contents.ts';
+import { connected, isNear, openWebSocket, receiveWelcome, type Connection } from './connect.ts';
 import { named } from './failure.ts';
 import type { SshHost } from './hosts.ts';
 import { sshArguments, type SshConfig } from './ssh-command.ts';
@@ -107,7 +106,7 @@ export const connectSsh = async (options: SshOptions): Promise<Connection> => {
       const channel = await clientHandshake(webSocketTransport(webSocket), {
         authenticator: { mechanism: 'ssh', target: host.host }, exporter: () => undefined,
       });
-      return { channel, welcome: await receiveWelcome(channel, signal), contents: new Contents() };
+      return connected(channel, await receiveWelcome(channel, signal), host.host === 'localhost' || isNear({ remoteAddress: host.host }));
     } catch (thrown) {
       ssh.duplex.destroy();
       throw thrown;

@@ -22,6 +22,7 @@ import { cleanText } from '../../protocol/alert.ts';
 import type { Channel } from '../../protocol/channel.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import { clientHandshake } from '../../protocol/handshake.ts';
+import { canPack } from '../../protocol/packing.ts';
 import type { Welcome } from '../../protocol/messages.ts';
 import { SUBPROTOCOL, tlsExporter, webSocketClientOptions, webSocketTransport } from '../../protocol/transport.ts';
 import type { TrustConfig } from '../config.ts';
@@ -37,6 +38,8 @@ export interface Connection {
   readonly welcome: Welcome;
   /** What the server is known to have. */
   readonly contents: Contents;
+  /** Contents and results go packed: the server knows how, and is on another host. */
+  readonly packs: boolean;
 }
 
 export interface ConnectOptions {
@@ -202,6 +205,13 @@ export const receiveWelcome = (channel: Channel, signal: AbortSignal): Promise<W
     });
   });
 
+export const connected = (channel: Channel, welcome: Welcome, near: boolean): Connection =>
+  ({ channel, welcome, contents: new Contents(), packs: canPack && welcome.zstd === true && !near });
+
+/** Is the other end on this very host, where bytes cost less than packing them? */
+export const isNear = ({ remoteAddress = '', localAddress = '' }: { remoteAddress?: string | undefined; localAddress?: string | undefined }): boolean =>
+  remoteAddress === localAddress || /^(::ffff:)?127\.|^::1$/.test(remoteAddress);
+
 /**
  * Connects, authenticates both sides and waits for `welcome`. Subscribe to the channel's notices at once.
  *
@@ -223,7 +233,7 @@ export const connectTls = async (options: ConnectOptions): Promise<Connection> =
     const channel = await clientHandshake(webSocketTransport(webSocket), {
       authenticator: isCert(credential) ? { mechanism: 'cert', target: name } : krb5Authenticator(credential), exporter: tlsExporter(socket),
     });
-    return { channel, welcome: await receiveWelcome(channel, signal), contents: new Contents() };
+    return connected(channel, await receiveWelcome(channel, signal), isNear(socket));
   } catch (thrown) {
     throw named(toWardError(thrown), host.name);
   }

@@ -10,11 +10,12 @@ import type { Probe } from '../../protocol/messages.ts';
 import type { FallbackSetting, FarmView, HostStatus, PingAnswer, WhoAmI } from '../agent/farm-view.ts';
 import { withEnvironment, type ClientConfig } from '../config.ts';
 import { fixedConfig, type ConfigSource } from '../config-watch.ts';
-import { Attempt, type FarmJob, type FarmResult, type VerifyResult } from './attempt.ts';
-import { connectAtOnce, findCandidates, type Candidates } from './candidates.ts';
-import { choose } from './choose.ts';
+import type { FarmJob, FarmResult, VerifyResult } from './attempt.ts';
+import { connectAtOnce, findCandidates } from './candidates.ts';
 import { Discovery } from './discovery.ts';
 import { mostHelpful } from './failure.ts';
+import type { Host } from './hosts.ts';
+import { Placement, WaitingJobs } from './placement.ts';
 import { rank } from './rendezvous.ts';
 import { Sessions } from './sessions.ts';
 import type { Session } from './session.ts';
@@ -51,6 +52,8 @@ export interface CompileOptions {
 }
 
 interface PlaceOptions extends CompileOptions {
+  readonly job: FarmJob;
+  readonly probe: Probe;
   /** Whose signatures on results count; undefined: whatever a server of the farm answers. */
   readonly farm: ClientConfig['farm'];
 }
@@ -59,6 +62,7 @@ export class Farm implements FarmView {
   readonly #config: ConfigSource;
   readonly #sessions = new Sessions();
   readonly #discovery = new Discovery();
+  readonly #waiting = new WaitingJobs();
   /** `server\0toolchain` → until when, and why. */
   readonly #unfit = new Map<string, { until: number; error: WardError }>();
 
@@ -115,7 +119,7 @@ export class Farm implements FarmView {
       const home = asked.now[0];
       if (home === undefined) break;
       try {
-        return await this.#place(asked, probe, job, signal, { ...options, farm: config.farm });
+        return await this.#placement(fit, { ...options, job, probe, farm: config.farm }).run(asked, signal);
       } catch (thrown) {
         const error = toWardError(thrown);
         failures.push(error);
@@ -212,7 +216,18 @@ export class Farm implements FarmView {
     if (config.servers.length === 0 && servers.length === 0 && error !== undefined) throw error;
     // One that is configured counts as it was written there.
     const written = new Set(config.servers.map(({ name }) => name));
-    return [...config.servers, ...servers.filter(({ name }) => !written.has(name))].map((host) => this.#sessions.get(host, config));
+    return [...config.servers, ...servers.filter(({ name }) => !written.has(name))].map((host) => this.#session(host, config));
+  }
+
+  #session(host: Host, config: ClientConfig): Session {
+    const session = this.#sessions.get(host, config);
+    session.rooms.onMore = () => this.#waiting.offer(session);
+    return session;
+  }
+
+  #placement(servers: readonly Session[], { job, probe, farm, canary, onFull, onPlaced }: PlaceOptions): Placement {
+    const verify: VerifyResult = (...result) => verifySigned(farm, ...result);
+    return new Placement({ job, probe, canary, servers, verify, onFull, onPlaced }, this.#waiting);
   }
 
   #isFull({ host, running }: Session, failures: WardError[]): boolean {
@@ -231,35 +246,5 @@ export class Farm implements FarmView {
     }
     this.#unfit.delete(key);
     return false;
-  }
-
-  async #place({ now, late }: Candidates, probe: Probe, job: FarmJob, signal: AbortSignal, options: PlaceOptions): Promise<FarmResult> {
-    const { farm } = options;
-    const verify: VerifyResult = (...result) => verifySigned(farm, ...result);
-    const leave = new Map<string, () => void>();
-    const ask = (session: Session): Attempt | undefined => {
-      const { connection, host } = session;
-      if (connection === undefined) return undefined;
-      leave.set(host.name, session.enter());
-      return new Attempt(host.name, connection, probe, job, verify);
-    };
-    try {
-      const attempts = now.map(ask).filter((attempt) => attempt !== undefined);
-      if (attempts.length === 0) {
-        throw new WardError('session-lost', 'The session ended before the job began.', { at: now[0]!.host.name });
-      }
-      const chosen = await choose(attempts, signal, () => options.onFull?.(), late?.then((session) => () => ask(session)));
-      options.onPlaced?.();
-      for (const [server, undo] of leave) if (server !== chosen.server) undo();
-      const abort = (): void => chosen.release(new WardError('cancelled', 'The job was cancelled.'));
-      signal.addEventListener('abort', abort, { once: true });
-      try {
-        return await chosen.start();
-      } finally {
-        signal.removeEventListener('abort', abort);
-      }
-    } finally {
-      for (const undo of leave.values()) undo();
-    }
   }
 }

@@ -15,6 +15,7 @@ import type { HostStatus } from '../agent/farm-view.ts';
 import type { Connection } from './connect.ts';
 import { named } from './failure.ts';
 import type { Host } from './hosts.ts';
+import { Room } from './room.ts';
 
 const firstRestMs = 250;
 const longestRestMs = 30_000;
@@ -36,6 +37,8 @@ export class Session {
   readonly host: Host;
   /** Jobs under way here. */
   running = 0;
+  /** What is known of the room for jobs there. */
+  readonly rooms = new Room();
   readonly #connect: Connect;
   /** The one for new jobs. */
   #connection: Connection | undefined;
@@ -60,6 +63,11 @@ export class Session {
     // The server ends it at the same moment; its word may still be on the way.
     const { expires = 0 } = this.#connection?.welcome ?? {};
     return this.#ending || (expires !== 0 && expires <= Date.now()) ? undefined : this.#connection;
+  }
+
+  /** Slots in which a job would run at once, as far as is known. */
+  get room(): number {
+    return this.rooms.free(this.#connection?.welcome.slots ?? 0);
   }
 
   get status(): HostStatus {
@@ -164,6 +172,8 @@ export class Session {
   #noticed(notice: ServerNotice, connection: Connection): void {
     if (notice.type === 'welcome') {
       connection.channel.close(new WardError('protocol-violation', 'The server said welcome twice.'));
+    } else if (notice.event === 'load') {
+      this.rooms.heard({ free: notice.free ?? 0, waiting: notice.waiting ?? 0 });
     } else if (notice.event === 'toolchains') {
       connection.welcome.toolchains = notice.toolchains as OfferedToolchain[] ?? [];
     } else if (notice.event === 'stopping' && connection === this.#connection) {

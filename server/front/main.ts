@@ -10,6 +10,7 @@
 import { createServer } from 'node:net';
 import { cleanText } from '../../protocol/alert.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
+import { canPack } from '../../protocol/packing.ts';
 import type { Load } from '../../protocol/messages.ts';
 import { sshSocket, type ServerConfig } from '../config.ts';
 import { peerUid } from '../native/peer-uid.ts';
@@ -19,6 +20,7 @@ import { confine } from '../sandbox/confine.ts';
 import { Flights } from '../jobs/flights.ts';
 import { runJob } from '../jobs/job.ts';
 import { ResultKeeping } from '../jobs/keep-result.ts';
+import { Pointers, receivePointer } from '../jobs/pointers.ts';
 import type { JobServices } from '../jobs/services.ts';
 import { Unread } from '../jobs/unread.ts';
 import { Deadlines } from '../queue/deadlines.ts';
@@ -108,6 +110,7 @@ async function main(): Promise<void> {
   const load = (): Load => loadOf(config.slots, admission);
   const hints = new LoadHints(load);
   admission.onChange = () => hints.changed();
+  const pointers = new Pointers(config.name, () => farm.current);
   const services: JobServices = {
     serverName: config.name,
     deadlines,
@@ -119,13 +122,14 @@ async function main(): Promise<void> {
     flights: new Flights((outcome) => outcome.discard()),
     results,
     keeping: new ResultKeeping({ cache: results, signer: log, server: config.name, trouble }),
+    pointers,
     log,
     decide: (session, what) => policy.decide(session, what),
     toolchain: (digest) => toolchains.get(digest),
     speed: (toolchain) => speed.of(toolchain),
     load,
   };
-  const welcome = { server: config.name, isolation, slots: config.jobs, toolchains: [...toolchains.values()].map(({ digest, canary, name }) => ({ digest, canary, name })) };
+  const welcome = { server: config.name, isolation, slots: config.jobs, toolchains: [...toolchains.values()].map(({ digest, canary, name }) => ({ digest, canary, name })), zstd: canPack };
 
   const judge: Judge = (session) => policy.judge(session);
   const listener = new Listener(config, authorities, {
@@ -148,6 +152,7 @@ async function main(): Promise<void> {
         const refusal = rate.refusal();
         if (refusal?.code === 'limit-exceeded') session.end(refusal);
         else if (refusal !== undefined) stream.reset(refusal);
+        else if (first.type === 'pointer') receivePointer(stream, first, session, pointers);
         else {
           hints.began(session);
           void runJob(stream, first, session, services);

@@ -29,7 +29,7 @@ export interface Opening {
   /** Absent: this server has no keytab. */
   readonly serviceKeys: ServiceKeys | undefined;
   readonly log: KeeperLog;
-  readonly welcome: { readonly server: string; readonly isolation: Isolation; readonly slots: number; readonly toolchains: OfferedToolchain[] };
+  readonly welcome: { readonly server: string; readonly isolation: Isolation; readonly slots: number; readonly toolchains: OfferedToolchain[]; readonly zstd: boolean };
 }
 
 /** @throws WardError what the client was told. */

@@ -4,7 +4,7 @@
  *
  *  1. decide    the policy says yes or no, by name of rule; the command line is held against the options table
  *  2. log       the decision is in the keeper's log before anything else happens: no log, no job
- *  3. look up   has this server done exactly this before (`hit`), or is it doing it now (`running`)?
+ *  3. look up   has this server done exactly this before (`hit`), or is it doing it now (`running`)? Has another done it (`elsewhere`)?
  *  4. admit     a place among the jobs of this server, or a place in line (`busy`), then `offer`
  *  5. receive   the list of inputs, checked as a tree in memory; then the contents that are not here yet, some of them unasked
  *  6. run       an executor's slot, a fresh sandbox, the compiler
@@ -77,6 +77,7 @@ interface Aboard {
 async function answerJob(job: Job, { decision, toolchain, seq }: Authorized): Promise<Omit<JobEnd, 'principal'>> {
   const { stream, probe, session, services, signal, release } = job;
   const domain = cacheDomain(decision, session.committer);
+  const to = { stream, unread: services.unread, packs: probe.zstd === true };
   const action = actionDigest(probe, domain ?? decision.domain);
   const room = (bytes: number): boolean => {
     const leave = services.unread.hold(session.principal, bytes);
@@ -85,9 +86,11 @@ async function answerJob(job: Job, { decision, toolchain, seq }: Authorized): Pr
   };
   const kept = domain === undefined ? undefined : await services.results.find(domain, action, room);
   if (domain !== undefined && kept !== undefined) {
-    await abortable(sendKept(stream, kept, services.load, services.unread), signal);
+    await abortable(sendKept(to, kept, services.load), signal);
     return { action, status: { code: 0, signal: 0 }, outputs: kept.record.outputs.map(({ digest }) => digest) };
   }
+  const elsewhere = domain === undefined ? undefined : services.pointers.find(action);
+  if (elsewhere !== undefined) stream.send({ type: 'elsewhere', server: elsewhere });
 
   // Nobody shares what may not be shared: then the decision's own number keeps the compile apart. Nor is anybody's job run under another rule's limits.
   const flight = domain === undefined ? `job ${seq}` : `${action} ${JSON.stringify(decision.limits)}`;
@@ -96,7 +99,7 @@ async function answerJob(job: Job, { decision, toolchain, seq }: Authorized): Pr
   const outcome = await abortable(boarding.result, signal);
   const result = await services.keeping.sign({ digest: action, toolchain: probe.toolchain, job: seq, names: probe.outputs }, outcome);
   const giving = { server: services.serverName, keep: domain !== undefined, signed: result?.signature, load: services.load };
-  const send = (): Promise<void> => sendResult(stream, outcome, giving, services.unread);
+  const send = (): Promise<void> => sendResult(to, outcome, giving);
   await abortable(services.unread.send({ principal: session.principal, bytes: bytesOf(outcome), leavePlace }, send), signal);
   if (domain !== undefined && result !== undefined) await services.keeping.keep(domain, result, outcome);
   return { action, status: outcome.status, usage: outcome.usage, outputs: outcome.outputs.map(({ digest }) => digest) };

@@ -6,7 +6,9 @@
 import { open } from 'node:fs/promises';
 import { constants, readFile } from 'node:fs';
 import type { Stream } from '../../protocol/channel.ts';
+import { limits } from '../../protocol/limits.ts';
 import type { Load, ResultSignature } from '../../protocol/messages.ts';
+import { canPack, pack } from '../../protocol/packing.ts';
 import type { KeptResult } from '../store/result-cache.ts';
 import type { Outcome, StoredFile } from './services.ts';
 import type { Unread } from './unread.ts';
@@ -31,9 +33,19 @@ export interface Giving {
   readonly load: () => Load;
 }
 
+/** What a result is answered to. */
+export interface Receiver {
+  readonly stream: Stream;
+  readonly unread: Unread;
+  /** The client takes results packed. */
+  readonly packs: boolean;
+}
+
 /** Resolves when the last byte was taken by the stream. */
-export async function sendResult(stream: Stream, outcome: Outcome, { server, keep, signed, load }: Giving, unread: Unread): Promise<void> {
+export async function sendResult(to: Receiver, outcome: Outcome, { server, keep, signed, load }: Giving): Promise<void> {
   const bodies = [outcome.stdout, outcome.stderr, ...outcome.outputs].filter(({ size }) => size > 0);
+  const packed = mayPack(to, bytesOf(outcome)) ? await pack(Buffer.concat(await Promise.all(bodies.map(readWhole))), limits.packedResultBytes) : undefined;
+  const { stream, unread } = to;
   stream.send(
     {
       type: 'result',
@@ -45,19 +57,23 @@ export async function sendResult(stream: Stream, outcome: Outcome, { server, kee
       outputs: outcome.outputs.map(({ index, size, digest, mode }) => ({ index, size, digest, mode })),
       usage: outcome.usage,
       server,
+      ...(packed === undefined ? {} : { packed: packed.length }),
       ...(signed === undefined ? {} : { signed }),
       load: load(),
     },
     { end: bodies.length === 0 },
   );
+  if (packed !== undefined) return sendWhole(to, [packed]);
   for (const [index, body] of bodies.entries()) await sendFile(stream, body, index === bodies.length - 1, unread);
 }
 
 /** Sends a result that was kept: its bytes were checked already. Resolves when the last of them was taken by the stream. */
-export async function sendKept(stream: Stream, { record, stdout, stderr, outputs }: KeptResult, load: () => Load, unread: Unread): Promise<void> {
+export async function sendKept(to: Receiver, { record, stdout, stderr, outputs }: KeptResult, load: () => Load): Promise<void> {
   const { domain, epoch, job, principal, policy, finished, key, signature } = record;
   const bodies = [stdout, stderr, ...outputs].filter(({ length }) => length > 0);
-  stream.send(
+  const total = bodies.reduce((sum, { length }) => sum + length, 0);
+  const packed = mayPack(to, total) ? await pack(bodies.length === 1 ? bodies[0]! : Buffer.concat(bodies), limits.packedResultBytes) : undefined;
+  to.stream.send(
     {
       type: 'result',
       cached: true,
@@ -68,11 +84,18 @@ export async function sendKept(stream: Stream, { record, stdout, stderr, outputs
       outputs: record.outputs.map(({ index, size, digest, mode }) => ({ index, size, digest, mode })),
       usage: { wallMs: 0, userMs: 0, systemMs: 0, maxRssKb: 0 },
       server: record.server,
+      ...(packed === undefined ? {} : { packed: packed.length }),
       signed: { domain, epoch, job, principal, policy, finished, key, signature },
       load: load(),
     },
     { end: bodies.length === 0 },
   );
+  await sendWhole(to, packed === undefined ? bodies : [packed]);
+}
+
+const mayPack = ({ packs }: Receiver, bytes: number): boolean => packs && canPack && bytes > 0 && bytes <= limits.packedResultBytes;
+
+async function sendWhole({ stream, unread }: Receiver, bodies: readonly Buffer[]): Promise<void> {
   for (const [index, body] of bodies.entries()) {
     for (let from = 0; from < body.length; from += pieceBytes) {
       const last = index === bodies.length - 1 && from + pieceBytes >= body.length;

@@ -13,6 +13,7 @@ import type { Store } from '../store/store.ts';
 import type { Uploads } from '../store/uploads.ts';
 import type { Flights } from './flights.ts';
 import type { ResultKeeping } from './keep-result.ts';
+import type { Pointers } from './pointers.ts';
 import type { Unread } from './unread.ts';
 
 /** The authenticated person behind a job. */
@@ -26,6 +27,8 @@ export interface JobSession {
   readonly fingerprint: string;
   /** The shortest time from an offer to its START, in milliseconds: how far away the client is. */
   answerMs: number | undefined;
+  /** Cache domains of this session's jobs. */
+  readonly domains: ReadonlySet<string>;
   /** A job of this session was admitted to a cache domain: its contents may be stored there. */
   enterDomain(domain: string): void;
   /** Calls back once when the session ends, with the reason; the returned function stops that. */
@@ -117,6 +120,8 @@ export interface JobServices {
   /** Results of earlier jobs. */
   readonly results: ResultCache;
   readonly keeping: ResultKeeping;
+  /** Results of jobs whose home this server is, and that were done elsewhere. */
+  readonly pointers: Pointers;
   /** Results that clients have not taken yet. */
   readonly unread: Unread;
   readonly log: DecisionLog;

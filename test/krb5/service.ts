@@ -102,7 +102,7 @@ export const startService = async (t: ExecutionContext<unknown>, options: Servic
   const log = { sessionDecided: async () => 0 } as unknown as KeeperLog;
   const listen = [{ host: '127.0.0.1', port: 0 }];
   const config = { listen, tls: options.tls ?? selfSigned(directory), connections: { total: 256, perAddress: 256 } };
-  const welcome = { server: 'localhost', isolation: 'strict' as const, slots: 8, toolchains: [...options.toolchains ?? []] };
+  const welcome = { server: 'localhost', isolation: 'strict' as const, slots: 8, toolchains: [...options.toolchains ?? []], zstd: false };
   const listener = new Listener(config, authorities, {
     refused: () => {},
     connection: (socket, tls, address) => {

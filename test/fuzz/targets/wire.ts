@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { zstdCompressSync } from 'node:zlib';
 import { cleanText, decodeError, encodeError } from '../../../protocol/alert.ts';
 import { Channel } from '../../../protocol/channel.ts';
 import { WardError, type ErrorCode } from '../../../protocol/errors.ts';
@@ -143,9 +144,11 @@ const channel: Target = {
       Buffer.concat([Buffer.from([type, flags, stream, payload.length >> 8, payload.length & 0xff]), payload]);
     const begin = record(frameType.MESSAGE, 0, 1, Buffer.from(JSON.stringify(probe)));
     const start = record(frameType.START, 0, 1, Buffer.from('00000000000161', 'hex'));
+    const packed = record(frameType.BLOB, 5, 5, Buffer.concat([Buffer.alloc(38), Buffer.from([3, 232]), zstdCompressSync(Buffer.alloc(1000))]));
     const blob = record(frameType.BLOB, 1, 3, Buffer.concat([Buffer.alloc(39), Buffer.from([2, 65, 66])]));
     return [
       Buffer.concat([begin, start, record(frameType.DATA, 1, 1, Buffer.from('tree')), blob]),
+      Buffer.concat([begin, packed]),
       Buffer.concat(
         [begin, record(frameType.RESET, 0, 1, Buffer.from('{"code":"cancelled"}')), record(frameType.PING, 0, 0, Buffer.alloc(8))]
       ),

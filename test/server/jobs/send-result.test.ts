@@ -19,7 +19,7 @@ async function send(path: string, size: number): Promise<Buffer> {
     status: { code: 0, signal: 0 }, usage: { wallMs: 0, userMs: 0, systemMs: 0, maxRssKb: 0 }, stdout: nothing, stderr: nothing,
     outputs: [{ index: 0, path, size, digest: 'a'.repeat(64), mode: 0o644 }], discard: () => {},
   };
-  await sendResult(stream, outcome, giving, unread);
+  await sendResult({ stream, unread, packs: false }, outcome, giving);
   return Buffer.concat(pieces);
 }
 
