@@ -1,6 +1,6 @@
 /**
- * The farm as one client sees it: takes a job, finds the server for it, brings back the result. A job's home follows from its tree
- * digest; one more server is asked beside it. Only servers that have exactly the same compiler, proved by the same canary object,
+ * The farm as one client sees it: takes a job, finds the server for it, brings back the result. A job's home follows from what it
+ * makes; one more server is asked beside it. Only servers that have exactly the same compiler, proved by the same canary object,
  * are asked at all. What goes wrong on one server is tried on another if the error allows it.
  *
  * @module
@@ -16,7 +16,7 @@ import { Discovery } from './discovery.ts';
 import { mostHelpful } from './failure.ts';
 import type { Host } from './hosts.ts';
 import { Placement, WaitingJobs } from './placement.ts';
-import { rank } from './rendezvous.ts';
+import { homeKey, rank } from './rendezvous.ts';
 import { Sessions } from './sessions.ts';
 import type { Session } from './session.ts';
 import { verifySigned } from './verify-result.ts';
@@ -112,7 +112,7 @@ export class Farm implements FarmView {
     const sessions = await this.#serversFor(config);
     const failures: WardError[] = [];
     let harmed = 0;
-    let order = rank(sessions.filter(({ host }) => host.name !== options.except), probe.tree, ({ host }) => host.name);
+    let order = rank(sessions.filter(({ host }) => host.name !== options.except), homeKey(probe), ({ host }) => host.name);
     for (let tried = 0; tried < tries && order.length > 0; tried++) {
       const fit = order.filter((session) => !this.#isFull(session, failures) && !this.#isUnfit(session, probe, failures));
       const asked = await findCandidates(fit, { probe, canary: options.canary }, signal, failures);

@@ -1,9 +1,15 @@
 /**
- * Which server is a job's home: rendezvous hashing of the tree digest with each server's name. Every client finds the same home without
- * asking anybody, and a server that comes or goes moves only its own share of the jobs.
+ * Which server is a job's home: rendezvous hashing of what is compiled with each server's name. Every client finds the same home without
+ * asking anybody, and a server that comes or goes moves only its own share of the jobs. A file that was edited keeps its home, which
+ * has everything else that it needs, and so has the same file of another checkout.
  *
  * @module
  */
+import type { Probe } from '../../protocol/messages.ts';
+
+/** Directory and name of what is made: the same in every checkout, whatever is in the files. */
+export const homeKey = ({ project, outputs }: Pick<Probe, 'project' | 'outputs'>): string =>
+  `${project}\0${(outputs[0] ?? '').split('/').slice(-2).join('/')}`;
 
 /** FNV-1a with a final avalanche (32 bits): the weights of similar names must not be similar. */
 const weight = (key: string, name: string): number => {

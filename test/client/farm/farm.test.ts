@@ -194,7 +194,7 @@ test.serial('a job that two servers only had no room for is sent to a third', as
   for (let salt = 0; salt < 6; salt++) t.is((await farm.compile(testJob({}, `${salt}`), never)).server, good.name);
 });
 
-test.serial('jobs go home: the same tree to the same server, different trees to all', async (t) => {
+test.serial('jobs go home: what makes the same file to the same server whatever it reads, others to all', async (t) => {
   const setup = await testFarm(t);
   const servers = await Promise.all([setup.start(), setup.start(), setup.start()]);
   const farm = setup.client(servers);
@@ -202,7 +202,8 @@ test.serial('jobs go home: the same tree to the same server, different trees to 
   const homes = new Set<string>();
   for (let salt = 0; salt < 24; salt++) {
     const { server } = await farm.compile(testJob({}, `${salt}`), never);
-    t.is((await farm.compile(testJob({}, `${salt}`), never)).server, server);
+    const edited = testJob({ outputs: [`/elsewhere/alice/${salt}.o`] }, `${salt} edited`);
+    t.is((await farm.compile(edited, never)).server, server);
     homes.add(server);
   }
   t.is(homes.size, 3);

@@ -20,7 +20,7 @@ import { parseHost } from '../../../client/farm/hosts.ts';
 import type { Channel, Stream } from '../../../protocol/channel.ts';
 import type { WardError } from '../../../protocol/errors.ts';
 import { serverHandshake } from '../../../protocol/handshake.ts';
-import type { Probe, Welcome } from '../../../protocol/messages.ts';
+import type { Pointer, Probe, Welcome } from '../../../protocol/messages.ts';
 import { SUBPROTOCOL, tlsExporter, webSocketServerOptions, webSocketTransport } from '../../../protocol/transport.ts';
 import { encodeTree } from '../../../protocol/tree.ts';
 import { X509Certificate } from 'node:crypto';
@@ -36,6 +36,8 @@ export interface TestServer {
   readonly sessions: Channel[];
   /** Probes that came, in order. */
   readonly probes: Probe[];
+  /** Pointers that came. */
+  pointers: number;
   /** Blobs that came, by digest. */
   readonly blobs: Map<string, Buffer>;
   stop(): Promise<void>;
@@ -44,6 +46,8 @@ export interface TestServer {
 export interface ServerBehaviour {
   /** What becomes of a job; by default a result with the first output. */
   job?: (stream: Stream, probe: Probe, server: TestServer, channel: Channel) => void;
+  /** What becomes of a pointer; by default it is taken and forgotten. */
+  pointer?: (stream: Stream, pointer: Pointer) => void;
   /** Changes the welcome, or refuses by returning an error. */
   welcome?: (welcome: Welcome) => Welcome | WardError;
   /** Certificate instead of one for localhost. */
@@ -84,7 +88,7 @@ export const answerWith = (content: Buffer, texts: { stdout?: string; stderr?: s
 
 export const inputs = [Buffer.from('int main(void) { return 0; }\n'), Buffer.from('#define A 1\n')];
 
-/** A job with two inputs. */
+/** A job with two inputs; `salt` makes it another one with another home. */
 export const testJob = (changes: Partial<FarmJob['probe']> = {}, salt = ''): FarmJob => {
   const files = [...inputs, Buffer.from(salt)];
   const tree = encodeTree(files.map((content, index) => ({
@@ -94,7 +98,7 @@ export const testJob = (changes: Partial<FarmJob['probe']> = {}, salt = ''): Far
     probe: {
       id: '1', project: 'default', toolchain, compiler: '/usr/bin/gcc', language: 'c', argv: ['gcc', '-c', '0.c'],
       env: {}, cwd: '/home/alice', umask: 0o22,
-      outputs: ['/home/alice/0.o', '/home/alice/0.d'], tree: sha256(tree), treeBytes: tree.length, inputBytes: 100, ...changes,
+      outputs: [`/home/alice/${salt || '0'}.o`, '/home/alice/0.d'], tree: sha256(tree), treeBytes: tree.length, inputBytes: 100, ...changes,
     },
     tree,
     blob: (digest) => files.find((content) => sha256(content) === digest) ?? Promise.reject(new Error('not an input')),
@@ -127,6 +131,7 @@ const listen = async (
     },
     sessions: [],
     probes: [],
+    pointers: 0,
     blobs: new Map(),
     stop: async () => {
       for (const socket of open) socket.destroy();
@@ -153,9 +158,13 @@ const listen = async (
         const welcome = behaviour.welcome?.(plain) ?? plain;
         if (welcome instanceof Error) return channel.close(welcome);
         server.sessions.push(channel);
-        channel.onStream((stream, probe) => {
-          server.probes.push(probe as Probe);
-          (behaviour.job ?? answerWith(Buffer.from('object')))(stream, probe as Probe, server, channel);
+        channel.onStream((stream, first) => {
+          if (first.type === 'pointer') {
+            server.pointers += 1;
+            return (behaviour.pointer ?? (() => void stream.write(Buffer.alloc(0), { end: true })))(stream, first);
+          }
+          server.probes.push(first);
+          (behaviour.job ?? answerWith(Buffer.from('object')))(stream, first, server, channel);
         });
         channel.onBlob((blob) => {
           const chunks: Buffer[] = [];
