@@ -24,6 +24,7 @@ import { Session, type Identity } from '../../server/front/session.ts';
 import { Flights } from '../../server/jobs/flights.ts';
 import { runJob } from '../../server/jobs/job.ts';
 import { ResultKeeping } from '../../server/jobs/keep-result.ts';
+import { Pointers, receivePointer } from '../../server/jobs/pointers.ts';
 import type { Executors, JobServices, Outcome, StagedToolchain } from '../../server/jobs/services.ts';
 import { Unread } from '../../server/jobs/unread.ts';
 import { Deadlines } from '../../server/queue/deadlines.ts';
@@ -96,6 +97,7 @@ export const startSimulatedServer = async (options: SimulatedServerOptions): Pro
   admission.onChange = () => hints.changed();
   // Nobody signs here: results go out without the keeper's word, and clients that hold no farm file ask for none.
   const unsigned = new WardError('log-unavailable', 'The simulated server has no keeper.');
+  const pointers = new Pointers('localhost', () => undefined);
   let decisions = 0;
   const services: JobServices = {
     serverName: 'localhost',
@@ -107,6 +109,7 @@ export const startSimulatedServer = async (options: SimulatedServerOptions): Pro
     executors: sleepers(directory, slots),
     flights: new Flights<Outcome>((outcome) => outcome.discard()),
     results: cache,
+    pointers,
     keeping: new ResultKeeping({ cache, signer: { sign: () => Promise.reject(unsigned) }, server: 'localhost', trouble: () => {} }),
     log: { decided: async () => ++decisions, ended: () => {} },
     decide: (session, what) => policy.decide(session, what),
@@ -129,6 +132,7 @@ export const startSimulatedServer = async (options: SimulatedServerOptions): Pro
     session.whenEnded(() => uploads.abandon(session));
     channel.onBlob((blob) => receiveBlob(blob, session, store, uploads));
     channel.onStream((stream, first) => {
+      if (first.type === 'pointer') return receivePointer(stream, first, session, pointers);
       hints.began(session);
       void runJob(stream, first, session, services);
     });
