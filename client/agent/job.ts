@@ -118,8 +118,9 @@ async function attempt(
     throw error;
   }
   if ('slot' in placed) return { ...local('farm-full', 'Every server is busy and a slot of this machine was free.'), slot: placed.slot };
-  if (!inputs.unchanged(monotonicMs())) return 'changing-input';
   const { result } = placed;
+  // A result that was there already left no time in which a local compile would have noticed a change.
+  if (!result.result.cached && !inputs.unchanged(monotonicMs())) return 'changing-input';
   const made = inputs.checkout === undefined ? result : fromCheckout(result, command);
   if (made === undefined || (inputs.checkout !== undefined && result.result.status.code !== 0 && namesMissingFile(result.stderr))) {
     services.displaced.count(command);

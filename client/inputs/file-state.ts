@@ -88,12 +88,15 @@ export const sameWords = (a: Int32Array, b: Int32Array, count = stateWords): boo
 };
 
 /**
- * Whether two states of a path say the same: of files all of it; of a directory that it is one, and if `identity` counts, which one.
+ * Whether the states at these places of two lists say the same: of files all of it; of a directory that it is one, and if
+ * `identity` counts, which one.
  */
-export const sameState = (a: Int32Array, b: Int32Array, identity: boolean): boolean => {
-  const mode = a[modeWord] as number;
-  if (mode !== b[modeWord]) return false;
-  return sameWords(a, b, (mode & typeMask) !== 0o040000 ? modeWord : identity ? deviceAndInode : 0);
+export const sameState = (a: Int32Array, atA: number, b: Int32Array, atB: number, identity: boolean): boolean => {
+  const mode = a[atA + modeWord] as number;
+  if (mode !== b[atB + modeWord]) return false;
+  const count = (mode & typeMask) !== 0o040000 ? modeWord : identity ? deviceAndInode : 0;
+  for (let word = 0; word < count; word++) if (a[atA + word] !== b[atB + word]) return false;
+  return true;
 };
 
 /** A key that two paths share exactly if they are the same file. */

@@ -83,17 +83,28 @@ export class FileTable {
   /** Sees to it that each of these states is from a look at or after `since`, with one native call for all that are not. */
   look(ids: ArrayLike<number>, since: number): void {
     const stale: number[] = [];
-    for (let at = 0; at < ids.length; at++) if (!((this.#lookedAt[ids[at] as number] as number) >= since)) stale.push(ids[at] as number);
+    const paths: string[] = [];
+    for (let at = 0; at < ids.length; at++) {
+      const id = ids[at] as number;
+      if ((this.#lookedAt[id] as number) >= since) continue;
+      stale.push(id);
+      paths.push(this.#paths[id] as string);
+    }
     if (stale.length === 0) return;
     const now = monotonicMs();
-    const words = statList(stale.map((id) => this.#paths[id] as string), this.#follow);
-    for (const [index, id] of stale.entries()) {
-      const fresh = words.subarray(index * stateWords, (index + 1) * stateWords);
-      const held = this.words(id);
-      if (this.#lookedAt[id] === 0 || !sameState(fresh, held, this.#follow)) (this.#versions[id] as number)++;
-      held.set(fresh);
+    const fresh = statList(paths, this.#follow);
+    for (let index = 0; index < stale.length; index++) {
+      const id = stale[index] as number;
+      if (this.#take(fresh, index * stateWords, id * stateWords) || this.#lookedAt[id] === 0) (this.#versions[id] as number)++;
       this.#lookedAt[id] = now;
     }
+  }
+
+  /** Takes over a state. Says whether it differs in what counts. No views are made: a look is at hundreds of paths. */
+  #take(fresh: Int32Array, from: number, to: number): boolean {
+    const differs = !sameState(fresh, from, this.#words, to, this.#follow);
+    for (let word = 0; word < stateWords; word++) this.#words[to + word] = fresh[from + word] as number;
+    return differs;
   }
 
   /** The state from the last look; overwritten by the next. */
