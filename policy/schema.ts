@@ -177,7 +177,7 @@ export const policySchema = {
       additionalProperties: {
         type: 'object',
         additionalProperties: false,
-        properties: { jobs: count(100_000), queued: count(100_000) },
+        properties: { jobs: count(100_000), queued: count(100_000), storePercent: { type: 'number', exclusiveMinimum: 0, maximum: 100 } },
       },
     },
     defaults: { type: 'object', additionalProperties: false, properties: jobChoices },
@@ -230,6 +230,6 @@ export interface WrittenPolicy {
   readonly groups?: Readonly<Record<string, readonly string[]>>;
   readonly rules: readonly WrittenRule[];
   readonly limits?: Readonly<Record<string, Readonly<Record<string, number | string>>>>;
-  readonly quotas?: Readonly<Record<string, { readonly jobs?: number; readonly queued?: number }>>;
+  readonly quotas?: Readonly<Record<string, { readonly jobs?: number; readonly queued?: number; readonly storePercent?: number }>>;
   readonly defaults?: WrittenChoices;
 }

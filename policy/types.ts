@@ -41,6 +41,8 @@ export interface Quota {
   readonly jobs: number;
   /** Jobs that wait for a slot. */
   readonly queued: number;
+  /** Percent of the content store that is theirs while they use it; beyond it they yield to those who are within theirs. */
+  readonly storePercent: number;
 }
 
 /** Whose results a job may get, and who may get its result. */
@@ -165,7 +167,7 @@ export const defaultLimits: Limits = Object.freeze({
   openFiles: 1024,
 });
 
-export const defaultQuota: Quota = Object.freeze({ jobs: 256, queued: 1024 });
+export const defaultQuota: Quota = Object.freeze({ jobs: 256, queued: 1024, storePercent: 10 });
 
 /** Ids of decisions that no rule makes; a rule may not have them. */
 export const reservedRuleIds: readonly string[] = Object.freeze(['mechanisms', 'committers', 'identities', 'options', 'default-deny']);

@@ -130,7 +130,7 @@ export const startSimulatedServer = async (options: SimulatedServerOptions): Pro
     });
     const session = new Session(identity, committer, address, channel);
     session.whenEnded(() => uploads.abandon(session));
-    channel.onBlob((blob) => receiveBlob(blob, session, store, uploads));
+    channel.onBlob((blob) => receiveBlob(blob, session, services));
     channel.onStream((stream, first) => {
       if (first.type === 'pointer') return receivePointer(stream, first, session, pointers);
       hints.began(session);

@@ -146,7 +146,7 @@ async function main(): Promise<void> {
         const event = reason.class === 'authorization' || reason.class === 'authentication' ? 'access.ended' : 'session.ended';
         log.note({ event, principal: session.principal, address, reason: reason.code, message: cleanText(reason.message) });
       });
-      session.channel.onBlob((blob) => receiveBlob(blob, session, store, uploads));
+      session.channel.onBlob((blob) => receiveBlob(blob, session, services));
       const rate = new JobRate(config.jobRate);
       session.channel.onStream((stream, first) => {
         const refusal = rate.refusal();

@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { defaultLimits, type Decision } from '../../policy/types.ts';
+import { defaultLimits, defaultQuota, type Decision } from '../../policy/types.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { Probe } from '../../protocol/messages.ts';
 import { encodeTree } from '../../protocol/tree.ts';
@@ -27,7 +27,7 @@ const passing: ReadonlySet<string> = new Set(['sandbox-failed', 'internal']);
 const mostTries = 3;
 
 const decision: Decision = {
-  verdict: 'allow', rule: 'canary', position: '', sentence: '', limits: defaultLimits, quota: { jobs: 1, queued: 1 }, weight: 1, domain, cache: 'none',
+  verdict: 'allow', rule: 'canary', position: '', sentence: '', limits: defaultLimits, quota: defaultQuota, weight: 1, domain, cache: 'none',
 };
 
 export interface Means {

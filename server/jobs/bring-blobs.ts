@@ -26,7 +26,7 @@ const ofTheStore: ReadonlySet<string> = new Set(['disk-full', 'internal']);
  * The function that is returned ends the wait for those that have not come.
  */
 export function expectBlobs(digests: readonly string[], domain: string, session: JobSession, { store, uploads }: Pick<JobServices, 'store' | 'uploads'>): () => void {
-  const ours = digests.filter((digest) => !store.has(domain, digest) && uploads.claim(domain, digest, session));
+  const ours = digests.filter((digest) => !store.has(domain, digest, session.committer) && uploads.claim(domain, digest, session));
   return () => ours.forEach((digest) => uploads.giveUp(domain, digest, session));
 }
 
@@ -48,7 +48,7 @@ export async function bringBlobs(
 
   const asked = new Map<string, number>();
   for (;;) {
-    const absent = [...wanted].filter((digest) => !services.store.has(domain, digest));
+    const absent = [...wanted].filter((digest) => !services.store.has(domain, digest, session.committer));
     if (absent.length === 0) return;
     const ours = absent.filter((digest) => services.uploads.claim(domain, digest, session));
     const flights = absent.map((digest) => services.uploads.settled(domain, digest));

@@ -115,6 +115,7 @@ function join({ stream, services }: Job, flight: string): Aboard {
 async function begin({ stream, probe, session, services, signal, release }: Job, { decision, toolchain }: Authorized, flight: string): Promise<Aboard> {
   const { weight, quota, domain } = decision;
   const customer = { principal: session.principal, weight, quota };
+  services.store.shares.grant(session.committer, quota.storePercent);
   const expect = (digests: readonly string[]): void => void release.push(expectBlobs(digests, domain, session, services));
   const tree = receiveTree(stream, probe, { includeDirs: toolchain.includeDirs, expect }, services, signal);
   const leavePlace = await offerPlace({ stream, session, customer, toolchain: toolchain.digest, tree }, services, signal);

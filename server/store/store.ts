@@ -9,15 +9,17 @@ import { createHash } from 'node:crypto';
 import { close, mkdir, mkdirSync, open, readdirSync, rename, rmSync, statSync, unlink, write } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { WardError } from '../../protocol/errors.ts';
+import { Shares, type Users } from './shares.ts';
 
 interface Entry {
   readonly size: number;
   usedAt: number;
+  users: Users;
 }
 
 export interface StoreOptions {
   readonly directory: string;
-  /** Bytes kept at most; the least recently used go first. */
+  /** Bytes kept at most; the least recently used go first, and of what is in use that of people beyond their share. */
   readonly maxBytes: number;
   /** Milliseconds for which a used entry is safe from eviction: longer than any job may live. */
   readonly pinMs?: number;
@@ -33,6 +35,13 @@ export interface Receiver {
   abort(): void;
 }
 
+/** For whom the server itself keeps something. */
+const nobody = '';
+/** What is looked for room in vain is not looked through again so soon. */
+const fruitlessMs = 1_000;
+/** A search frees this part of the store, so that the next one is not due at once. */
+const searchPart = 64;
+
 const domainFolder = (domain: string): string => createHash('sha256').update(domain).digest('hex').slice(0, 32);
 
 const toWardError = (error: NodeJS.ErrnoException): WardError =>
@@ -46,13 +55,18 @@ export class Store {
   readonly #folders = new Map<string, string>();
   readonly #directories = new Map<string, Promise<void>>();
   readonly #options: Required<StoreOptions>;
+  /** What each person may have in use. */
+  readonly shares: Shares;
   #bytes = 0;
   /** Bytes that have come of blobs on their way in: they take space too. */
   #arriving = 0;
   #serial = 0;
+  /** People for whom no room was found, and when. */
+  readonly #fruitless = new Map<string, number>();
 
   constructor(options: StoreOptions) {
     this.#options = { pinMs: 30 * 60_000, now: Date.now, ...options };
+    this.shares = new Shares(options.maxBytes);
     mkdirSync(this.#options.directory, { recursive: true, mode: 0o750 });
     // What was on its way in when the last front died is worth nothing.
     rmSync(this.#incoming, { recursive: true, force: true });
@@ -78,12 +92,17 @@ export class Store {
     return `${digest.slice(0, 2)}/${digest}`;
   }
 
-  /** Is the content here, for this domain? Marks it as used. */
-  has(domain: string, digest: string): boolean {
+  /** Is the content here, for this domain? Marks it as used by somebody. */
+  has(domain: string, digest: string, user = nobody): boolean {
     const key = `${this.#folder(domain)}/${digest}`;
     const entry = this.#entries.get(key);
     if (entry === undefined) return false;
-    entry.usedAt = this.#options.now();
+    const now = this.#options.now();
+    if (entry.users !== user) {
+      if (entry.usedAt <= now - this.#options.pinMs) this.#release(entry);
+      entry.users = this.shares.join(entry.users, user, entry.size);
+    }
+    entry.usedAt = now;
     this.#entries.delete(key);
     this.#entries.set(key, entry);
     return true;
@@ -94,24 +113,27 @@ export class Store {
     const key = `${this.#folder(domain)}/${digest}`;
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
-    this.#entries.delete(key);
-    this.#bytes -= entry.size;
-    unlink(this.#pathOfKey(key), () => {});
+    this.#remove(key, entry);
   }
 
-  /** Begins to receive a blob of a stated size. @throws WardError `disk-full`, as `write` does when everything kept is still in use. */
-  receive(domain: string, digest: string, size: number): Receiver {
+  /**
+   * Begins to receive a blob of a stated size from somebody.
+   *
+   * @throws WardError `disk-full`, as `write` does when everything kept is still in use by people who need not yield to this one.
+   */
+  receive(domain: string, digest: string, size: number, user = nobody): Receiver {
     // Only what has come pushes anything out: sizes are easily said.
     if (size > this.#options.maxBytes) throw new WardError('disk-full', `A content of ${size} bytes is larger than this server's store.`);
-    this.#makeRoom();
+    this.#makeRoom(user);
     const temporary = join(this.#incoming, String(++this.#serial));
     const folder = this.#folder(domain);
     const hash = createHash('sha256');
     let received = 0;
     let file: Promise<number> | undefined;
-    const arrived = (bytes: number): void => {
+    const arrived = (bytes: number): boolean => {
       this.#arriving += bytes;
       counted += bytes;
+      return this.shares.arrive(user, bytes);
     };
     let counted = 0;
     /** The last write: a descriptor is closed once, and never while something is still to be written to it. */
@@ -138,8 +160,9 @@ export class Store {
         wanted();
         received += chunk.length;
         if (received > size) throw new WardError('blob-corrupt', `The blob ${digest} is longer than announced.`);
-        arrived(chunk.length);
-        this.#makeRoom();
+        if (!arrived(chunk.length) && user !== nobody)
+          throw new WardError('disk-full', `${user} has more on its way than the share of ${this.shares.of(user)} bytes of this server's store.`);
+        this.#makeRoom(user);
         hash.update(chunk);
         await (writing = append(writing, chunk));
       },
@@ -156,7 +179,7 @@ export class Store {
         const path = join(this.#options.directory, folder, Store.fileName(digest));
         await this.#ready(dirname(path));
         await new Promise<void>((resolve, reject) => rename(temporary, path, (error) => (error ? reject(toWardError(error)) : resolve())));
-        this.#add(`${folder}/${digest}`, size);
+        this.#add(`${folder}/${digest}`, size, user);
       },
       abort: () => {
         arrived(-counted);
@@ -186,24 +209,49 @@ export class Store {
     return made;
   }
 
-  #add(key: string, size: number): void {
+  #add(key: string, size: number, user: string): void {
     if (this.#entries.has(key)) return;
-    this.#entries.set(key, { size, usedAt: this.#options.now() });
+    this.#entries.set(key, { size, usedAt: this.#options.now(), users: this.shares.join(undefined, user, size) });
     this.#bytes += size;
   }
 
-  #makeRoom(): void {
+  #remove(key: string, entry: Entry): void {
+    this.#entries.delete(key);
+    this.#bytes -= entry.size;
+    this.#release(entry);
+    unlink(this.#pathOfKey(key), () => {});
+  }
+
+  #release(entry: Entry): void {
+    this.shares.leave(entry.users, entry.size);
+    entry.users = undefined;
+  }
+
+  #fits(spare = 0): boolean {
+    return this.#bytes + this.#arriving + spare <= this.#options.maxBytes;
+  }
+
+  /** What is out of use goes first, then what people have in use who must yield to this one. */
+  #makeRoom(user: string): void {
     const safeSince = this.#options.now() - this.#options.pinMs;
     for (const [key, entry] of this.#entries) {
-      if (this.#bytes + this.#arriving <= this.#options.maxBytes) return;
+      if (this.#fits()) return;
       if (entry.usedAt > safeSince) break;
-      this.#entries.delete(key);
-      this.#bytes -= entry.size;
-      unlink(this.#pathOfKey(key), () => {});
+      this.#remove(key, entry);
     }
-    if (this.#bytes + this.#arriving > this.#options.maxBytes) {
-      throw new WardError('disk-full', 'The content store of this server is full, and everything in it is in use.');
+    if (this.#fits()) return;
+    if (user !== nobody && (this.#fruitless.get(user) ?? -Infinity) <= this.#options.now() - fruitlessMs) this.#pushOut(user);
+    if (!this.#fits()) throw new WardError('disk-full', 'The content store of this server is full, and everything in it is in use.');
+  }
+
+  #pushOut(user: string): void {
+    const spare = this.#options.maxBytes / searchPart;
+    for (const [key, entry] of this.#entries) {
+      if (this.#fits(spare)) break;
+      if (this.shares.yields(entry.users, user)) this.#remove(key, entry);
     }
+    if (this.#fits()) this.#fruitless.delete(user);
+    else this.#fruitless.set(user, this.#options.now());
   }
 
   #pathOfKey(key: string): string {
@@ -224,7 +272,7 @@ export class Store {
       }
     }
     for (const { key, size, usedAt } of found.sort((a, b) => a.usedAt - b.usedAt)) {
-      this.#entries.set(key, { size, usedAt });
+      this.#entries.set(key, { size, usedAt, users: undefined });
       this.#bytes += size;
     }
   }

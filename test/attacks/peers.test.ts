@@ -23,13 +23,14 @@ let before: Footprint;
 
 const rules = [
   { id: 'alice-secret', effect: 'allow', who: ['committer:alice'], projects: ['secret'], quota: 'small' },
+  { id: 'junk', effect: 'allow', who: ['committer:bob'], projects: ['junk'], quota: 'tiny' },
   { id: 'open-project', effect: 'allow', who: ['*'], projects: ['default', 'other'], quota: 'small' },
 ];
 
 test.before('a farm whose people may have two jobs at once and two in line', async (t) => {
   t.timeout(180_000);
   place = new Place();
-  farm = await ShippedFarm.open(join(place.directory, 'farm'), place, { more: { rules, quotas: { small: { jobs: 2, queued: 2 } } } });
+  farm = await ShippedFarm.open(join(place.directory, 'farm'), place, { more: { rules, quotas: { small: { jobs: 2, queued: 2 }, tiny: { storePercent: 0.0001 } } } });
   await farm.honest(['gcc']);
   before = await farm.footprint();
 });
@@ -292,6 +293,24 @@ test.serial('a blob whose content is not its digest is never taken, and its job 
   t.is(blobs, 3);
   t.is((await submit(session, job(session))).result.status.code, 0);
   session.channel.close();
+});
+
+test.serial('nobody has more contents on their way at once than their share of the store, and others go on', async (t) => {
+  const [bob, alice] = [await openSession(farm.credential('bob')), await openSession(farm.credential('alice'))];
+  const junk = inProject(job(bob, '', { files: { 'a.c': '#include "junk.h"\n', 'junk.h': `/* ${randomBytes(200_000).toString('hex')} */\n` } }), 'junk');
+  const refusals: WardError[] = [];
+  const send = (digest: string, channel: RawSession['channel']): void => {
+    channel.sendBlob(Buffer.from(digest, 'hex'), junk.blobs.get(digest)!).catch((error: WardError) => refusals.push(error));
+  };
+  await t.throwsAsync(submit(bob, { ...junk, send }), { instanceOf: WardError });
+  t.true(refusals.length > 0);
+  for (const { code, message } of refusals) {
+    t.is(code, 'disk-full');
+    t.regex(message, /^bob has more on its way than the share of \d+(\.\d+)? bytes of this server's store\.$/);
+  }
+  t.is((await submit(alice, job(alice))).result.status.code, 0);
+  bob.channel.close();
+  alice.channel.close();
 });
 
 test.serial('a list of inputs that is not the one that was announced is refused', async (t) => {

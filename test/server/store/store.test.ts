@@ -8,9 +8,9 @@ import { temporaryDirectory } from '../../fixtures/temporary.ts';
 
 const sha256 = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
 
-async function put(store: Store, domain: string, content: Buffer): Promise<string> {
+async function put(store: Store, domain: string, content: Buffer, user?: string): Promise<string> {
   const digest = sha256(content);
-  const receiver = store.receive(domain, digest, content.length);
+  const receiver = store.receive(domain, digest, content.length, user);
   await receiver.write(content);
   await receiver.finish();
   return digest;
@@ -127,4 +127,70 @@ test('a store that is opened again knows what it kept, and forgets what was on i
   const after = new Store({ directory, maxBytes: 1e6 });
   t.true(after.has('lua', digest));
   t.is(after.bytes, 4);
+});
+
+let serial = 0;
+/** Ten bytes that nothing else has. */
+const ten = (): Buffer => Buffer.from(String(serial++).padStart(10, '0'));
+/** A store of 100 bytes in which all is in use, and everybody has a share of 30. */
+const smallStore = async (t: Parameters<typeof temporaryDirectory>[0]): Promise<Store> => {
+  const store = new Store({ directory: join(await temporaryDirectory(t), 'store'), maxBytes: 100, pinMs: 1000, now: () => 0 });
+  for (const person of ['alice', 'bob', 'mallory', 'eve']) store.shares.grant(person, 30);
+  return store;
+};
+
+test('who fills the store pushes out what they brought themselves, the oldest first, and never what another has in use', async (t) => {
+  const store = await smallStore(t);
+  const alices = [await put(store, 'd', ten(), 'alice'), await put(store, 'd', ten(), 'alice')];
+  const junk: string[] = [];
+  for (let index = 0; index < 30; index++) junk.push(await put(store, 'd', ten(), 'mallory'));
+  for (const digest of alices) t.true(store.has('d', digest, 'alice'));
+  t.deepEqual(junk.map((digest) => store.has('d', digest, 'mallory')), junk.map((_, index) => index >= 22));
+  t.true(store.bytes <= 100);
+});
+
+test('who is within their share gets room from those who are beyond theirs, up to it', async (t) => {
+  const store = await smallStore(t);
+  for (let index = 0; index < 10; index++) await put(store, 'd', ten(), 'mallory');
+  for (let index = 0; index < 3; index++) t.true(store.has('d', await put(store, 'd', ten(), 'bob'), 'bob'));
+  for (let index = 0; index < 3; index++) t.true(store.has('d', await put(store, 'd', ten(), 'alice'), 'alice'));
+  t.true(store.bytes <= 100);
+});
+
+test('people who share what they bring hold no more of the store than their shares', async (t) => {
+  const store = await smallStore(t);
+  for (let index = 0; index < 10; index++) store.has('d', await put(store, 'd', ten(), 'mallory'), 'eve');
+  t.true(store.has('d', await put(store, 'd', ten(), 'alice'), 'alice'));
+});
+
+test('what somebody beyond their share brought stays while another, who is within theirs, uses it', async (t) => {
+  const store = await smallStore(t);
+  const header = await put(store, 'd', ten(), 'mallory');
+  t.true(store.has('d', header, 'bob'));
+  for (let index = 0; index < 30; index++) await put(store, 'd', ten(), 'mallory');
+  t.true(store.has('d', header, 'bob'));
+});
+
+test('nobody has more on its way at once than their share', async (t) => {
+  const store = await smallStore(t);
+  const receivers = Array.from({ length: 6 }, () => store.receive('d', sha256(ten()), 10, 'mallory'));
+  const results = await Promise.allSettled(receivers.map((receiver) => receiver.write(Buffer.alloc(9))));
+  t.deepEqual(results.map(({ status }) => status), ['fulfilled', 'fulfilled', 'fulfilled', 'rejected', 'rejected', 'rejected']);
+  const { reason } = results[3] as PromiseRejectedResult;
+  t.is(reason.code, 'disk-full');
+  t.is(reason.message, "mallory has more on its way than the share of 30 bytes of this server's store.");
+  for (const receiver of receivers) receiver.abort();
+  t.true(store.has('d', await put(store, 'd', ten(), 'mallory'), 'mallory'));
+});
+
+test('use that has ended counts for nobody', async (t) => {
+  let now = 0;
+  const store = new Store({ directory: join(await temporaryDirectory(t), 'store'), maxBytes: 100, pinMs: 1000, now: () => now });
+  store.shares.grant('alice', 30);
+  const digests = [await put(store, 'd', ten(), 'alice'), await put(store, 'd', ten(), 'alice'), await put(store, 'd', ten(), 'alice'), await put(store, 'd', ten(), 'alice')];
+  t.true(store.shares.isBeyond('alice'));
+  now = 2000;
+  for (const digest of digests) t.true(store.has('d', digest, 'bob'));
+  t.false(store.shares.isBeyond('alice'));
+  t.true(store.shares.isBeyond('bob'));
 });
