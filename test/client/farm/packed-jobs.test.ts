@@ -39,7 +39,7 @@ const run = async (t: ExecutionContext, object: Buffer, { near = false, zstd = t
   t.teardown(() => deadlines.stop());
   const session = { domains: new Set(['d']) } as unknown as Session;
   const unread = new Unread(deadlines);
-  server.onBlob((blob) => receiveBlob(blob, session, store, uploads));
+  server.onBlob((blob) => receiveBlob(blob, session, { store, uploads, deadlines }));
   server.onStream((stream, first) => {
     const record = {
       action: 'a'.repeat(64), server: 's', epoch: 1, job: 1, principal: 'cert:alice', domain: 'd', policy: 'b'.repeat(64), toolchain: 'c'.repeat(64),
