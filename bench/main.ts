@@ -53,7 +53,7 @@ const main = async (): Promise<void> => {
     if (interrupted) process.exit(130);
     interrupted = true;
     say('ending what was started; once more to leave at once');
-    void contenders.end().finally(() => process.exit(130));
+    void contenders.end().then(() => rm(place, { recursive: true, force: true })).finally(() => process.exit(130));
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);

@@ -55,13 +55,14 @@ process.stdout.write(`${JSON.stringify({ jobs: jobs.length, sessions: farms.leng
 for await (const line of createInterface({ input: process.stdin })) {
   const end = performance.now() + Number(line);
   const counts = { hits: 0, others: 0 };
-  await Promise.all(farms.map(({ farm, env }) => doAll(atOnce, atOnce, async (index) => {
+  const failures = await Promise.all(farms.map(({ farm, env }) => doAll(atOnce, atOnce, async (index) => {
     for (let turn = index; performance.now() < end; turn++) {
       const { job, options } = jobs[turn % jobs.length]!;
       const { result } = await farm.compile(job, never, { ...options, env });
       counts[result.cached ? 'hits' : 'others'] += 1;
     }
   })));
+  for (const thrown of failures.flat()) throw thrown;
   process.stdout.write(`${JSON.stringify(counts)}\n`);
 }
 process.exit(0);

@@ -41,13 +41,13 @@ export const askAgent = (socketPath: string, request: LauncherRequest): Promise<
     });
   });
 
-/** Does all the jobs, `atOnce` at a time. @throws what the first one that failed threw, when all have ended */
-export const doAll = async (count: number, atOnce: number, one: (index: number) => Promise<void>): Promise<void> => {
+/** Does all the jobs, `atOnce` at a time. Returns what those that failed threw. */
+export const doAll = async (count: number, atOnce: number, one: (index: number) => Promise<void>): Promise<unknown[]> => {
   let next = 0;
   const failures: unknown[] = [];
   const worker = async (): Promise<void> => {
-    while (next < count && failures.length === 0) await one(next++).catch((thrown: unknown) => failures.push(thrown));
+    while (next < count) await one(next++).catch((thrown: unknown) => failures.push(thrown));
   };
   await Promise.all(Array.from({ length: Math.min(atOnce, count) }, worker));
-  if (failures.length > 0) throw failures[0];
+  return failures;
 };

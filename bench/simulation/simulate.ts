@@ -15,6 +15,8 @@ import { askAgent, doAll } from './make.ts';
 import { durations, ideal, type Plan } from './plan.ts';
 
 export interface Simulation {
+  /** Why jobs were not done by a server; of each, make would have said so and failed. */
+  readonly failures: readonly unknown[];
   readonly wallMs: number;
   /** What it would take without any delay and with perfect knowledge. */
   readonly idealMs: number;
@@ -29,8 +31,8 @@ export interface Simulation {
 const files = 2_000;
 const headers = 40;
 const headersEach = 4;
-/** As `make -j` with twice the slots of the farm: there is always a job for a free slot. */
-const jobsPerSlot = 2;
+/** As `make -j` with half as many again as the farm has slots: there is a job for a slot that becomes free. */
+const jobsPerSlot = 1.5;
 const compiler = '/usr/bin/gcc';
 
 const writeSources = (directory: string, count: number): void => {
@@ -58,7 +60,7 @@ const requestFor = (directory: string, env: Record<string, string>, namespace: s
   isUtf8: true,
 });
 
-/** @throws Error when a job was not done by a server */
+/** @throws Error when there is no farm, or it does no job at all */
 export const simulate = async (place: string, plan: Plan): Promise<Simulation> => {
   const farm = await startSimulatedFarm(join(place, 'simulation'), plan);
   const wardctl = (...words: string[]): ReturnType<typeof run> => run(['wardctl', ...words], { env: farm.env });
@@ -77,9 +79,10 @@ export const simulate = async (place: string, plan: Plan): Promise<Simulation> =
     const slots = plan.servers * plan.slots;
     const before = { agent: cpuOf(agent.pid), servers: cpuOf(farm.servers) };
     const begun = performance.now();
-    await doAll(plan.jobs, jobsPerSlot * slots, (index) => askAgent(meeting.file('sock'), request(index, lengths[index]!, count)));
+    const failures = await doAll(plan.jobs, jobsPerSlot * slots, (index) => askAgent(meeting.file('sock'), request(index, lengths[index]!, count)));
     const wallMs = performance.now() - begun;
     return {
+      failures,
       wallMs,
       idealMs: ideal(lengths, slots),
       agentCpuMsPerJob: (cpuOf(agent.pid) - before.agent) / plan.jobs,
