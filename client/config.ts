@@ -228,6 +228,9 @@ const choices = (env: Environment): Record<string, string> | undefined => {
   return found.length === 0 ? undefined : Object.fromEntries(found);
 };
 
+/** Everything of an environment that `withEnvironment` looks at. */
+export const decidingVariables: readonly string[] = ['WARDCC_HOSTS', 'WARDCC_FALLBACK', 'WARDCC_PROJECT', ...choosing];
+
 /** The settings of one job or command: the configuration with what its environment says. Throws `config-invalid`. */
 export const withEnvironment = (config: ClientConfig, env: Environment): ClientConfig => {
   const hosts = config.locked.has('hosts') ? undefined : env['WARDCC_HOSTS'];

@@ -8,7 +8,7 @@
 import { WardError, toWardError, type ErrorCode } from '../../protocol/errors.ts';
 import type { Probe } from '../../protocol/messages.ts';
 import type { FallbackSetting, FarmView, HostStatus, PingAnswer, WhoAmI } from '../agent/farm-view.ts';
-import { withEnvironment, type ClientConfig } from '../config.ts';
+import { decidingVariables, withEnvironment, type ClientConfig } from '../config.ts';
 import { fixedConfig, type ConfigSource } from '../config-watch.ts';
 import type { FarmJob, FarmResult, VerifyResult } from './attempt.ts';
 import { connectAtOnce, findCandidates } from './candidates.ts';
@@ -35,6 +35,8 @@ const harms: ReadonlySet<string> = new Set([
 /** How long a server is not asked again for a compiler that it could not run. */
 const toolchainRestMs = 30_000;
 const toolchainErrors: ReadonlySet<string> = new Set(['toolchain-unknown', 'sandbox-failed']);
+/** Environments that are remembered. */
+const mostConfigs = 64;
 /** How long `hosts` waits for servers to answer. */
 const hostsMs = 2_000;
 
@@ -63,6 +65,9 @@ export class Farm implements FarmView {
   readonly #sessions = new Sessions();
   readonly #discovery = new Discovery();
   readonly #waiting = new WaitingJobs();
+  /** What jobs' environments made of the configuration `#base`. */
+  readonly #configs = new Map<string, ClientConfig>();
+  #base: ClientConfig | undefined;
   /** `server\0toolchain` → until when, and why. */
   readonly #unfit = new Map<string, { until: number; error: WardError }>();
 
@@ -70,9 +75,15 @@ export class Farm implements FarmView {
     this.#config = 'current' in config ? config : fixedConfig(config);
   }
 
-  /** The configuration for an environment. @throws WardError `config-invalid` */
+  /** The configuration for an environment: the same object for the same one, while the files are as they were. @throws WardError `config-invalid` */
   config(env: Environment = {}): ClientConfig {
-    return withEnvironment(this.#config.current(), env);
+    const base = this.#config.current();
+    const key = decidingVariables.map((name) => env[name] ?? '\0').join('\n');
+    if (this.#base !== base || this.#configs.size >= mostConfigs) this.#configs.clear();
+    this.#base = base;
+    const config = this.#configs.get(key) ?? withEnvironment(base, env);
+    this.#configs.set(key, config);
+    return config;
   }
 
   get settings(): FallbackSetting {

@@ -94,10 +94,11 @@ export class Sessions {
   readonly #watched = new Map<string, Watched>();
   readonly #certificates = new Map<string, CertCredential>();
   readonly #helpers = new Map<string, Krb5Helper>();
+  readonly #keys = new WeakMap<ClientConfig, WeakMap<Host, string>>();
 
   /** The session with a server under a configuration; made on first use, connected when it is needed. */
   get(host: Host, config: ClientConfig): Session {
-    const key = keyOf(host, config);
+    const key = this.#keyOf(host, config);
     const known = this.#sessions.get(key);
     if (known !== undefined) return known.session;
     const session = new Session(host, (signal) =>
@@ -105,6 +106,15 @@ export class Sessions {
     const kept: Kept = { session, credential: undefined };
     this.#sessions.set(key, kept);
     return session;
+  }
+
+  /** A job names all servers of the farm, so their keys are made once a configuration. */
+  #keyOf(host: Host, config: ClientConfig): string {
+    const keys = this.#keys.get(config) ?? new WeakMap<Host, string>();
+    this.#keys.set(config, keys);
+    const key = keys.get(host) ?? keyOf(host, config);
+    keys.set(host, key);
+    return key;
   }
 
   close(): void {
