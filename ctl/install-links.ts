@@ -9,6 +9,7 @@ import { basename, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { launcherPath } from '../client/agent/client.ts';
 import { WardError } from '../protocol/errors.ts';
+import { shellQuote } from './dev/files.ts';
 import { print, printJson } from './output.ts';
 
 /** `gcc`, `g++-12`, `clang`, `x86_64-linux-gnu-gcc-12`, `cc`, `c++`: not `gcc-ar`, not `clang-format`. */
@@ -55,5 +56,6 @@ export const installLinksCommand = (): Command =>
       for (const name of names) link(launcher, join(resolve(dir), name));
       if (options.json === true) return printJson({ directory: resolve(dir), names });
       print(`${names.length} links in ${dir}: ${names.join(' ')}`);
-      print(`Use them: PATH=${dir}:$PATH`);
+      // A word as long as no character of it means anything to a shell.
+      print(`Use them: PATH=${/^[\w@%+=:,./-]+$/.test(dir) ? dir : shellQuote(dir)}:$PATH`);
     });
