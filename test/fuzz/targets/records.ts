@@ -26,6 +26,8 @@ import { compileSchema, parseJsonc } from '../../../policy/jsonc.ts';
 import { checkPolicyText } from '../../../policy/load.ts';
 import { chainStart, formatRecord, isTornLine, parseLine, readRecord } from '../../../policy/log/record.ts';
 import { parsePrincipal } from '../../../policy/principal.ts';
+import { provenanceOf, readEnvelope } from '../../../policy/provenance.ts';
+import { envelopeOf, statementOf } from '../../../protocol/statement.ts';
 import { MessageDecoder, encodeMessage } from '../../../server/ipc/framing.ts';
 import { parseAuthInfo } from '../../../server/ssh-bridge/auth-info.ts';
 import { parseRecord } from '../../../server/store/result-record.ts';
@@ -241,13 +243,31 @@ const result: Target = {
     return texts(
       JSON.stringify(
         {
-          action: 'x', server: 's', job: 1, stdout: part, stderr: part, outputs: [{ index: 0, mode: 420, ...part }], key: 'k',
-          signature: 'c2ln',
+          action: 'x', server: 's', epoch: 1, job: 1, principal: 'cert:a', domain: 'd', policy: 'p', toolchain: 't', finished: '', names: ['/a.o'],
+          stdout: part, stderr: part, outputs: [{ index: 0, mode: 420, ...part }], key: 'k', signature: 'c2ln',
         }
       )
     );
   },
   run: (input) => attempt(() => parseRecord(utf8(input), 'x'), ({ outputs }) => some(outputs.length), 'blob-corrupt'),
+};
+
+const claim = {
+  server: 's', epoch: 1, job: 1, principal: 'cert:a', domain: 'd', policy: 'p', toolchain: 'a'.repeat(64), action: 'b'.repeat(64), finished: '2026',
+};
+const statement = (): string => {
+  const part = { digest: 'a'.repeat(64), size: 1 };
+  return statementOf(claim, { stdout: part, stderr: part, outputs: [{ index: 0, mode: 420, ...part }] }, ['/a.o']);
+};
+const provenance: Target = {
+  name: 'provenance',
+  words: ['"subject":', '"sha256":', '"predicate":', 'wardcc-server:', 'null', '[]', '{}', '-1', '1e99', '"__proto__":'],
+  // The statement itself, and an envelope with one: which of the two an input is, its own form says.
+  seeds: () => texts(statement(), JSON.stringify(envelopeOf(statement(), { key: 'k', signature: 'c2ln' }))),
+  run: (input) => [
+    attempt(() => provenanceOf(envelopeOf(utf8(input), { key: 'k', signature: '' }), 'e'), ({ subjects }) => some(subjects.length), 'config-invalid'),
+    attempt(() => readEnvelope(utf8(input), 'e'), ({ payload }) => some(payload.length), 'config-invalid'),
+  ].join('|'),
 };
 
 const ipc: Target = {
@@ -302,5 +322,5 @@ const ldap: Target = {
 };
 
 export const recordTargets: readonly Target[] = [
-  policy, jsonc, authz, gitolite, pattern, lists, sshKey, crl, launcher, logLine, result, ipc, names, ldap,
+  policy, jsonc, authz, gitolite, pattern, lists, sshKey, crl, launcher, logLine, result, provenance, ipc, names, ldap,
 ];
