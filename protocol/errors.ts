@@ -66,6 +66,7 @@ const table = {
   'busy': entry('infrastructure', 'another-server', 114, 'Every slot is taken and the queue is full.', 'Wait, or use fewer parallel jobs.'),
   'toolchain-unknown': entry('infrastructure', 'another-server', 110, 'The server does not have exactly this compiler.', 'Install the same compiler package on client and servers.'),
   'blob-corrupt': entry('infrastructure', 'another-server', 116, 'Received content does not match its digest.', 'See the server log; memory or disk may be faulty.'),
+  'input-unsigned': entry('infrastructure', 'another-server', 116, 'The job reads a precompiled header that this farm did not make.', 'Make the header with wardcc, or let this file compile locally.'),
   'result-untrusted': entry('infrastructure', 'another-server', 116, 'The result is not signed as the farm file demands.', 'Administrator: compare the farm file with the keys and the epoch of the server.'),
   'tree-invalid': entry('infrastructure', 'never', 116, 'The list of input files is not a valid tree.', 'Report this as a bug: the client built a wrong list.'),
   'job-timeout': entry('infrastructure', 'another-server', 118, 'The job ran longer than its deadline.', 'Raise the limit in the policy, or compile this file locally.'),

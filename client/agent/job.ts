@@ -13,6 +13,7 @@
  * @module
  */
 import { randomUUID } from 'node:crypto';
+import { isHeader } from '../../policy/options/index.ts';
 import { WardError } from '../../protocol/errors.ts';
 import type { Toolchain } from '../../toolchain/describe.ts';
 import { foreignProgram } from '../../toolchain/path-programs.ts';
@@ -104,6 +105,7 @@ async function attempt(
   if (known !== undefined && found !== undefined) {
     deliver({ ...found, status: { code: 0, signal: 0 } }, command, reply);
     putOnRecord(services, known, found, command);
+    if (isHeader(command.language)) services.inputs.precompiled.addAll(found.outputs);
     return { how: 'hit', reason: 'kept here', source: command.source, ms: took() };
   }
   const options = { env: request.env, canary };
@@ -135,7 +137,9 @@ async function attempt(
   if (status.code === 0 && status.signal === 0) {
     // After the answer: nobody waits for it.
     if (keep) setImmediate(() => services.results.keep(key, result));
-    if (isDrawn(verify)) {
+    // No two precompiled headers are the same.
+    if (isHeader(command.language)) services.inputs.precompiled.addAll(keep ? result.outputs : []);
+    else if (isDrawn(verify)) {
       const unchanged = (): boolean => inputs.unchanged(monotonicMs());
       services.verification.add({ command, job, result, made, path: request.path ?? '', options, unchanged, forget: () => services.results.forget(key) });
     }

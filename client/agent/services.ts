@@ -27,7 +27,7 @@ export const createServices = async (env: NodeJS.ProcessEnv): Promise<AgentServi
     localSlots,
     verification: new Verification({ farm, slots: localSlots, alarms, directory: join(directory, 'verify') }),
     toolchains: new LocalToolchains(join(directory, 'toolchains')),
-    inputs: new InputsMemory(),
+    inputs: new InputsMemory(directory),
     results: new LocalResults(join(directory, 'results'), bytes),
     displaced: new Displaced(),
     provenance: new ProvenanceLog(provenanceDirectory(directory)),

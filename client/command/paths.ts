@@ -29,9 +29,6 @@ export const isDirectory = (path: string): boolean => {
   }
 };
 
-/** Is there a precompiled header that the compiler would take instead of this one? */
-export const hasCompiledHeader = (header: string): boolean => existsSync(`${header}.gch`) || existsSync(`${header}.pch`);
-
 /** Where a file that will be written lies: its directory with links resolved; or what is wrong with it. */
 export const outputPlace = (spelled: string): { path: string } | { wrong: 'output-directory' | 'output-special' } => {
   const slash = spelled.lastIndexOf('/');

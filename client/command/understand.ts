@@ -16,7 +16,7 @@ import { diagnosticEnvironment, diagnosticOptions } from './diagnostics.ts';
 import { localeOf } from './locale.ts';
 import { moduleInTheWay } from './modules.ts';
 import { expandNative } from './native.ts';
-import { absolutePath, hasCompiledHeader, isDirectory, isRegularFile, mayWrite, outputPlace } from './paths.ts';
+import { absolutePath, isDirectory, isRegularFile, mayWrite, outputPlace } from './paths.ts';
 import { isProbe } from './probe.ts';
 import { expandResponseFiles } from './response-file.ts';
 import type { CompilerIdentity } from './compiler.ts';
@@ -56,7 +56,7 @@ export const understandCommand = async (request: CommandRequest): Promise<Comman
   if (known.probe) {
     return local('configure-probe', first?.path);
   }
-  const misfit = firstMisfit(reading, argv);
+  const misfit = firstMisfit(reading, argv, identity.family);
   if (misfit !== undefined) {
     const assembler = misfit.reason === 'language' && misfit.option.endsWith('.s') ? 'assembler-source' : misfit.reason;
     return local(assembler, misfit.option);
@@ -80,10 +80,6 @@ export const understandCommand = async (request: CommandRequest): Promise<Comman
   const module = moduleInTheWay(reading, cwd, source);
   if (module !== undefined) {
     return local('modules', module);
-  }
-  const compiled = reading.includes.find(({ path }) => hasCompiledHeader(absolutePath(cwd, path)));
-  if (compiled !== undefined) {
-    return local('precompiled-header', compiled.path);
   }
 
   const environment = await readEnvironment(request, identity);

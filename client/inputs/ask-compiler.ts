@@ -80,8 +80,8 @@ export const prerequisiteArguments = (command: InputsCommand): string[] =>
 const steersSearch =
   /^-(m|std|stdlib|-stdlib|nostd|nobuiltininc|nostdlibinc|-no-standard|ibuiltininc|no-canonical|canonical|ansi|pthread|-embed-dir)/;
 
-/** The language that has a search path: preprocessed text has the one of its source. */
-const withPreprocessor = (language: string): string => (language === 'cpp-output' ? 'c' : language.replace(/-cpp-output$/, ''));
+/** The language that has a search path: preprocessed text has the one of its source, a header that of what includes it. */
+const withPreprocessor = (language: string): string => (language === 'cpp-output' ? 'c' : language.replace(/-(?:cpp-output|header)$/, ''));
 
 /** Arguments of a run that prints the command's search path: what it depends on, and nothing else. */
 export const searchArguments = (command: InputsCommand): string[] => {

@@ -15,7 +15,7 @@ import { Collection } from './collection.ts';
 import { monotonicMs } from './file-table.ts';
 import { keyOf, scanKeyOf } from './manifests.ts';
 import { parseDepfile } from './depfile.ts';
-import { addQuotedFiles, addReferences, checkObstacles, refusePrecompiled } from './references.ts';
+import { addQuotedFiles, addReferences, addPrecompiled, checkObstacles } from './references.ts';
 import type { InputsMemory } from './memory.ts';
 import { StaysLocal } from './reasons.ts';
 import { AskCompiler } from './scanner/ask.ts';
@@ -117,7 +117,7 @@ const ask = async (task: Task, key: string, signal?: AbortSignal): Promise<Input
   job.stay();
   const files = prerequisites.map((name) => job.open(absolute(name, command.cwd)));
   for (const opened of files) {
-    refusePrecompiled(opened);
+    addPrecompiled(tree, opened);
     checkObstacles(command, toolchain, opened.file.facts, opened.place);
     addReferences(tree, command, search, roots.embedDirs, opened);
   }

@@ -63,6 +63,11 @@ export class Collection {
   finish(key: string, found: Found, defines: readonly string[], how: 'scanner' | 'compiler'): Inputs {
     addPlaces(this.tree, this.#command, this.#search);
     for (const path of this.#command.inputs) this.tree.file(path);
+    for (const [path, digest] of this.tree.precompiledHeaders) {
+      // Only gcc's; another one is not the farm's, or one that the command is about to replace.
+      const usable = this.#command.family === 'gcc' && this.#memory.precompiled.has(digest) && !this.#command.outputs.some((output) => output.path === path);
+      if (!usable) throw new StaysLocal('precompiled-header', path);
+    }
     const { entries, bytes } = this.tree.finish();
     const { young } = this.tree;
     const { sighting } = this.#states;

@@ -11,7 +11,7 @@ import { hash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { ageOf, sameWords, wordsOf, type FileState } from './file-state.ts';
 import { StaysLocal } from './reasons.ts';
-import { factsOf, type Facts } from './facts.ts';
+import { factsOf, noFacts, type Facts } from './facts.ts';
 
 export interface KnownFile {
   readonly digest: Buffer;
@@ -78,6 +78,9 @@ const readWhole = (path: string): { content: Buffer; words: Int32Array } => {
   }
 };
 
+/** Nothing is included by what a compiler made. */
+const isText = (path: string): boolean => !path.endsWith('.gch');
+
 export interface FileCacheOptions {
   /** Rough bound of the memory used. Default 24 MiB. */
   readonly maxBytes?: number;
@@ -125,7 +128,7 @@ export class FileCache {
     const hex = hash('sha256', read.content);
     const settled = ageOf(read.words, this.#now()) > clockResolutionMs;
     const digest = keep(hex);
-    const file = { digest, hex, size: read.content.length, facts: factsOf(read.content), settled, words: read.words };
+    const file = { digest, hex, size: read.content.length, facts: isText(path) ? factsOf(read.content) : noFacts, settled, words: read.words };
     if (settled) this.#remember(path, file);
     return file;
   }

@@ -4,12 +4,14 @@
  * @module
  */
 
+import { join } from 'node:path';
 import type { Toolchain } from '../../toolchain/describe.ts';
 import { FileCache } from './file-cache.ts';
 import { FileStates } from './file-states.ts';
 import { FileTable, type Sighting } from './file-table.ts';
 import { Listings } from './listings.ts';
 import { Manifests } from './manifests.ts';
+import { Precompiled } from './precompiled.ts';
 import { Folders } from './scanner/folders.ts';
 import { Scanner } from './scanner/scan.ts';
 import { SearchPaths, type SearchPath } from './search-path.ts';
@@ -19,6 +21,8 @@ type Parts = Pick<Toolchain, 'entries' | 'includeDirs'>;
 
 export class InputsMemory {
   readonly files = new FileCache();
+  /** Precompiled headers that servers made. */
+  readonly precompiled: Precompiled;
   /** What lies at each path, links not followed. */
   readonly table = new FileTable(false);
   readonly #followed = new FileTable(true);
@@ -32,6 +36,11 @@ export class InputsMemory {
   readonly #scanners = new WeakMap<SearchPath, Scanner>();
   /** How often a compiler had to list what a command reads, for statistics. */
   asked = 0;
+
+  /** @param directory where things are remembered for the next agent */
+  constructor(directory?: string) {
+    this.precompiled = new Precompiled(directory === undefined ? undefined : join(directory, 'precompiled'));
+  }
 
   /** A job begins: what has become too much is forgotten. */
   trim(): void {

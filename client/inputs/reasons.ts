@@ -15,7 +15,7 @@ const sentences = {
   'module': 'The text imports or declares a C++ module.',
   'non-utf8-path': 'The path of an input is not valid UTF-8.',
   'odd-input': 'An input is neither a regular file nor a link to one, or cannot be read.',
-  'precompiled-header': 'A precompiled header lies beside an included header.',
+  'precompiled-header': 'A precompiled header that this farm did not make lies beside an included header.',
   'preprocessing-failed': 'The compiler could not tell what the command reads: probably an error in the source.',
   'system-file': 'An input lies in a system directory that is none of the compiler\'s include directories.',
   'time-macro': 'The text depends on the time of the compilation (__DATE__, __TIME__, __TIMESTAMP__).',

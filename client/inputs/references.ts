@@ -9,7 +9,7 @@ import type { Toolchain } from '../../toolchain/describe.ts';
 import type { Facts } from './facts.ts';
 import { StaysLocal } from './reasons.ts';
 import { absolute, type SearchPath } from './search-path.ts';
-import type { BuiltFile, TreeBuilder } from './tree-builder.ts';
+import { precompiledEndings, type BuiltFile, type TreeBuilder } from './tree-builder.ts';
 import type { InputsCommand } from './types.ts';
 
 /** Adds what the text of an input asks for, in every place where it might be found. */
@@ -57,6 +57,6 @@ export const checkObstacles = (command: InputsCommand, toolchain: Toolchain, fac
 };
 
 /** A compiled header is taken instead of the header beside it. */
-export const refusePrecompiled = ({ place }: BuiltFile): void => {
-  for (const ending of ['.gch', '.pch']) if (existsSync(place + ending)) throw new StaysLocal('precompiled-header', place + ending);
+export const addPrecompiled = (tree: TreeBuilder, { place }: BuiltFile): void => {
+  for (const ending of precompiledEndings) if (existsSync(place + ending)) tree.precompiled(place + ending);
 };

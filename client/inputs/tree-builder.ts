@@ -31,6 +31,9 @@ interface FileNode {
   readonly second: number;
 }
 
+/** Compilers look for these beside a header. */
+export const precompiledEndings = ['.gch', '.pch'];
+
 const mostLinks = 40;
 const mostEntries = 100_000;
 /** What a path that can't be resolved looks like from outside: the compiler does not find it either. */
@@ -49,6 +52,7 @@ export class TreeBuilder {
   /** Directories as written whose way leads through a system directory that a sandbox does not have. */
   readonly #foreign = new Set<string>();
   readonly #young: YoungFile[] = [];
+  readonly #precompiled = new Map<string, BuiltFile>();
   readonly #checkout: string | undefined;
   #crossed = false;
 
@@ -161,6 +165,18 @@ export class TreeBuilder {
     const other = this.#identities.get(identity);
     if (other !== undefined && other !== real) throw new StaysLocal('input-twice', `${other} and ${real}`);
     this.#identities.set(identity, real);
+  }
+
+  /** Adds a precompiled header. @throws StaysLocal if it is anything but a file */
+  precompiled(path: string): void {
+    const opened = this.file(path);
+    if (opened === undefined || opened.place !== opened.real) throw new StaysLocal('precompiled-header', path);
+    this.#precompiled.set(path, opened);
+  }
+
+  /** Digests, hex, of the precompiled headers, by path. */
+  get precompiledHeaders(): ReadonlyMap<string, string> {
+    return new Map([...this.#precompiled].map(([path, { file }]) => [path, file.hex]));
   }
 
   /** True if a path led out of the checkout by `..`, or into it by another name than its own. */

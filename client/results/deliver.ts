@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { isHeader } from '../../policy/options/index.ts';
 import type { ExitStatus, LauncherReply } from '../agent/types.ts';
 import type { CompileCommand } from '../command/index.ts';
 import type { KeptResult } from './result-file.ts';
@@ -33,9 +34,9 @@ const fromAssembler = /: Assembler messages:$/m;
  * Does the compiler, when it fails, take away the object that an earlier compile left? The program that would have written it
  * does: a driver that runs several forgets only what the one that failed was to write.
  */
-const removesEarlierOutput = ({ status, stderr }: KeptResult & { readonly status: ExitStatus }, { family, argv }: CompileCommand): boolean => {
+const removesEarlierOutput = ({ status, stderr }: KeptResult & { readonly status: ExitStatus }, { family, argv, language }: CompileCommand): boolean => {
   if (status.code === 0 && status.signal === 0) return false;
-  const writesItself = argv.includes('-S') || (family === 'clang' ? !argv.includes('-fno-integrated-as') : argv.includes('-pipe'));
+  const writesItself = argv.includes('-S') || isHeader(language) || (family === 'clang' ? !argv.includes('-fno-integrated-as') : argv.includes('-pipe'));
   return writesItself || fromAssembler.test(stderr.toString('latin1'));
 };
 

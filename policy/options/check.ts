@@ -8,7 +8,7 @@
  * @module
  */
 import { readArguments } from './arguments.ts';
-import { languageOf } from './languages.ts';
+import { isHeader, languageOf } from './languages.ts';
 import { deriveOutputs } from './outputs.ts';
 import { optionReasons } from './reasons.ts';
 import type { Misfit, Reading } from './arguments.ts';
@@ -40,7 +40,7 @@ const longestQuote = 200;
 /** Checks a whole command (argv[0] is the compiler, response files already expanded). */
 export const checkArgv = (argv: readonly string[], family: Family): ArgvCheck => {
   const reading = readArguments(argv, family);
-  const misfit = firstMisfit(reading, argv);
+  const misfit = firstMisfit(reading, argv, family);
   if (misfit !== undefined) {
     const sentence = `${optionReasons[misfit.reason]} The argument is ${JSON.stringify(misfit.option.slice(0, longestQuote))}.`;
     return { ok: false, code: 'option-refused', ...misfit, sentence };
@@ -49,7 +49,7 @@ export const checkArgv = (argv: readonly string[], family: Family): ArgvCheck =>
 };
 
 /** The first thing that keeps a command from travelling; undefined when nothing does. */
-export const firstMisfit = (reading: Reading, argv: readonly string[]): Misfit | undefined => {
+export const firstMisfit = (reading: Reading, argv: readonly string[], family: Family): Misfit | undefined => {
   const [misfit] = reading.misfits;
   if (misfit !== undefined) {
     return misfit;
@@ -71,6 +71,11 @@ export const firstMisfit = (reading: Reading, argv: readonly string[]): Misfit |
   const language = languageOf(source.path, source.language, 'c');
   if (language === undefined) {
     return at('language', source.index);
+  }
+  if (isHeader(language)) {
+    // clang's name the times of the headers in them, which are those of one machine
+    const isPlain = family === 'gcc' && !reading.stages.has('assembly') && reading.auxiliary.length === 0 && reading.outputs.length === 0;
+    return isPlain ? undefined : at('precompiled-header', source.index);
   }
   // assembler sources are only preprocessed by -S, to standard output
   return language === 'assembler-with-cpp' && reading.stages.has('assembly') ? at('preprocess-only', source.index) : undefined;

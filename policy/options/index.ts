@@ -5,7 +5,7 @@
  */
 export { checkArgv, firstMisfit } from './check.ts';
 export { readArguments } from './arguments.ts';
-export { isLanguage, languageOf, languages } from './languages.ts';
+export { isHeader, isLanguage, languageOf, languages } from './languages.ts';
 export { longestModuleMap, namesNoModule } from './module-map.ts';
 export { isFileArgument, matchOption } from './lookup.ts';
 export { deriveOutputs } from './outputs.ts';

@@ -6,7 +6,7 @@
 
 /** Languages that travel, by the names that -x takes. */
 export const languages = ['c', 'c++', 'objective-c', 'objective-c++', 'cpp-output', 'c++-cpp-output', 'objective-c-cpp-output',
-  'objective-c++-cpp-output', 'assembler-with-cpp'] as const;
+  'objective-c++-cpp-output', 'assembler-with-cpp', 'c-header', 'c++-header'] as const;
 
 export type Language = typeof languages[number];
 
@@ -15,11 +15,17 @@ export const isLanguage = (name: string): name is Language => (languages as read
 const suffixes: ReadonlyMap<string, Language> = new Map<string, Language>([
   ['.c', 'c'], ['.i', 'cpp-output'], ['.m', 'objective-c'], ['.S', 'assembler-with-cpp'], ['.sx', 'assembler-with-cpp'],
   ['.cc', 'c++'], ['.cp', 'c++'], ['.cxx', 'c++'], ['.cpp', 'c++'], ['.CPP', 'c++'], ['.c++', 'c++'], ['.C', 'c++'],
+  ['.h', 'c-header'], ['.hh', 'c++-header'], ['.H', 'c++-header'], ['.hp', 'c++-header'], ['.hxx', 'c++-header'], ['.hpp', 'c++-header'],
+  ['.HPP', 'c++-header'], ['.h++', 'c++-header'], ['.tcc', 'c++-header'],
   ['.ii', 'c++-cpp-output'], ['.mm', 'objective-c++'], ['.M', 'objective-c++'],
 ]);
 
 /** What g++ and clang++ make of files that are C to gcc and clang. */
-const inCxxDriver: ReadonlyMap<Language, Language> = new Map<Language, Language>([['c', 'c++'], ['cpp-output', 'c++-cpp-output']]);
+const inCxxDriver: ReadonlyMap<Language, Language> = new Map<Language, Language>([['c', 'c++'], ['cpp-output', 'c++-cpp-output'],
+  ['c-header', 'c++-header']]);
+
+/** Languages whose output is a precompiled header. */
+export const isHeader = (language: string): boolean => language.endsWith('-header');
 
 /** The part of a file name from its last dot on; empty without one. */
 export const suffixOf = (path: string): string => {
@@ -30,7 +36,7 @@ export const suffixOf = (path: string): string => {
 
 /**
  * @param forced the -x in force before the file, if any
- * @returns undefined for a language that does not travel (assembler, headers, Fortran, an object file, …)
+ * @returns undefined for a language that does not travel (assembler, Fortran, an object file, …)
  */
 export const languageOf = (path: string, forced: string | undefined, driver: 'c' | 'c++'): Language | undefined => {
   if (forced !== undefined) {

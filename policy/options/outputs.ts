@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { suffixOf } from './languages.ts';
+import { isHeader, languageOf, suffixOf } from './languages.ts';
 import type { Reading } from './arguments.ts';
 import type { Family, OutputRole } from './types.ts';
 
@@ -44,6 +44,10 @@ const mainOutput = (reading: Reading, source: string): OutputFile => {
   const assembly = reading.stages.has('assembly');
   const bitcode = reading.stages.has('bitcode');
   const suffix = bitcode ? (assembly ? '.ll' : '.bc') : assembly ? '.s' : '.o';
+  const language = languageOf(source, reading.sources[0]?.language, 'c') ?? '';
+  if (isHeader(language)) {
+    return { role: 'precompiled', path: reading.destination ?? `${source}.gch` };
+  }
   const role: OutputRole = bitcode ? 'bitcode' : assembly ? 'assembly' : 'object';
   return { role, path: reading.destination ?? withoutSuffix(baseName(source)) + suffix };
 };

@@ -19,7 +19,7 @@ export type SearchChain = 'quote' | 'user' | 'system' | 'system-after' | 'after'
   | 'prefix' | 'with-prefix' | 'with-prefix-before';
 
 /** What a file is that a compile writes. */
-export type OutputRole = 'object' | 'assembly' | 'bitcode' | 'depfile' | 'dwo' | 'gcno' | 'stack-usage' | 'callgraph' | 'diagnostics'
+export type OutputRole = 'object' | 'precompiled' | 'assembly' | 'bitcode' | 'depfile' | 'dwo' | 'gcno' | 'stack-usage' | 'callgraph' | 'diagnostics'
   | 'optimisation-record' | 'time-trace' | 'database' | 'declarations';
 
 /** How a file that a compile writes beside its output is named. */

@@ -24,6 +24,7 @@ import { checkModuleMaps } from './check-module-map.ts';
 import type { Boarding } from './flights.ts';
 import { JobFailure } from './job-failure.ts';
 import { offerPlace } from './offer-place.ts';
+import { checkPrecompiled, makesPrecompiled } from './precompiled.ts';
 import { receiveTree } from './receive-tree.ts';
 import { bytesOf, sendKept, sendResult } from './send-result.ts';
 import type { JobEnd, JobServices, JobSession, Outcome } from './services.ts';
@@ -85,7 +86,12 @@ async function answerJob(job: Job, { decision, toolchain, seq }: Authorized): Pr
     return leave !== undefined;
   };
   const kept = domain === undefined ? undefined : await services.results.find(domain, action, room);
+  const certify = async (outputs: readonly { readonly index: number; readonly digest: string }[]): Promise<void> => {
+    const [main] = outputs.filter(({ index }) => index === 0);
+    if (domain !== undefined && main !== undefined && makesPrecompiled(probe)) await services.keeping.certify(domain, { toolchain: probe.toolchain, job: seq }, main.digest);
+  };
   if (domain !== undefined && kept !== undefined) {
+    await certify(kept.record.outputs);
     await abortable(sendKept(to, kept, services.load), signal);
     return { action, status: { code: 0, signal: 0 }, outputs: kept.record.outputs.map(({ digest }) => digest) };
   }
@@ -98,6 +104,7 @@ async function answerJob(job: Job, { decision, toolchain, seq }: Authorized): Pr
   release.push(boarding.leave);
   const outcome = await abortable(boarding.result, signal);
   const result = await services.keeping.sign({ digest: action, toolchain: probe.toolchain, job: seq, names: probe.outputs }, outcome);
+  if (result !== undefined) await certify(result.record.outputs);
   const giving = { server: services.serverName, keep: domain !== undefined, signed: result?.signature, load: services.load };
   const send = (): Promise<void> => sendResult(to, outcome, giving);
   await abortable(services.unread.send({ principal: session.principal, bytes: bytesOf(outcome), leavePlace }, send), signal);
@@ -122,6 +129,7 @@ async function begin({ stream, probe, session, services, signal, release }: Job,
   release.push(leavePlace);
   const inputs = await tree.received;
   await bringBlobs(stream, inputs.entries, domain, session, services, signal);
+  await checkPrecompiled(inputs.entries, probe.toolchain, cacheDomain(decision, session.committer), services.results);
   await checkModuleMaps(probe, inputs.entries, services.store.directoryOf(domain));
   const run = (ended: AbortSignal): Promise<Outcome> =>
     services.executors.run({ probe, decision, toolchain, tree: inputs.encoded }, { principal: session.principal, weight }, ended);

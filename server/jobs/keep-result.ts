@@ -12,6 +12,7 @@ import type { ResultSignature } from '../../protocol/messages.ts';
 import { largestResult, type ResultCache } from '../store/result-cache.ts';
 import type { ResultRecord } from '../store/result-record.ts';
 import type { SignRequest } from '../keeper/sign-outcome.ts';
+import { precompiledName } from './precompiled.ts';
 import { bytesOf, resultFlags } from './send-result.ts';
 import type { Outcome, StoredFile } from './services.ts';
 
@@ -64,6 +65,25 @@ export class ResultKeeping {
     } catch (thrown) {
       this.#options.trouble(toWardError(thrown));
       return undefined;
+    }
+  }
+
+  /**
+   * Keeps the proof that a compile of this job made a precompiled header. Never rejects: one without proof is not taken as an input.
+   *
+   * @param job the decision, which is in the log and not over
+   */
+  async certify(domain: string, { toolchain, job }: Pick<Action, 'toolchain' | 'job'>, digest: string): Promise<void> {
+    const action = precompiledName(domain, toolchain, digest);
+    const nothing = Buffer.alloc(0);
+    const parts: ResultParts = { stdout: partOf(nothing), stderr: partOf(nothing), outputs: [] };
+    try {
+      if (await this.#options.cache.find(domain, action)) return;
+      const signature = await this.#options.signer.sign({ job, action, names: [], ...parts });
+      const record = { action, toolchain, server: this.#options.server, names: [], ...parts, ...signature };
+      await this.#options.cache.keep(domain, { record, stdout: nothing, stderr: nothing, outputs: [] });
+    } catch (thrown) {
+      this.#options.trouble(toWardError(thrown));
     }
   }
 

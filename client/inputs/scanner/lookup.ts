@@ -4,11 +4,9 @@
  * @module
  */
 
-import { StaysLocal } from '../reasons.ts';
+import { precompiledEndings } from '../tree-builder.ts';
 import type { TreeBuilder } from '../tree-builder.ts';
 import type { Folder, Folders } from './folders.ts';
-
-const compiledHeader = ['.gch', '.pch'];
 
 /** Some look-ups, with the directories that the answers depend on. */
 export class Lookup {
@@ -16,6 +14,8 @@ export class Lookup {
   readonly #folders: Folders;
   readonly #since: number;
   readonly #used = new Map<Folder, number>();
+  /** Precompiled headers that lie beside headers that were asked for. */
+  readonly compiled = new Set<string>();
   unsure = false;
 
   constructor(tree: TreeBuilder, folders: Folders, since: number) {
@@ -28,7 +28,7 @@ export class Lookup {
     return [...this.#used];
   }
 
-  /** Paths under which a name exists, in order. @throws StaysLocal when a compiled header lies in its way. */
+  /** Paths under which a name exists, in order. */
   *candidates(name: string, places: readonly string[]): Generator<string> {
     if (name.startsWith('/')) {
       yield* this.#in('', name.replace(/^\/+/, ''));
@@ -47,8 +47,7 @@ export class Lookup {
       at = `${at}/${component}`;
     }
     const folder = this.#folder(at);
-    const compiled = compiledHeader.find((ending) => folder.has(base + ending));
-    if (compiled !== undefined) throw new StaysLocal('precompiled-header', `${at}/${base}${compiled}`);
+    for (const ending of precompiledEndings) if (folder.has(base + ending)) this.compiled.add(`${at}/${base}${ending}`);
     if (folder.has(base)) yield `${at}/${base}`;
   }
 

@@ -22,6 +22,8 @@ interface Node {
   readonly facts: Facts;
   /** Paths to follow, as the compiler opens them. */
   readonly leads: readonly string[];
+  /** Precompiled headers that may be taken instead. */
+  readonly compiled: readonly string[];
   readonly folders: readonly (readonly [Folder, number])[];
   /** A name was there and yet no file could be opened: what it leads to is looked up again each time. */
   readonly unsure: boolean;
@@ -59,6 +61,12 @@ class Run {
 
   consult(folders: Iterable<readonly [Folder, number]>): void {
     for (const [folder, version] of folders) this.consulted.set(folder, version);
+  }
+
+  /** Notes what look-ups depend on, and came upon. */
+  take({ folders, compiled }: Lookup): void {
+    this.consult(folders);
+    for (const path of compiled) this.tree.precompiled(path);
   }
 }
 
@@ -129,7 +137,7 @@ export class Scanner {
       found.push(path);
     }
     for (const name of roots.implicit) found.push(...[this.#first(lookup, name, this.#search.angle)].filter((path) => path !== undefined));
-    run.consult(lookup.folders);
+    run.take(lookup);
     return found;
   }
 
@@ -156,7 +164,7 @@ export class Scanner {
         }
       }
     }
-    run.consult(lookup.folders);
+    run.take(lookup);
     return found;
   }
 
@@ -169,7 +177,7 @@ export class Scanner {
       places.filter((place) => path.startsWith(`${place}/`)).map((place) => path.slice(place.length + 1));
     const names = new Set(files.flatMap(({ place }) => namesOf(place)));
     for (const name of names) Array.from(lookup.candidates(name, places));
-    run.consult(lookup.folders);
+    run.take(lookup);
   }
 
   /** Where `"…"` is looked for in a file. */
@@ -191,6 +199,7 @@ export class Scanner {
       this.#nodes.set(opened.place, node);
     }
     run.consult(node.folders);
+    for (const path of node.compiled) run.tree.precompiled(path);
     return node;
   }
 
@@ -206,7 +215,7 @@ export class Scanner {
     }
     for (const { name } of facts.nexts ?? []) for (const found of lookup.all(name, everywhere)) leads.add(found);
     for (const { name } of facts.asks ?? []) for (const found of lookup.all(name, [cwd, ...everywhere, ...embedDirs])) leads.add(found);
-    return { facts, leads: [...leads], folders: lookup.folders, unsure: lookup.unsure };
+    return { facts, leads: [...leads], compiled: [...lookup.compiled], folders: lookup.folders, unsure: lookup.unsure };
   }
 
   /**

@@ -41,7 +41,7 @@ const locals: readonly (readonly [line: string, reason: LocalReason])[] = [
   ['gcc -c a.c -o nowhere/a.o', 'output-directory'], ['gcc -c a.c -o a.c/x.o', 'output-directory'],
   ['gcc -c a.c -o /usr/a.o', 'path-reserved'],
   ['gcc -c a.c -o a.c', 'output-clash'], ['gcc -c a.c -MD -MF a.o', 'output-clash'], ['gcc -c a.c -MD -MF /dev/stderr', 'output-special'],
-  ['gcc -c d.s', 'assembler-source'], ['gcc -c f.f90', 'language'], ['gcc -c h.h', 'language'], ['gcc -x c-header -c h.h', 'language'],
+  ['gcc -c d.s', 'assembler-source'], ['gcc -c f.f90', 'language'], ['clang -c h.h', 'precompiled-header'], ['gcc -S h.h', 'precompiled-header'], ['gcc -c h.h -g -gsplit-dwarf', 'precompiled-header'],
   ['gcc -c missing.c', 'source-missing'], ['gcc -c src', 'language'], ['gcc -xc -c src', 'source-missing'],
   ['gcc -c conftest.c', 'configure-probe'], ['gcc -g -march=native -c a.c', 'native-target'],
   ['clang -march=native -c a.c', 'native-target'], ['gcc -c a.c @missing', 'response-file'], ['gcc -fplugin=x.so -c a.c', 'plugin'],
@@ -172,12 +172,12 @@ test('the environment that changes a compile travels or keeps it here', async t 
   t.is(clang.kind === 'local' && clang.reason, 'environment');
 });
 
-test('a forced include with a precompiled header beside it is local', async t => {
+test('a header becomes a precompiled one where the compiler would put it', async t => {
   const { type, directory } = place(t);
+  for (const [words, path] of [['gcc -c h.h', 'h.h.gch'], ['gcc -x c++-header -MD -o out.gch -c h.h', 'out.gch']] as const) {
+    t.like(compileOf(await type(words)).outputs[0], { role: 'precompiled', path: `${directory}/${path}` });
+  }
   t.is(compileOf(await type('gcc -include h.h -c a.c')).forcedIncludes[0]?.path, `${directory}/h.h`);
-  writeFileSync(join(directory, 'h.h.gch'), '');
-  const command = await type('gcc -include h.h -c a.c');
-  t.is(command.kind === 'local' && command.reason, 'precompiled-header');
 });
 
 test('understanding a command that is known already is cheap', async t => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, linkSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, linkSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { collectInputs, InputsMemory } from '../../../client/inputs/collect.ts';
@@ -105,6 +105,7 @@ for (const method of methods) {
       [{ 'main.c': '#define HAS(x) __has_include(x)\n#if HAS("a.h")\n#endif' }, 'computed-has-include'],
       [{ 'main.c': '#define F "x"\nasm(".incbin \\"" F "\\"");' }, 'assembler-file'],
       [{ 'main.c': '#include "a.h"', 'a.h': '', 'a.h.gch': '' }, 'precompiled-header'],
+      [{ 'main.c': '#include "a.h"', 'a.h': '', 'a.h.pch': '' }, 'precompiled-header'],
       [{ 'main.c': '#include "a.h"', 'a.h': '' }, 'input-twice', (root) => {
         linkSync(join(root, 'a.h'), join(root, 'b.h'));
         writeFileSync(join(root, 'main.c'), '#include "a.h"\n#include "b.h"\n');
@@ -312,4 +313,26 @@ test('a command that differs only in what it defines finds the same files withou
   t.is(memory.files.reads, reads);
   t.true(own(await collect(root, ['-c', '-DHEADER="one.h"', 'b.c'], { memory }), root).includes('one.h'));
   t.true(own(await collect(root, ['-c', '-DHEADER="two.h"', 'b.c'], { memory }), root).includes('two.h'));
+});
+
+test('a precompiled header that the farm made is an input, for gcc; the next agent knows it too', async (t) => {
+  const root = await temporaryDirectory(t);
+  const content = Buffer.from('gpch: __DATE__ is no macro in here, nor is #include "x.h"\n');
+  lay(root, { 'main.c': '#include "a.h"\n', 'a.h': 'int a;\n' });
+  writeFileSync(join(root, 'a.h.gch'), content);
+  const remembered = join(root, 'memory');
+  for (const args of [['-c', 'main.c'], ['-include', 'a.h', '-c', 'main.c']]) {
+    for (const method of methods) {
+      t.is((await collect(root, args, { method })).reason?.code, 'precompiled-header');
+      new InputsMemory(remembered).precompiled.addAll([{ index: 0, content }, { index: 1, content: Buffer.from('a rule') }]);
+      const memory = new InputsMemory(remembered);
+      for (let round = 0; round < 2; round++) t.deepEqual(own(await collect(root, args, { method, memory }), root), ['a.h', 'a.h.gch', 'main.c']);
+      // clang takes it for one of its own, and fails when it is asked.
+      t.truthy((await collect(root, args, { method, memory, compiler: '/usr/bin/clang' })).reason);
+      appendFileSync(join(root, 'a.h.gch'), 'x');
+      t.is((await collect(root, args, { method, memory })).reason?.code, 'precompiled-header');
+      writeFileSync(join(root, 'a.h.gch'), content);
+    }
+  }
+  t.deepEqual(readdirSync(join(remembered, 'precompiled')).length, 1);
 });

@@ -121,11 +121,19 @@ test('no attack passes after an option that takes a value, unless it is that val
 });
 
 test('a file of a language that does not travel is refused', t => {
-  for (const words of [['a.s'], ['a.h'], ['a.o'], ['a.f90'], ['-xassembler', 'a.c'], ['-x', 'c-header', 'a.c'], ['-xcuda', 'a.c'],
+  for (const words of [['a.s'], ['a.o'], ['a.f90'], ['-xassembler', 'a.c'], ['-xcuda', 'a.c'],
     ['-x', 'ada', 'a.c'], ['a']]) {
     const checked = checkArgv(['gcc', '-c', ...words], 'gcc');
     t.false(checked.ok);
     if (!checked.ok) t.is(checked.reason, 'language', words.join(' '));
+  }
+});
+
+test('a header is compiled by gcc alone, to nothing but a precompiled header and its dependencies', t => {
+  for (const words of [['-c', 'a.h'], ['-c', '-x', 'c++-header', 'a.c', '-o', 'b.gch', '-MD', '-MF', 'b.d']]) t.true(checkArgv(['gcc', ...words], 'gcc').ok);
+  for (const [words, family] of [[['-c', 'a.h'], 'clang'], [['-S', 'a.h'], 'gcc'], [['-c', '-fstack-usage', 'a.h'], 'gcc'], [['-c', '-aux-info', 'x', 'a.h'], 'gcc']] as const) {
+    const checked = checkArgv(['cc', ...words], family);
+    t.is(!checked.ok && checked.reason, 'precompiled-header', words.join(' '));
   }
 });
 

@@ -53,7 +53,7 @@ for (const family of ['gcc', 'clang'] as const) {
     for (const line of cases) {
       const argv = [family, ...line.split(/\s+/)];
       const reading = readArguments(argv, family);
-      t.is(firstMisfit(reading, argv), undefined, line);
+      t.is(firstMisfit(reading, argv, family), undefined, line);
       const cwd = join(root, 'work');
       await cp(join(root, 'template'), cwd, { recursive: true });
       if (await compile(argv, cwd)) {
