@@ -7,7 +7,7 @@
  */
 import { hash } from 'node:crypto';
 import { basename } from 'node:path';
-import { deriveOutputs, readArguments } from '../../policy/options/index.ts';
+import { deriveOutputs, isHeader, readArguments } from '../../policy/options/index.ts';
 import { WardError } from '../../protocol/errors.ts';
 import type { Probe } from '../../protocol/messages.ts';
 import type { TreeEntry } from '../../protocol/tree.ts';
@@ -18,10 +18,11 @@ export const precompiledName = (domain: string, toolchain: string, digest: strin
   hash('sha256', JSON.stringify(['wardcc precompiled header', 1, domain, toolchain, digest]), 'hex');
 
 /**
- * Whether the first output of a job is a precompiled header: by the command, not by what the client says. Attacker-controlled: no
+ * Whether the first output of a job is a precompiled header: by the command, not only by what the client says. Attacker-controlled: no
  * other file of the command may pass for it.
  */
-export function makesPrecompiled({ argv, outputs }: Pick<Probe, 'argv' | 'outputs'>): boolean {
+export function makesPrecompiled({ language, argv, outputs }: Pick<Probe, 'language' | 'argv' | 'outputs'>): boolean {
+  if (!isHeader(language)) return false;
   const made = deriveOutputs(readArguments(argv, 'gcc'), 'gcc');
   const [main, ...others] = made.map(({ path }) => basename(path));
   return made[0]?.role === 'precompiled' && basename(outputs[0] ?? '') === main && !others.includes(main);

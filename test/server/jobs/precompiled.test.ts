@@ -28,8 +28,9 @@ test('a precompiled header is taken with a proof for this content, compiler and 
 });
 
 test('only what the compiler itself wrote as a precompiled header gets a proof, whatever the client says', (t) => {
-  const made = (words: string, ...outputs: string[]): boolean => makesPrecompiled({ argv: ['gcc', ...words.split(' ')], outputs: outputs.map((name) => join('/w', name)) });
+  const made = (words: string, ...outputs: string[]): boolean => makesPrecompiled({ language: 'c-header', argv: ['gcc', ...words.split(' ')], outputs: outputs.map((name) => join('/w', name)) });
   t.true(made('-c a.h', 'a.h.gch'));
+  t.false(makesPrecompiled({ language: 'c', argv: ['gcc', '-c', 'a.h'], outputs: ['/w/a.h.gch'] }));
   t.true(made('-x c++-header -c a.cxx -o b/a.hxx.gch -MD -MF a.d', 'b/a.hxx.gch', 'a.d'));
   t.false(made('-c a.c -o a.h.gch', 'a.h.gch'), 'an object');
   t.false(made('-c a.h -o a.h.gch -MD -MF rule', 'rule', 'a.h.gch'), 'a rule, whose text the client chooses');
