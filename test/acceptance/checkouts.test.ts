@@ -66,6 +66,14 @@ interface Left {
   readonly rule: string;
 }
 
+test.before('both have an agent', async (t) => {
+  t.timeout(60_000);
+  for (const person of ['alice', 'bob']) {
+    const settings = { ...shared.farm.as(person), HOME: await shared.directory(`home of ${person}`) };
+    await shared.run(['wardctl', 'whoami'], { cwd: shared.place, settings });
+  }
+});
+
 const readText = (path: string): Promise<string> => readFile(path, 'latin1').catch(() => 'absent');
 
 const run = async (words: readonly string[], cwd: string, person: Person): Promise<{ left: Left; said: string }> => {

@@ -13,6 +13,15 @@ import { shareFarm } from '../fixtures/shared-farm.ts';
 const shared = shareFarm(test, ['--cores', '2']);
 const settings = { WARDCC_EXPLAIN: '1', WARDCC_FALLBACK: 'infra' };
 
+/** Ends the agent, and waits for the next one: under load a launcher does not. */
+const nextAgent = async (directory: string): Promise<void> => {
+  for (const verb of ['stop', 'whoami']) await shared.run(['wardctl', verb], { cwd: directory });
+};
+
+test.before('an agent runs', async () => {
+  await nextAgent(shared.place);
+});
+
 const prepare = async (name: string, suffix: 'c' | 'cc'): Promise<string> => {
   const directory = await shared.directory(name);
   await mkdir(join(directory, 'pch'), { recursive: true });
@@ -74,7 +83,7 @@ test.serial('one that was made here, or changed since, keeps a compile here', as
 test.serial('the next agent knows what the farm made', async (t) => {
   const directory = await prepare('later', 'c');
   await said(directory, 'wardcc gcc -DLATER -x c-header -c pch/all.h -o pch/all.h.gch');
-  await shared.run(['wardctl', 'stop'], { cwd: directory });
+  await nextAgent(directory);
   t.regex((await said(directory, 'wardcc gcc -DLATER -include pch/all.h -c a.c -o a.o')).stderr, /^wardcc: remote: a\.c on /);
 });
 
@@ -84,7 +93,7 @@ test.serial('somebody who says that the farm made one is not believed: the serve
   const digest = createHash('sha256').update(await readFile(join(directory, 'pch/all.h.gch'))).digest('hex');
   const [folder] = (await readdir(shared.place, { recursive: true, withFileTypes: true })).filter((entry) => entry.isDirectory() && entry.name === 'precompiled');
   await writeFile(join(folder!.parentPath, 'precompiled', digest), '');
-  await shared.run(['wardctl', 'stop'], { cwd: directory });
+  await nextAgent(directory);
   const use = 'wardcc gcc -DCLAIMED -include pch/all.h -c a.c -o a.o';
   t.regex((await said(directory, use)).stderr, /^wardcc: local: a\.c: input-unsigned /m);
   const refused = await shared.run(['sh', '-c', `exec ${use}`], { cwd: directory });
