@@ -18,8 +18,9 @@ const nextAgent = async (directory: string): Promise<void> => {
   for (const verb of ['stop', 'whoami']) await shared.run(['wardctl', verb], { cwd: directory });
 };
 
-test.before('an agent runs', async () => {
+test.serial('an agent runs', async (t) => {
   await nextAgent(shared.place);
+  t.is((await shared.counts()).jobs.failed, 0);
 });
 
 const prepare = async (name: string, suffix: 'c' | 'cc'): Promise<string> => {
