@@ -5,7 +5,7 @@
  * @module
  */
 import { spawn } from 'node:child_process';
-import { chown, copyFile, mkdir } from 'node:fs/promises';
+import { chmod, chown, copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '../../ctl/dev/ports.ts';
 import { accepting, addPrincipal, createRealm, getTicket, startKdc, writeKeytab } from '../../ctl/dev/realm.ts';
@@ -24,12 +24,15 @@ const account = 'nobody';
 const start = async (name: string, { place, jobs }: Surroundings, authentication?: Authentication): Promise<Contender> => {
   const port = await freePort();
   const directory = join(place, authentication === undefined ? 'distcc' : 'distcc-gss');
-  await mkdir(directory, { recursive: true });
+  const temporary = join(directory, 'server');
+  await mkdir(temporary, { recursive: true });
+  // The server's account writes there.
+  await chmod(temporary, 0o1777);
   const user = process.getuid?.() === 0 ? ['--user', account] : [];
   const where = ['--listen', '127.0.0.1', '--allow', '127.0.0.1', '--port', String(port)];
   const how = ['--jobs', String(jobs), '--nice', '0', '--log-level', 'error', '--log-stderr', ...user];
   const daemon = spawn('distccd', ['--no-detach', '--daemon', ...authentication === undefined ? [] : ['--auth'], ...where, ...how], {
-    env: { ...cleanEnvironment(), ...authentication?.server, PATH: '/usr/bin:/bin' },
+    env: { ...cleanEnvironment(), ...authentication?.server, PATH: '/usr/bin:/bin', TMPDIR: temporary },
     stdio: 'ignore',
   });
   await Promise.race([accepting(port), endedEarly(daemon)]);

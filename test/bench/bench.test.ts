@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readFile, readdir } from 'node:fs/promises';
+import { chmod, readFile, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import test from 'ava';
 import type { Report } from '../../bench/report/report.ts';
@@ -18,6 +18,8 @@ const bench = (temporary: string, ...options: string[]): ReturnType<typeof run> 
 
 test('the bench measures a tiny job with everybody who can run here, says who cannot, and writes table, JSON and chart', async (t) => {
   const directory = await temporaryDirectory(t);
+  // When root runs this, servers of other accounts have places below it.
+  await chmod(directory, 0o711);
   const out = join(directory, 'results');
   const { status, stdout, stderr } = await bench(directory, '--only', 'tiny', '--rounds', '1', '--out', out);
   t.is(status, 0, stderr);
