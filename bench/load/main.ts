@@ -18,8 +18,8 @@ import { monotonicMs } from '../../client/inputs/file-table.ts';
 import { LocalResults } from '../../client/results/local-results.ts';
 import { doAll } from '../simulation/make.ts';
 
-/** Asked at once over each session. */
-const atOnce = 16;
+/** Asked at once over all sessions; each asks for one at least. */
+const inAll = 128;
 
 /** Remembers what it was asked for. */
 class RecordingFarm extends Farm {
@@ -47,6 +47,7 @@ const first = new RecordingFarm(config);
 const services = { ...(await createServices(process.env)), results: new LocalResults('', 0), farm: first };
 for (const file of readdirSync(sources).filter((name) => name.endsWith('.c'))) await runJob(requestFor(file), services, reply, never);
 const { jobs } = first;
+const atOnce = Math.max(1, Math.floor(inAll / hosts.length));
 const farms = hosts.map((host) => ({ farm: new Farm(config), env: { WARDCC_FALLBACK: 'never', WARDCC_HOSTS: host } }));
 // A session at a time: opening many at once is another measure.
 for (const { farm, env } of farms) await farm.whoami(env);
