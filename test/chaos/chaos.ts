@@ -26,6 +26,8 @@ export interface ChaosOptions {
   readonly longestMs?: number;
   readonly projects: readonly Project[];
   readonly say: (line: string) => void;
+  /** Ends everything early; then there is no report. */
+  readonly signal?: AbortSignal;
 }
 
 export interface ChaosReport {
@@ -58,7 +60,7 @@ const people = ['alice', 'bob'] as const;
 /** Of so many builds one is a build that was done before: results are found instead of made. */
 const repeatEvery = 4;
 
-/** Runs builds, two at a time, in a storm of faults. Needs root. */
+/** Runs builds, two at a time, in a storm of faults. Needs root. @throws the signal's reason when it fires, once nothing is left */
 export const chaos = async (options: ChaosOptions): Promise<ChaosReport> => {
   const place = await mkdtemp(join(tmpdir(), 'wardcc chaos '));
   for (const person of people) await mkdir(join(place, `tmp-${person}`));
@@ -66,6 +68,8 @@ export const chaos = async (options: ChaosOptions): Promise<ChaosReport> => {
     await rm(place, { recursive: true, force: true });
     throw error;
   });
+  const interrupt = (): void => farm.interrupt();
+  options.signal?.addEventListener('abort', interrupt);
   try {
     const report = await inStorm(farm, new Builds(farm, place), options);
     await farm.halt();
@@ -74,13 +78,14 @@ export const chaos = async (options: ChaosOptions): Promise<ChaosReport> => {
     const left = [...files, ...await leftOvers(farm.layout, place), ...(await namespacesOf(farm.networkName)).map((name) => `namespace ${name}`)];
     return { ...report, leftOvers: left };
   } finally {
+    options.signal?.removeEventListener('abort', interrupt);
     await farm.close();
     await rm(place, { recursive: true, force: true });
   }
 };
 
 const inStorm = async (farm: ChaosFarm, builds: Builds, options: ChaosOptions): Promise<ChaosReport> => {
-  const { seed, projects, say } = options;
+  const { seed, projects, say, signal } = options;
   // What is right is known before anything goes wrong.
   for (const project of projects) await builds.expected(project);
   const storm = new Storm(farm, { ...options, say });
@@ -89,7 +94,7 @@ const inStorm = async (farm: ChaosFarm, builds: Builds, options: ChaosOptions): 
   const lost: string[] = [];
   let begun = 0;
   const buildOn = async (person: string): Promise<void> => {
-    while (begun < options.builds || storm.total < options.faults) {
+    while (signal?.aborted !== true && (begun < options.builds || storm.total < options.faults)) {
       const number = begun++;
       const project = projects[number % projects.length]!;
       const mark = Math.floor(random() * repeatEvery) === 0 ? 0 : number + 1;
@@ -104,6 +109,7 @@ const inStorm = async (farm: ChaosFarm, builds: Builds, options: ChaosOptions): 
     }
   };
   await Promise.all(people.map(buildOn)).finally(() => storm.end());
+  signal?.throwIfAborted();
   const { recoveredMs, ends, complaints } = await recover(farm, builds, projects[0]!, say);
   const jobs = sum(reports.map((report) => report.jobs));
   const slowestMs = Math.max(0, ...reports.map((report) => report.slowestMs));

@@ -19,7 +19,7 @@ import type { ProcessRecord } from '../../ctl/dev/processes.ts';
 import { prepareServer } from '../../ctl/dev/servers.ts';
 import { ensureAccount, makeStage } from '../../ctl/dev/stage.ts';
 import { environmentAfter } from '../../setup/demo/run.ts';
-import { execute, type Ended } from '../fixtures/command.ts';
+import { start, type Ended, type Running } from '../fixtures/command.ts';
 import { cleanEnvironment } from '../fixtures/farm.ts';
 import { Disk } from './disk.ts';
 import { Network } from './network.ts';
@@ -47,7 +47,9 @@ export interface ChaosFarm {
   run(command: readonly string[], options: CommandOptions): Promise<Ended>;
   /** The agents that run now. */
   agents(): ProcessRecord[];
-  /** Ends every process, and leaves the disks as they are. */
+  /** Ends the commands that run now. */
+  interrupt(): void;
+  /** Ends every process of servers and agents, and leaves the disks as they are. */
   halt(): Promise<void>;
   /** Ends everything. */
   close(): Promise<void>;
@@ -105,6 +107,10 @@ const begin = async (layout: FarmLayout, count: number, atEnd: (step: () => Prom
     const state = await mount(join(layout.server(number), 'state'), stateMegabytes);
     disks.push({ state, log: await mount(logOf(number), logMegabytes) });
   }
+  const running = new Set<Running>();
+  const interrupt = (): void => {
+    for (const command of running) command.signal('SIGTERM');
+  };
   const halt = async (): Promise<void> => {
     for (const server of servers) await server.stop();
     await bringDown(layout.directory);
@@ -133,10 +139,13 @@ const begin = async (layout: FarmLayout, count: number, atEnd: (step: () => Prom
     networkName: network.name,
     servers,
     halt,
+    interrupt,
     agents: () => agentsOf(layout.runtime),
     run: (command, { cwd, person, settings = {}, timeoutMs }) => {
       const env = { ...environment, WARDCC_CONFIG: join(layout.people, person, 'client.jsonc'), ...settings };
-      return execute([...client.inside, ...command], { cwd, env, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
+      const one = start([...client.inside, ...command], { cwd, env, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
+      running.add(one);
+      return one.ended.finally(() => running.delete(one));
     },
   };
 };

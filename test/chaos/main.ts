@@ -30,8 +30,16 @@ const faults = Number(values.faults ?? (whole ? wholeRun.faults : 0));
 const begun = performance.now();
 const say = (line: string): void => void process.stdout.write(`${((performance.now() - begun) / 1000).toFixed(1).padStart(7)}  ${line}\n`);
 
+const stop = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(name));
+
 say(`seed ${seed}`);
-const report = await chaos({ seed, builds, faults, servers: wholeRun.servers, meanPauseMs: Number(values.pause), projects: ['lua', 're2'], say });
+const run = { seed, builds, faults, servers: wholeRun.servers, meanPauseMs: Number(values.pause), projects: ['lua', 're2'], say, signal: stop.signal } as const;
+const report = await chaos(run).catch((error: unknown) => {
+  if (!stop.signal.aborted) throw error;
+  process.stdout.write('stopped; everything was taken down\n');
+  process.exit(130);
+});
 const failures = failuresOf(report);
 const struck = Object.values(report.faults).reduce((sum, count) => sum + count, 0);
 for (const failure of failures) process.stdout.write(`${failure}\n`);
