@@ -77,10 +77,11 @@ test.serial('a session that lives on a ticket goes over a new login when the tic
   const session = sessions.get(host!, { ...config, mechanisms: ['ssh'], ssh: ssh!, environment: env as Record<string, string> });
   const first = await session.ready();
   t.is(first.welcome.principal, 'ssh:alice@WARDCC.TEST');
-  for (let hours = 2; door.seen.length < 2; hours = Math.min(9, hours + 1)) {
-    await getTicket(realm, 'alice', 'a password', cache.slice('FILE:'.length), `${hours}h`);
+  for (let turn = 0; door.seen.length < 2 && turn < 30; turn++) {
+    await getTicket(realm, 'alice', 'a password', cache.slice('FILE:'.length), `${Math.min(9, 2 + turn)}h`);
     await pause(1_000);
   }
+  t.is(door.seen.length, 2);
   await first.channel.closed;
   const second = await session.ready();
   const begun = performance.now();

@@ -55,9 +55,9 @@ test.serial('a new certificate in the place of the old one gets a session of its
 });
 
 test.serial('before a session ends its successor is opened', async (t) => {
-  const { door, session } = await openForAlice(t, '-1m:+14s');
+  const { door, session } = await openForAlice(t, '-1m:+24s');
   const { welcome } = await session.ready();
-  await untilSeen(door, 2, 14_000);
+  await untilSeen(door, 2, 24_000);
   t.is(door.seen.length, 2);
   t.true(Date.now() < welcome.expires);
 });
