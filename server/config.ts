@@ -52,8 +52,10 @@ export interface ServerConfig {
   readonly run: string;
   /** The decision log's directory. */
   readonly log: string;
-  /** Compiles at once: one executor each. */
+  /** Compiles at once. */
   readonly slots: number;
+  /** Executors beyond that, which prepare jobs while others compile. */
+  readonly spares: number;
   /** Jobs admitted at once: those that upload, wait and compile. */
   readonly jobs: number;
   /** Jobs that may stand in line beyond the admitted ones before `busy` is final. */
@@ -129,6 +131,7 @@ export const serverConfigSchema = {
     run: path,
     log: path,
     slots: count(1024),
+    spares: { type: 'integer', minimum: 0, maximum: 1024 },
     jobs: count(8192),
     queue: { type: 'integer', minimum: 0, maximum: 65536 },
     toolchains: { type: 'array', maxItems: 256, items: path },
@@ -182,6 +185,9 @@ const gibibyte = 2 ** 30;
 const absoluteShared = (shared: SharedCacheConfig, at: (name: string) => string): SharedCacheConfig =>
   Object.fromEntries(Object.entries(shared).map(([key, value]) => [key, ['socket', 'ca', 'passwordFile', 'farmKeyFile'].includes(key) ? at(value as string) : value])) as unknown as SharedCacheConfig;
 
+/** One for two compilers: that many are between two jobs at a time. Each needs an account where slots have accounts. */
+const defaultSpares = (slots: number, accounts = Infinity): number => Math.max(0, Math.min(Math.ceil(slots / 2), accounts - slots));
+
 /**
  * Reads and completes a server configuration.
  *
@@ -216,6 +222,7 @@ export async function loadServerConfig(file: string): Promise<ServerConfig> {
     run: at(raw.run),
     log: at(raw.log),
     slots,
+    spares: raw.spares ?? defaultSpares(slots, raw.users?.slots.length),
     jobs: raw.jobs ?? 2 * slots,
     queue: raw.queue ?? 16 * slots,
     toolchains: raw.toolchains ?? defaultToolchains,

@@ -4,7 +4,7 @@
  *  1. check     the tree is valid, every path is one a client may name
  *  2. lay       the slot's tree becomes exactly the job's
  *  3. watch     the directories it may write in are remembered
- *  4. run       a fresh sandbox, its limits, the compiler; every process of it is dead when this ends
+ *  4. run       a fresh sandbox, its limits, and as soon as the front lets it go the compiler; every process of it is dead when this ends
  *  5. judge     the compiler's own answer, or something that happened to it
  *  6. collect   the outputs that were asked for, hashed and copied out
  *  7. restore   (after the answer) what the job wrote is undone
@@ -42,6 +42,8 @@ export interface RunRequest {
   readonly limits: Limits;
   readonly storeDir: string;
   readonly resultDir: string;
+  /** The compiler waits for `go`: everything else is prepared while others compile. */
+  readonly waits?: boolean;
 }
 
 export interface Done extends Results {
@@ -67,6 +69,7 @@ export class Job {
   readonly id: string;
   readonly #slot: Slot;
   readonly #request: RunRequest;
+  readonly #start = Promise.withResolvers<void>();
   #sandbox: Sandbox | undefined;
   #cancelled = false;
 
@@ -74,6 +77,12 @@ export class Job {
     this.#slot = slot;
     this.#request = request;
     this.id = request.job;
+    if (request.waits !== true) this.go();
+  }
+
+  /** Its compiler may run. */
+  go(): void {
+    this.#start.resolve();
   }
 
   cancel(): void {
@@ -81,8 +90,13 @@ export class Job {
     this.#sandbox?.kill('cancelled');
   }
 
-  /** Steps 1 to 6. @throws WardError when the job could not be run at all */
-  async run(encodedTree: Buffer): Promise<Done> {
+  /**
+   * Steps 1 to 6.
+   *
+   * @param compiled told when the compiler has ended: another may run from then on
+   * @throws WardError when the job could not be run at all
+   */
+  async run(encodedTree: Buffer, compiled: () => void): Promise<Done> {
     const request = this.#request;
     const { tree } = this.#slot;
     const stageTops = readStage(request.toolchainRoot);
@@ -98,6 +112,7 @@ export class Job {
     try {
       const inodes = this.#slot.inodes();
       const end = await this.#runSandbox(request, entries, stageTops, writable, out, err, before);
+      compiled();
       const after = this.#slot.counters();
       const usage = wholeUsage(end.usage, after.cpuMs - before.cpuMs);
       const done = { type: 'done' as const, status: { code: end.exit ?? 1, signal: 0 }, usage };
@@ -150,6 +165,7 @@ export class Job {
       },
       limits: resourceLimits(request.limits, profile),
       reaper: this.#slot.reaper,
+      go: this.#start.promise,
     });
     return this.#sandbox.ended;
   }

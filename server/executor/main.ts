@@ -32,7 +32,9 @@ const serve = (peer: IpcPeer, slot: Slot): void => {
     finished = undefined;
   };
   peer.onNotify(({ type, job }) => {
-    if (type === 'kill' && current?.id === job) current?.cancel();
+    if (current?.id !== job) return;
+    if (type === 'kill') current?.cancel();
+    else if (type === 'go') current?.go();
   });
   peer.onRequest(async (request, encodedTree) => {
     if (request.type !== 'run') throw new WardError('protocol-violation', 'An executor only runs jobs.');
@@ -41,7 +43,7 @@ const serve = (peer: IpcPeer, slot: Slot): void => {
     const job = new Job(slot, request as RunRequest);
     current = job;
     try {
-      return { json: await job.run(encodedTree) };
+      return { json: await job.run(encodedTree, () => peer.notify({ type: 'compiled', job: job.id })) };
     } finally {
       current = undefined;
       finished = job;

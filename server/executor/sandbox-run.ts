@@ -3,7 +3,7 @@
  *
  *  1. bubblewrap is started and says, over the status descriptor, which process is the first one inside
  *  2. the sandbox waits; its limits are set from outside
- *  3. a byte on the block descriptor lets the compiler run
+ *  3. a byte on the block descriptor lets the compiler run, when its turn has come: only then its time begins
  *  4. it ends, or is killed: for cause (deadline, CPU time, cancelled), by the pid of the first process, never by the outer bubblewrap,
  *     whose death can leave orphans
  *  5. only when the first process has been collected is the sandbox gone, and only then does the promise resolve
@@ -34,6 +34,8 @@ export interface SandboxRun {
   readonly cpu?: CpuBudget | undefined;
   readonly limits: readonly ResourceLimit[];
   readonly reaper: Reaper;
+  /** Resolves when the compiler may run. */
+  readonly go: Promise<void>;
 }
 
 export interface CpuBudget {
@@ -75,7 +77,9 @@ export class Sandbox {
   /** A process of it does not die: the slot must not be used again. */
   hangs = false;
   readonly #run: SandboxRun;
-  readonly #started = performance.now();
+  #started = performance.now();
+  #went = false;
+  #deadline: NodeJS.Timeout | undefined;
   #pid: number | undefined;
   #exit: number | undefined;
   #cpuWatch: NodeJS.Timeout | undefined;
@@ -83,7 +87,7 @@ export class Sandbox {
   #gone = false;
   #reported: Promise<Usage> | undefined;
 
-  /** Starts at once. `ended` rejects when the sandbox could not be started, or when it cannot be brought to an end: then it `hangs`. */
+  /** Prepares everything at once. `ended` rejects when the sandbox could not be started, or when it cannot be brought to an end: then it `hangs`. */
   constructor(run: SandboxRun) {
     this.#run = run;
     this.ended = this.#live();
@@ -107,7 +111,7 @@ export class Sandbox {
   async #live(): Promise<SandboxEnd> {
     const before = native().childrenUsage();
     const { outer, status, block } = start(this.#run);
-    const deadline = setTimeout(() => this.kill('job-timeout'), this.#run.wallSeconds * 1000);
+    void this.#run.go.then(() => this.#go(block));
     try {
       const silent = this.#listen(status, block);
       await this.#outerEnded(outer, silent);
@@ -121,8 +125,9 @@ export class Sandbox {
         usage: { ...sum(usage, before, native().childrenUsage()), wallMs: performance.now() - this.#started },
       };
     } finally {
-      clearTimeout(deadline);
+      clearTimeout(this.#deadline);
       clearTimeout(this.#cpuWatch);
+      this.#gone = true;
       closeSync(block);
       status.destroy();
       if (this.#pid !== undefined) this.#run.reaper.forget(this.#pid);
@@ -144,13 +149,24 @@ export class Sandbox {
       if (pid === undefined || this.#pid !== undefined) return;
       this.#pid = pid;
       this.#reported = this.#run.reaper.gone(pid);
-      this.#release(pid, block);
+      this.#limit(pid);
+      if (this.#killed !== undefined) this.#strike();
+      else if (this.#went) this.#release(block);
     });
     return new Promise((resolve) => status.once('close', () => resolve(true)));
   }
 
-  /** The sandbox stands and waits: limits, then go. */
-  #release(pid: number, block: number): void {
+  /** Its turn has come; time counts from now on. */
+  #go(block: number): void {
+    if (this.#gone) return;
+    this.#went = true;
+    this.#started = performance.now();
+    this.#deadline = setTimeout(() => this.kill('job-timeout'), this.#run.wallSeconds * 1000);
+    if (this.#pid !== undefined) this.#release(block);
+  }
+
+  /** The sandbox stands and waits: its limits. */
+  #limit(pid: number): void {
     try {
       for (const { name, soft, hard } of this.#run.limits) native().setLimit(pid, name, soft, hard);
       // When the slot is out of memory the job dies, not the executor, which might be larger than each single process of it.
@@ -158,7 +174,10 @@ export class Sandbox {
     } catch {
       this.kill('sandbox-failed');
     }
-    // A killed sandbox never gets its byte.
+  }
+
+  /** A killed sandbox never gets its byte. */
+  #release(block: number): void {
     if (this.#killed === undefined) writeSync(block, 'x');
     else this.#strike();
     if (this.#run.cpu !== undefined) this.#watchCpu(this.#run.cpu);

@@ -1,6 +1,7 @@
 /**
- * The front's side of the executors: one a slot, each with one job at a time. A job waits for a slot in a fair line; the
- * executor gets the list of inputs and names of places, never a body.
+ * The front's side of the executors: each has one job at a time. There are some more of them than compilers may run at once: while all
+ * compilers run, the spare executors lay out inputs and build sandboxes, so that the next compiler starts in the moment in which one
+ * ends. A job waits for an executor in a fair line; the executor gets the list of inputs and names of places, never a body.
  *
  * @module
  */
@@ -10,7 +11,7 @@ import { WardError } from '../../protocol/errors.ts';
 import type { IpcPeer } from '../ipc/peer.ts';
 import { JobFailure } from '../jobs/job-failure.ts';
 import type { ExecutorJob, Executors, Outcome, Usage } from '../jobs/services.ts';
-import { FairLine, type Customer } from '../queue/fair-line.ts';
+import { FairLine, type Customer, type Release } from '../queue/fair-line.ts';
 import type { Store } from '../store/store.ts';
 import { readAnswer } from './executor-answer.ts';
 
@@ -21,8 +22,13 @@ interface Slot {
 
 export class ExecutorPool implements Executors {
   readonly #line: FairLine;
+  /** Compilers that run. */
+  readonly #turns: FairLine;
+  /** By executor: gives back the turn of the job with this name. */
+  readonly #turnOf = new Map<string, Release>();
   readonly #store: Store;
   readonly #resultRoot: string;
+  readonly #compilers: number;
   readonly #free: Slot[] = [];
   readonly #all = new Set<Slot>();
   /** Holders of a place in line for whom no executor is connected at the moment: one was lost and is being started again. */
@@ -31,16 +37,19 @@ export class ExecutorPool implements Executors {
   /** Told what each job used. */
   onRun: (usage: Usage) => void = () => {};
 
-  constructor(slots: number, store: Store, resultRoot: string) {
+  /** @param compilers how many may run at once */
+  constructor({ executors, compilers }: { readonly executors: number; readonly compilers: number }, store: Store, resultRoot: string) {
     // Admission bounds how many can wait here.
-    this.#line = new FairLine(slots, Infinity);
+    this.#line = new FairLine(executors, Infinity);
+    this.#turns = new FairLine(compilers, Infinity);
+    this.#compilers = compilers;
     this.#store = store;
     this.#resultRoot = resultRoot;
   }
 
   /** Compiles that run at this moment. */
   get running(): number {
-    return this.#line.taken;
+    return this.#turns.taken;
   }
 
   get connected(): number {
@@ -51,6 +60,9 @@ export class ExecutorPool implements Executors {
   add(number: number, peer: IpcPeer): void {
     const slot: Slot = { number, peer };
     this.#all.add(slot);
+    peer.onNotify(({ type, job }: { type?: unknown; job?: unknown }) => {
+      if (type === 'compiled') this.#turnOf.get(`${number} ${String(job)}`)?.();
+    });
     void peer.closed.then(() => {
       this.#all.delete(slot);
       const index = this.#free.indexOf(slot);
@@ -64,7 +76,7 @@ export class ExecutorPool implements Executors {
     let slot: Slot | undefined;
     try {
       slot = await this.#takeSlot(signal);
-      return await this.#runOn(slot, job, signal);
+      return await this.#runOn(slot, job, customer, signal);
     } finally {
       if (slot !== undefined) this.#giveBack(slot);
       release();
@@ -91,12 +103,14 @@ export class ExecutorPool implements Executors {
     else next(slot);
   }
 
-  async #runOn(slot: Slot, { probe, decision, toolchain, tree }: ExecutorJob, signal: AbortSignal): Promise<Outcome> {
+  async #runOn(slot: Slot, { probe, decision, toolchain, tree }: ExecutorJob, customer: Customer, signal: AbortSignal): Promise<Outcome> {
     const job = String(++this.#serial);
     const kill = (): void => slot.peer.notify({ type: 'kill', job });
     if (signal.aborted) throw signal.reason;
     signal.addEventListener('abort', kill, { once: true });
     const resultDir = join(this.#resultRoot, String(slot.number));
+    const waits = this.#turns.taken >= this.#compilers;
+    const leaveTurn = this.#enterTurn(slot, job, customer, waits);
     try {
       const { json: done } = await slot.peer.request(
         {
@@ -113,6 +127,7 @@ export class ExecutorPool implements Executors {
           limits: decision.limits,
           storeDir: this.#store.directoryOf(decision.domain),
           resultDir,
+          waits,
         },
         tree,
       );
@@ -135,7 +150,30 @@ export class ExecutorPool implements Executors {
       }
       throw error;
     } finally {
+      leaveTurn();
       signal.removeEventListener('abort', kill);
     }
+  }
+
+  /**
+   * Stands in line for a compiler's turn, and tells an executor that `waits` when it has come. The returned function gives the turn, or
+   * the place in line, back.
+   */
+  #enterTurn({ number, peer }: Slot, job: string, customer: Customer, waits: boolean): Release {
+    const name = `${number} ${job}`;
+    const over = new AbortController();
+    void this.#turns.enter(customer, over.signal).then(
+      (release) => {
+        if (over.signal.aborted) return release();
+        this.#turnOf.set(name, release);
+        if (waits) peer.notify({ type: 'go', job });
+      },
+      () => {},
+    );
+    return () => {
+      over.abort();
+      this.#turnOf.get(name)?.();
+      this.#turnOf.delete(name);
+    };
   }
 }

@@ -82,7 +82,7 @@ async function main(): Promise<void> {
   const store = new Store({ directory: `${config.state}/store`, maxBytes: config.store.maxBytes });
   const uploads = new Uploads();
   const sessions = new Sessions();
-  const pool = new ExecutorPool(config.slots, store, spool);
+  const pool = new ExecutorPool({ executors: config.slots + config.spares, compilers: config.slots }, store, spool);
   const policy = await PolicyHolder.load(config.policy, new Revisions(config.state, say));
   const authorities = config.clients === undefined ? undefined : new ClientAuthorities(config.clients);
   const serviceKeys = openServiceKeys(config);

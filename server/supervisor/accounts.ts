@@ -18,7 +18,7 @@ export interface Accounts {
 }
 
 /** @throws WardError `config-invalid` when root would have to run something, or two parts would share an account */
-export async function findAccounts({ users, slots }: Pick<ServerConfig, 'users' | 'slots'>, isRoot = process.getuid?.() === 0): Promise<Accounts> {
+export async function findAccounts({ users, slots, spares }: Pick<ServerConfig, 'users' | 'slots' | 'spares'>, isRoot = process.getuid?.() === 0): Promise<Accounts> {
   const refuse = (sentence: string): WardError => new WardError('config-invalid', sentence);
   if (!isRoot) {
     if (users !== undefined) throw refuse('"users" in server.jsonc needs a supervisor that root starts.');
@@ -29,7 +29,9 @@ export async function findAccounts({ users, slots }: Pick<ServerConfig, 'users' 
   const uids = [front, keeper, ...rooms].map(({ uid }) => uid);
   if (uids.includes(0)) throw refuse('An account under "users" is root.');
   if (new Set(uids).size < uids.length) throw refuse('Two names under "users" are the same account: front, keeper and each slot need one of their own.');
-  if (rooms.length < slots) throw refuse(`There are ${slots} slots and ${rooms.length} accounts for them under "users".`);
+  if (rooms.length < slots + spares) {
+    throw refuse(`There are ${slots} slots${spares > 0 ? ` and ${spares} spares` : ''}, and ${rooms.length} accounts for them under "users".`);
+  }
   const [group, ...others] = new Set(rooms.map(({ gid }) => gid));
   if (others.length > 0) throw refuse('The accounts of the slots must have the same primary group.');
   return { front, keeper, slot: (number) => rooms[number], slots: group };

@@ -53,7 +53,7 @@ export async function startServer(config: ServerConfig, { accounts, isolation, t
   const bridgeUid = config.ssh === undefined ? undefined : (await accountOf(config.ssh.user)).uid;
   const places = preparePlaces(config, accounts, bridgeUid !== undefined && bridgeUid !== process.geteuid?.());
   const { socket: socketPath, spool } = places;
-  const uids = [process.getuid?.() ?? 0, accounts.keeper?.uid, ...Array.from({ length: config.slots }, (_, slot) => accounts.slot(slot)?.uid)];
+  const uids = [process.getuid?.() ?? 0, accounts.keeper?.uid, ...Array.from({ length: config.slots + config.spares }, (_, slot) => accounts.slot(slot)?.uid)];
   const peers = [...new Set(uids.filter((uid) => uid !== undefined))];
 
   const supervisorToken = token();
@@ -104,7 +104,7 @@ export async function startServer(config: ServerConfig, { accounts, isolation, t
       await pause(executorPauseMs * 2 ** failures);
     }
   };
-  for (let slot = 0; slot < config.slots; slot++) void keepExecutor(slot).catch((error: Error) => hopeless.resolve(error.message));
+  for (let slot = 0; slot < config.slots + config.spares; slot++) void keepExecutor(slot).catch((error: Error) => hopeless.resolve(error.message));
 
   const failed = Promise.race([gone(front), gone(keeper), hopeless.promise]);
   try {

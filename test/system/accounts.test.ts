@@ -79,12 +79,12 @@ test.serial('no part of a server can read what belongs to another', async (t) =>
 
 test.serial('an account that is root, shared or missing is refused before anything runs', async (t) => {
   const refused = async (changed: object, sentence: RegExp): Promise<void> => {
-    await t.throwsAsync(findAccounts({ users: { ...users, ...changed }, slots: 2 }, true), { instanceOf: WardError, code: 'config-invalid', message: sentence });
+    await t.throwsAsync(findAccounts({ users: { ...users, ...changed }, slots: 2, spares: 0 }, true), { instanceOf: WardError, code: 'config-invalid', message: sentence });
   };
   await refused({ front: 'root' }, /is root/);
   await refused({ keeper: users.front }, /the same account/);
   await refused({ keeper: 'nobody-of-that-name' }, /no account nobody-of-that-name/);
   await refused({ slots: [users.slots[0]] }, /2 slots and 1 accounts/);
-  await t.throwsAsync(findAccounts({ users: undefined, slots: 2 }, true), { instanceOf: WardError, code: 'config-invalid', message: /started by root: name the accounts/ });
-  await t.throwsAsync(findAccounts({ users, slots: 2 }, false), { instanceOf: WardError, code: 'config-invalid', message: /needs a supervisor that root starts/ });
+  await t.throwsAsync(findAccounts({ users: undefined, slots: 2, spares: 0 }, true), { instanceOf: WardError, code: 'config-invalid', message: /started by root: name the accounts/ });
+  await t.throwsAsync(findAccounts({ users, slots: 2, spares: 0 }, false), { instanceOf: WardError, code: 'config-invalid', message: /needs a supervisor that root starts/ });
 });
