@@ -12,26 +12,21 @@
  *
  * @module
  */
-import { randomUUID } from 'node:crypto';
-import { isHeader } from '../../policy/options/index.ts';
 import { WardError } from '../../protocol/errors.ts';
 import type { Toolchain } from '../../toolchain/describe.ts';
 import { foreignProgram } from '../../toolchain/path-programs.ts';
 import { localReasons, moveCommand, understandCommand, type CompileCommand } from '../command/index.ts';
-import type { FarmJob } from '../farm/farm.ts';
 import { collectInputs } from '../inputs/collect.ts';
 import { looksFrom, monotonicMs } from '../inputs/file-table.ts';
 import { inputReasons } from '../inputs/reasons.ts';
-import type { Inputs } from '../inputs/types.ts';
 import { fromCheckout } from '../results/checkout.ts';
 import { deliver, namesMissingFile } from '../results/deliver.ts';
 import { LocalResults } from '../results/local-results.ts';
-import type { KeptResult } from '../results/result-file.ts';
-import { isDrawn } from '../verify/share.ts';
+import { assemble } from './assemble.ts';
 import { asTyped } from './displaced.ts';
 import { fallbackFor } from './fallback.ts';
 import { compileOrTakeSlot, type Placed } from './overflow.ts';
-import { readInput } from './read-input.ts';
+import { rememberHit, rememberResult } from './remember.ts';
 import type { LocalToolchain } from './toolchains.ts';
 import type { AgentServices, JobOutcome, LauncherReply, LauncherRequest } from './types.ts';
 
@@ -98,14 +93,14 @@ async function attempt(
   const inputs = await collectInputs(command, compiler, { memory: services.inputs, since, signal });
   if (inputs.reason !== undefined) return local(inputs.reason.code, sentence(inputReasons[inputs.reason.code], inputs.reason.detail));
 
-  const job = assemble(inputs.checkout === undefined ? command : moveCommand(command, inputs.checkout), inputs, compiler.digest, project, request.umask);
+  const sent = inputs.checkout === undefined ? command : moveCommand(command, inputs.checkout);
+  const job = assemble(sent, inputs, compiler.digest, project, request.umask);
   const key = LocalResults.key(job.probe, farm?.epoch);
   const known = services.results.find(key);
   const found = known === undefined || inputs.checkout === undefined ? known : fromCheckout(known, command);
   if (known !== undefined && found !== undefined) {
     deliver({ ...found, status: { code: 0, signal: 0 } }, command, reply);
-    putOnRecord(services, known, found, command);
-    if (isHeader(command.language)) services.inputs.precompiled.addAll(found.outputs);
+    rememberHit(services, known, found, command);
     return { how: 'hit', reason: 'kept here', source: command.source, ms: took() };
   }
   const options = { env: request.env, canary };
@@ -131,54 +126,11 @@ async function attempt(
   // The closure was wrong, or a file came and went: the compiler here says what is true.
   if (result.result.status.code !== 0 && namesMissingFile(result.stderr)) return local('scanner-miss', 'The server missed a file that may exist here.');
 
-  const { status, cached, keep } = result.result;
+  const { status, cached } = result.result;
   deliver({ ...made, status }, command, reply);
-  putOnRecord(services, result, made, command);
-  if (status.code === 0 && status.signal === 0) {
-    // After the answer: nobody waits for it.
-    if (keep) setImmediate(() => services.results.keep(key, result));
-    // No two precompiled headers are the same.
-    if (isHeader(command.language)) services.inputs.precompiled.addAll(keep ? result.outputs : []);
-    else if (isDrawn(verify)) {
-      const unchanged = (): boolean => inputs.unchanged(monotonicMs());
-      services.verification.add({ command, job, result, made, path: request.path ?? '', options, unchanged, forget: () => services.results.forget(key) });
-    }
-  }
+  const unchanged = (): boolean => inputs.unchanged(monotonicMs());
+  rememberResult(services, { command, job, result, made, path: request.path ?? '', options, verify, unchanged }, key);
   return { how: cached ? 'hit' : 'remote', server: result.server, source: command.source, ms: took() };
 }
-
-function assemble(command: CompileCommand, inputs: Inputs, toolchain: string, project: string, umask: number): FarmJob {
-  const tree = inputs.encoded;
-  return {
-    tree,
-    blob: (digest) => {
-      const source = inputs.blobs.get(digest);
-      if (source === undefined) throw new WardError('protocol-violation', 'The server asked for a file that is no input of this job.');
-      return readInput(source.path, digest);
-    },
-    probe: {
-      id: randomUUID(),
-      project,
-      toolchain,
-      compiler: command.compiler,
-      language: command.language,
-      argv: [...command.argv],
-      env: { ...command.env },
-      cwd: command.cwd,
-      ...(command.pwd === undefined ? {} : { pwd: command.pwd }),
-      umask,
-      outputs: command.outputs.map(({ path }) => path),
-      tree: inputs.digest,
-      treeBytes: tree.length,
-      inputBytes: inputs.bytes,
-    },
-  };
-}
-
-/** Says where outputs came from. Of a result that was laid out again for this checkout, only what is as it was signed. */
-const putOnRecord = ({ provenance }: AgentServices, signed: KeptResult, made: KeptResult, { outputs }: CompileCommand): void => {
-  if (signed.envelope === undefined) return;
-  provenance.signed(signed.envelope, signed.outputs.map(({ index, content }, at) => (made.outputs[at]?.content === content ? outputs[index]?.path : undefined)));
-};
 
 const sentence = (text: string, detail: string | undefined): string => (detail === undefined ? text : `${text} (${detail})`);
