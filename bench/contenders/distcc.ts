@@ -35,7 +35,7 @@ const start = async (name: string, { place, jobs }: Surroundings, authentication
     env: { ...cleanEnvironment(), ...authentication?.server, PATH: '/usr/bin:/bin', TMPDIR: temporary },
     stdio: 'ignore',
   });
-  await Promise.race([accepting(port), endedEarly(daemon)]);
+  await Promise.race([accepting({ port }), endedEarly(daemon)]);
   const env = {
     ...cleanEnvironment(),
     ...authentication?.client,

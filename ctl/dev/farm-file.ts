@@ -12,6 +12,7 @@ import { formatPublicKey } from '../../policy/signature/format.ts';
 import { sign } from '../../policy/signature/minisign.ts';
 import { formatClearKey, makeKey, parseSecretKey, publicKeyOf, type SecretKey } from '../../policy/signature/secret-key.ts';
 import type { FarmLayout } from './layout.ts';
+import { serverAddress } from './ports.ts';
 
 const keyFile = (layout: FarmLayout): string => join(layout.ca, 'farm.key');
 
@@ -30,17 +31,17 @@ const resultKey = async (layout: FarmLayout, server: number): Promise<string[]> 
 };
 
 /**
- * Signs and writes the farm file as it should be now, with a higher serial when it says something else than before. All servers have one
- * name, `localhost`, and the keys of all of them count for it.
+ * Signs and writes the farm file as it should be now, with a higher serial than before.
  *
  * @returns the line of the key that signs it
  */
 export const publishFarm = async (layout: FarmLayout, servers: number): Promise<string> => {
   const key = await openKey(layout);
   const publicKey = formatPublicKey(publicKeyOf(key));
-  const resultKeys = (await Promise.all(Array.from({ length: servers }, (_, index) => resultKey(layout, index + 1)))).flat();
+  const listed = await Promise.all(Array.from({ length: servers }, async (_, index) =>
+    ({ name: serverAddress(index + 1), resultKeys: await resultKey(layout, index + 1) })));
   const before = existsSync(layout.farm) ? await loadFarm(layout.farm) : { serial: 0, epoch: 1 };
-  const farm = { serial: before.serial + 1, epoch: before.epoch, servers: [{ name: 'localhost', resultKeys }] };
+  const farm = { serial: before.serial + 1, epoch: before.epoch, servers: listed };
   const bytes = Buffer.from(`// Which servers there are, and whose results count: wardctl farm, docs/trust.md.\n${JSON.stringify(farm, undefined, 2)}\n`);
   const signature = sign(bytes, key, `wardcc farm serial:${farm.serial} epoch:${farm.epoch}`);
   for (const [file, content] of [[signatureFile(layout.farm), signature], [layout.farm, bytes]] as const) {

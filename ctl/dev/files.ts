@@ -9,6 +9,8 @@ import type { FarmLayout } from './layout.ts';
 
 export interface ServerPlan {
   readonly number: number;
+  /** Where it listens, and its name. */
+  readonly address: string;
   readonly port: number;
   /** Jobs offered at once. */
   readonly jobs: number | undefined;
@@ -61,8 +63,8 @@ const farmReference = (trust: string, publicKey: string): string => `{ "file": $
 /** Paths are relative, because the servers' account may see the farm at another place. */
 export const serverText = (plan: ServerPlan, farmKey: string): string => `{
 ${fields([
-  '"name": "localhost"',
-  `"listen": [{ "host": "127.0.0.1", "port": ${plan.port} }]`,
+  `"name": ${json(plan.address)}`,
+  `"listen": [{ "host": ${json(plan.address)}, "port": ${plan.port} }]`,
   '"tls": { "cert": "cert.pem", "key": "key.pem", "clientCa": "../../trust/ca.pem", "crl": "../../trust/crl.pem" }',
   '"policy": "../../policy.jsonc"',
   `"farm": ${farmReference('../../trust', farmKey)}`,

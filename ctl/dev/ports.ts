@@ -1,17 +1,25 @@
 /**
- * Ports for servers that must know theirs before they start.
+ * Addresses and ports for servers that must know theirs before they start.
  *
  * @module
  */
 import { createServer, type AddressInfo } from 'node:net';
 
-/** TCP ports of 127.0.0.1 that were free a moment ago, all different. */
-export const freePorts = async (count: number): Promise<number[]> => {
+/**
+ * The loopback address of a farm's server, which is its name too: results and Kerberos must tell servers apart by name, and no other
+ * name of one machine leads to one of several servers everywhere.
+ *
+ * @param number from 1
+ */
+export const serverAddress = (number: number): string => `127.0.${number >> 8}.${number & 0xff}`;
+
+/** TCP ports that were free a moment ago, one of each address. */
+export const freePorts = async (addresses: readonly string[]): Promise<number[]> => {
   const servers = await Promise.all(
-    Array.from({ length: count }, () => new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
+    addresses.map((address) => new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
       const server = createServer();
       server.once('error', reject);
-      server.listen(0, '127.0.0.1', () => resolve(server));
+      server.listen(0, address, () => resolve(server));
     })),
   );
   const ports = servers.map((server) => (server.address() as AddressInfo).port);
@@ -19,4 +27,5 @@ export const freePorts = async (count: number): Promise<number[]> => {
   return ports;
 };
 
-export const freePort = async (): Promise<number> => (await freePorts(1))[0]!;
+/** One of 127.0.0.1. */
+export const freePort = async (): Promise<number> => (await freePorts(['127.0.0.1']))[0]!;

@@ -123,21 +123,22 @@ export const startKdc = async (realm: Realm): Promise<number> => {
     kdc.once('exit', (code) => reject(new WardError('dev-failed', `krb5kdc ended at once (${code}): see ${realm.directory}/kdc.txt`)));
   });
   died.catch(() => undefined);
-  await Promise.race([died, accepting(realm.port)]);
+  await Promise.race([died, accepting({ port: realm.port })]);
   kdc.unref();
   return kdc.pid!;
 };
 
-/** Resolves once somebody listens on the loopback port; gives up after ten seconds. */
-export const accepting = async (port: number, deadline: number = Date.now() + 10_000): Promise<void> => {
+/** Resolves once somebody listens there, on 127.0.0.1 unless an address is given; gives up after ten seconds. */
+export const accepting = async ({ address = '127.0.0.1', port }: { readonly address?: string; readonly port: number }): Promise<void> => {
+  const deadline = Date.now() + 10_000;
   for (;;) {
     const accepted = await new Promise<boolean>((resolve) => {
-      const socket = connect({ port, host: '127.0.0.1' }, () => resolve(true));
+      const socket = connect({ port, host: address }, () => resolve(true));
       socket.once('error', () => resolve(false));
       socket.once('connect', () => socket.destroy());
     });
     if (accepted) return;
-    if (Date.now() > deadline) throw new WardError('dev-failed', `nothing listens on port ${port} of 127.0.0.1`);
+    if (Date.now() > deadline) throw new WardError('dev-failed', `nothing listens on port ${port} of ${address}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 };

@@ -38,7 +38,7 @@ export const prepareServer = async (
   await mkdir(layout.log, { recursive: true, mode: 0o700 });
   await own(layout.log);
   if (!existsSync(join(directory, 'key.pem'))) {
-    const issued = await authority.issueServer(['localhost', '127.0.0.1']);
+    const issued = await authority.issueServer([plan.address]);
     await writeFile(join(directory, 'cert.pem'), issued.chainPem, { mode: 0o644 });
     await writeFile(join(directory, 'key.pem'), issued.keyPem, { mode: 0o600 });
     await own(join(directory, 'key.pem'));

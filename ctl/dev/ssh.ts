@@ -34,7 +34,7 @@ export const prepareSshd = async (
     `TrustedUserCAKeys ${quoted(join(seen(layout.trust), authorityFile))}`,
     `AuthorizedPrincipalsFile ${quoted(join(seen(directory), 'principals'))}`,
   ];
-  const sshd = await createSshd(directory, { port, seenAt: seen(directory), lines });
+  const sshd = await createSshd(directory, { address: plan.address, port, seenAt: seen(directory), lines });
   await writeAdmission(layout, people, directory);
   if (owner !== undefined) {
     await chmod(directory, 0o700);
@@ -58,7 +58,7 @@ export const sshLines = (owner: Account | undefined): string[] => {
   return [`"ssh": { "user": ${user}, "krl": "../../trust/${revokedFile}" }`];
 };
 
-export const sshHosts = (daemons: readonly Sshd[]): string[] => daemons.map(({ user, port }) => `ssh://${user}@127.0.0.1:${port}`);
+export const sshHosts = (daemons: readonly Sshd[]): string[] => daemons.map(({ user, address, port }) => `ssh://${user}@${address}:${port}`);
 
 /** Starts it; it accepts when this returns. */
 export const runSshd = async (layout: FarmLayout, plan: ServerPlan, sshd: Sshd, owner: Account | undefined): Promise<ProcessRecord> => {

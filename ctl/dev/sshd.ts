@@ -14,6 +14,8 @@ import { run } from './command.ts';
 import { accepting } from './realm.ts';
 
 export interface SshdOptions {
+  /** Default 127.0.0.1. */
+  readonly address?: string;
   readonly port: number;
   /** Lines for sshd_config before those that make it safe and self-contained, and stronger than them. */
   readonly lines?: readonly string[];
@@ -23,6 +25,7 @@ export interface SshdOptions {
 
 export interface Sshd {
   readonly directory: string;
+  readonly address: string;
   readonly port: number;
   /** Who logs in: the account that runs sshd. */
   readonly user: string;
@@ -35,11 +38,11 @@ export interface Sshd {
 /** sshd_config takes quoted paths, in which a percent sign begins a token. */
 export const quoted = (path: string): string => `"${path.replaceAll('%', '%%')}"`;
 
-const configuration = (directory: string, port: number, lines: readonly string[]): string => [
+const configuration = (directory: string, address: string, port: number, lines: readonly string[]): string => [
   // Of two lines for one setting the first counts.
   ...lines,
   `Port ${port}`,
-  'ListenAddress 127.0.0.1',
+  `ListenAddress ${address}`,
   `HostKey ${quoted(join(directory, 'host_key'))}`,
   `AuthorizedKeysFile ${quoted(join(directory, 'authorized_keys'))}`,
   'PidFile none',
@@ -56,15 +59,15 @@ const configuration = (directory: string, port: number, lines: readonly string[]
 ].join('\n');
 
 /** Writes keys and configuration. Nothing runs yet. */
-export const createSshd = async (directory: string, { port, lines = [], seenAt = directory }: SshdOptions): Promise<Sshd> => {
+export const createSshd = async (directory: string, { address = '127.0.0.1', port, lines = [], seenAt = directory }: SshdOptions): Promise<Sshd> => {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   for (const name of ['host_key', 'user_key'].filter((key) => !existsSync(join(directory, key)))) {
     await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', join(directory, name)]);
   }
   await copyFile(join(directory, 'user_key.pub'), join(directory, 'authorized_keys'));
   await chmod(join(directory, 'authorized_keys'), 0o600);
-  await writeFile(join(directory, 'sshd_config'), configuration(seenAt, port, lines));
-  await writeFile(join(directory, 'known_hosts'), `[127.0.0.1]:${port} ${await readFile(join(directory, 'host_key.pub'), 'utf8')}`);
+  await writeFile(join(directory, 'sshd_config'), configuration(seenAt, address, port, lines));
+  await writeFile(join(directory, 'known_hosts'), `[${address}]:${port} ${await readFile(join(directory, 'host_key.pub'), 'utf8')}`);
   const key = join(directory, 'user_key');
   const settings = [
     'BatchMode=yes',
@@ -76,6 +79,7 @@ export const createSshd = async (directory: string, { port, lines = [], seenAt =
   ];
   return {
     directory,
+    address,
     port,
     user: userInfo().username,
     key,
@@ -104,7 +108,7 @@ export const startSshd = async (sshd: Sshd, options: SshdStart = {}): Promise<nu
     daemon.once('exit', (code) => reject(new WardError('dev-failed', `sshd ended at once (${code}): see ${sshd.directory}/sshd.txt`)));
   });
   died.catch(() => undefined);
-  await Promise.race([died, accepting(sshd.port)]);
+  await Promise.race([died, accepting(sshd)]);
   daemon.unref();
   return daemon.pid!;
 };

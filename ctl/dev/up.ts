@@ -17,7 +17,7 @@ import { certFiles, policyText, type ServerPlan } from './files.ts';
 import { openRealm, prepareRealm, serviceLines, writeServiceKeys } from './krb5.ts';
 import { farmLayout, programs, type FarmLayout } from './layout.ts';
 import { certifyPeople, listCommitters, peopleOf, type Person } from './people.ts';
-import { freePorts } from './ports.ts';
+import { freePorts, serverAddress } from './ports.ts';
 import { isRunning } from './processes.ts';
 import { prepareServer, startServer, whenReady } from './servers.ts';
 import { equipWithKeys } from './ssh-people.ts';
@@ -72,7 +72,7 @@ const begin = async (layout: FarmLayout, options: UpOptions): Promise<RunningFar
   const people = peopleOf(userInfo().username);
   const authority = await certifyPeople(layout, people);
   await listCommitters(layout, people);
-  const realm = mechanism === 'krb5' ? await prepareRealm(layout, people) : undefined;
+  const realm = mechanism === 'krb5' ? await prepareRealm(layout, people, options.servers) : undefined;
   const files = realm !== undefined ? realm.files : mechanism === 'ssh' ? await equipWithKeys(layout, people) : certFiles(await readFile(join(layout.ca, 'ca.pem'), 'utf8'));
   if (!existsSync(layout.policy)) await writeFile(layout.policy, policyText(files));
 
@@ -82,19 +82,22 @@ const begin = async (layout: FarmLayout, options: UpOptions): Promise<RunningFar
   let record: FarmRecord = { mechanism, processes: [], cgroups: farmCgroups(name), stage };
   await writeFarmRecord(layout.record, record);
   const owner = asRoot ? await ensureAccount() : undefined;
-  const ports = await freePorts(options.servers);
+  const addresses = Array.from({ length: options.servers }, (_, index) => serverAddress(index + 1));
+  const ports = await freePorts(addresses);
   const plans = ports.map((port, index): ServerPlan => {
     const number = index + 1;
+    const address = addresses[index]!;
     const cgroup = delegateCgroup(name, number, owner);
     // The place where the servers' account sees the farm is never too long for a socket.
     const run = owner === undefined ? layout.serverRun(number) : 'run';
     const lines = realm !== undefined ? serviceLines : mechanism === 'ssh' ? sshLines(owner) : [];
-    return { number, port, jobs: options.jobs, cores: options.cores, isolation: cgroup === undefined ? 'strict-rlimit' : 'strict', cgroup, run, lines };
+    const isolation = cgroup === undefined ? 'strict-rlimit' : 'strict';
+    return { number, address, port, jobs: options.jobs, cores: options.cores, isolation, cgroup, run, lines };
   });
   const daemons = mechanism === 'ssh' ? await prepareDaemons(layout, plans, people, owner) : [];
 
   // 3. What clients need.
-  const hosts = mechanism === 'ssh' ? sshHosts(daemons) : ports.map((port) => `127.0.0.1:${port}`);
+  const hosts = mechanism === 'ssh' ? sshHosts(daemons) : plans.map(({ address, port }) => `${address}:${port}`);
   const farmKey = await publishFarm(layout, options.servers);
   await writeClients(layout, people.map(({ id }) => id), { mechanism, hosts, farmKey, environment: realm?.environment });
   await linkPrograms(layout);
@@ -130,7 +133,7 @@ const makePrivate = async (directory: string): Promise<void> => {
 };
 
 const prepareDaemons = async (layout: FarmLayout, plans: readonly ServerPlan[], people: readonly Person[], owner: Account | undefined): Promise<Sshd[]> => {
-  const free = await freePorts(plans.length);
+  const free = await freePorts(plans.map(({ address }) => address));
   const daemons = await Promise.all(plans.map((plan, index) => prepareSshd(layout, plan, people, free[index]!, owner)));
   await publishHostKeys(layout, daemons);
   return daemons;

@@ -36,10 +36,10 @@ test.serial('what a server made is verified: its digest, its signature, the farm
   const { status, stdout, stderr } = await provenance('made.o');
   t.is(status, 0, stderr);
   t.regex(stdout, /^made\.o\n/);
-  t.regex(stdout, /^ {2}server +localhost$/m);
+  t.regex(stdout, /^ {2}server +127\.0\.0\.1$/m);
   t.regex(stdout, /^ {2}for +cert:\S+$/m);
   t.regex(stdout, /^ {2}domain +project:default$/m);
-  t.regex(stdout, /^made\.o: verified: signed by the key [0-9a-f]{16} of localhost, which .*farm\.jsonc lists \(serial [0-9]+, epoch 1, signed by [0-9A-F]{16}\); epoch 1; the file is as it was made\.$/m);
+  t.regex(stdout, /^made\.o: verified: signed by the key [0-9a-f]{16} of 127\.0\.0\.1, which .*farm\.jsonc lists \(serial [0-9]+, epoch 1, signed by [0-9A-F]{16}\); epoch 1; the file is as it was made\.$/m);
 });
 
 test.serial('openssl verifies the envelope with the key of the keeper, and the statement says what the log says', async (t) => {
@@ -144,8 +144,8 @@ test.serial('the record outlives the agent, and a result that is given again has
 
 test.serial('an object of an epoch that was recalled is told as such', async (t) => {
   const { serial, servers } = await loadFarm(layout().farm);
-  const resultKeys = [...servers.get('localhost')!.resultKeys.values()].map((key) => key.export({ type: 'spki', format: 'der' }).toString('base64'));
-  await writeSignedFarm(layout(), { serial: serial + 1, epoch: 2, servers: [{ name: 'localhost', resultKeys }] });
+  const resultKeys = [...servers.get('127.0.0.1')!.resultKeys.values()].map((key) => key.export({ type: 'spki', format: 'der' }).toString('base64'));
+  await writeSignedFarm(layout(), { serial: serial + 1, epoch: 2, servers: [{ name: '127.0.0.1', resultKeys }] });
   const recalled = await provenance('made.o');
   t.is(recalled.status, 2);
   t.regex(recalled.stdout, /^made\.o: not verified: it was recalled: it is of epoch 1, and the farm file of epoch 2$/m);

@@ -23,7 +23,7 @@ const keeperKey = (): string => publicLine(createPublicKey(readFileSync(join(far
 const put = async (epoch: number, line: string): Promise<void> => {
   const before = (await farm.events()).length;
   const serial = (await loadFarm(farm.layout.farm)).serial + 1;
-  await writeSignedFarm(farm.layout, { serial, epoch, servers: [{ name: 'localhost', resultKeys: [line] }] });
+  await writeSignedFarm(farm.layout, { serial, epoch, servers: [{ name: '127.0.0.1', resultKeys: [line] }] });
   await farm.event(({ event, message }) => event === 'farm.loaded' && message === `serial ${serial}, epoch ${epoch}`, before);
   await pause(1500);
 };
@@ -39,7 +39,7 @@ const compile = async (t: ExecutionContext, name: string) => {
 test.serial('results of a server that the farm file lists count, fresh and kept', async (t) => {
   t.is((await compile(t, 'fresh')).status, 0);
   const shown = await shared.run(['wardctl', 'farm', '--json'], { cwd: shared.place });
-  t.like(JSON.parse(shown.stdout), { epoch: 1, servers: [{ name: 'localhost', resultKeys: [publicLine(createPublicKey({ key: Buffer.from(keeperKey(), 'base64'), format: 'der', type: 'spki' })).id] }] });
+  t.like(JSON.parse(shown.stdout), { epoch: 1, servers: [{ name: '127.0.0.1', resultKeys: [publicLine(createPublicKey({ key: Buffer.from(keeperKey(), 'base64'), format: 'der', type: 'spki' })).id] }] });
   const another = await shared.run(['wardcc', 'gcc', '-c', 'fresh.c'], { cwd: await shared.directory('work'), settings: { WARDCC_CONFIG: join(farm.layout.people, 'bob', 'client.jsonc') } });
   t.is(another.status, 0, another.stderr);
   await shared.counts();
@@ -49,7 +49,7 @@ test.serial('results under a key that the file does not list are refused, and no
   await put(1, stranger.line);
   const { status, stderr } = await compile(t, 'unlisted');
   t.is(status, 116);
-  t.regex(stderr, /A result of the server localhost is not used: the farm file does not list the key [0-9a-f]{16} for this server\. .*\[result-untrusted\]/);
+  t.regex(stderr, /A result of the server 127\.0\.0\.1 is not used: the farm file does not list the key [0-9a-f]{16} for this server\. .*\[result-untrusted\]/);
   await t.throwsAsync(async () => readFileSync(join(await shared.directory('work'), 'unlisted.o')), { code: 'ENOENT' });
 });
 
@@ -68,7 +68,7 @@ test.serial('a higher epoch recalls what was made before, on servers and clients
 
 test.serial('a farm file that another key signed, or that is older or broken, changes nothing on the server, and it says so', async (t) => {
   const good = await loadFarm(farm.layout.farm);
-  const servers = [{ name: 'localhost', resultKeys: [keeperKey()] }];
+  const servers = [{ name: '127.0.0.1', resultKeys: [keeperKey()] }];
   const refused = async (words: RegExp, change: () => Promise<unknown> | void): Promise<void> => {
     const [before, said] = [(await farm.events()).length, (await farm.said()).length];
     await change();

@@ -81,7 +81,7 @@ test.serial('over TLS this server lets nobody in', async (t) => {
   const config = join(shared.place, 'over-tls.jsonc');
   await writeFile(config, JSON.stringify({
     hosts: [`127.0.0.1:${port}`], mechanisms: ['cert'],
-    trust: { ca: join(shared.farm.directory, 'trust/ca.pem'), crl: join(shared.farm.directory, 'trust/crl.pem'), servers: ['localhost'] },
+    trust: { ca: join(shared.farm.directory, 'trust/ca.pem'), crl: join(shared.farm.directory, 'trust/crl.pem'), servers: ['127.0.0.1'] },
     credentials: { cert: join(shared.farm.directory, 'people/alice/cert.pem'), key: join(shared.farm.directory, 'people/alice/key.pem') },
   }));
   const { status, stderr } = await shared.run(['wardctl', 'whoami'], { cwd: shared.place, settings: { WARDCC_CONFIG: config } });

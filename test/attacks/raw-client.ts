@@ -54,7 +54,7 @@ const within = <T>(ms: number, what: string, promise: Promise<T>): Promise<T> =>
 export const openTls = ({ port, ca, cert, key }: Credential): Promise<TLSSocket> =>
   new Promise((resolve, reject) => {
     const socket = tlsConnect({
-      host: '127.0.0.1', port, servername: 'localhost', minVersion: 'TLSv1.3',
+      host: '127.0.0.1', port, minVersion: 'TLSv1.3',
       ca: readFileSync(ca), cert: readFileSync(cert), key: readFileSync(key),
     });
     socket.setNoDelay(true);

@@ -15,6 +15,7 @@ import { writeFarmRecord, type FarmRecord } from '../../ctl/dev/farm-record.ts';
 import { certFiles, policyText, type ServerPlan } from '../../ctl/dev/files.ts';
 import { farmLayout, type FarmLayout } from '../../ctl/dev/layout.ts';
 import { certifyPeople, listCommitters, peopleOf } from '../../ctl/dev/people.ts';
+import { serverAddress } from '../../ctl/dev/ports.ts';
 import type { ProcessRecord } from '../../ctl/dev/processes.ts';
 import { prepareServer } from '../../ctl/dev/servers.ts';
 import { ensureAccount, makeStage } from '../../ctl/dev/stage.ts';
@@ -120,7 +121,7 @@ const begin = async (layout: FarmLayout, count: number, atEnd: (step: () => Prom
     const cgroup = delegateCgroup(cgroups, number, owner);
     if (cgroup === undefined) throw new Error('no control group can be handed out here');
     const lines = ['"toolchains": ["/usr/bin/gcc", "/usr/bin/g++"]'];
-    const plan: ServerPlan = { number, port: innerPort, jobs: undefined, cores: 1, isolation: 'strict', cgroup, run: 'run', lines };
+    const plan: ServerPlan = { number, address: serverAddress(number), port: innerPort, jobs: undefined, cores: 1, isolation: 'strict', cgroup, run: 'run', lines };
     await prepareServer(layout, plan, { authority, farmKey }, owner);
     const server = new ChaosServer({ layout, plan, owner, machine: await network.add(`s${number}`, number), disks: disks[number - 1]!, started });
     servers.push(server);

@@ -1,6 +1,6 @@
 /**
- * A program that stands before a server and makes its line as bad as it is told to: `relay.ts ADDRESS PORT TARGET-PORT`. Bytes go to
- * 127.0.0.1 and back as they come, but later and slower. Each line on standard input is a `Quality`, for connections that are open as
+ * A program that stands before a server and makes its line as bad as it is told to: `relay.ts ADDRESS PORT TARGET
+ * TARGET-PORT`. Bytes go there and back as they come, but later and slower. Each line on standard input is a `Quality`, for connections that are open as
  * well; the end of standard input is the end.
  *
  * @module
@@ -59,9 +59,9 @@ function timeline(): (time: number, action: () => void) => void {
   };
 }
 
-const [address, port, target] = process.argv.slice(2);
+const [address, port, target, targetPort] = process.argv.slice(2);
 const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
-  const upstream = connect({ host: '127.0.0.1', port: Number(target), allowHalfOpen: true, noDelay: true });
+  const upstream = connect({ host: target, port: Number(targetPort), allowHalfOpen: true, noDelay: true });
   forward(client, upstream);
   forward(upstream, client);
 });

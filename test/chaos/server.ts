@@ -145,7 +145,7 @@ export class ChaosServer {
 
   async #startRelay(): Promise<void> {
     const { address, inside } = this.machine;
-    const [enter, ...words] = [...inside, process.execPath, relayProgram, address, String(port), String(innerPort)];
+    const [enter, ...words] = [...inside, process.execPath, relayProgram, address, String(port), this.#options.plan.address, String(innerPort)];
     this.#relay = spawn(enter!, words, { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#relay.stdin!.on('error', () => undefined);
     await Promise.race([once(this.#relay.stdout!, 'data'), once(this.#relay, 'exit').then(() => { throw new Error(`the relay of ${this.name} ended`); })]);

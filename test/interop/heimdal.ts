@@ -77,7 +77,7 @@ export const startKdc = async (realm: Realm): Promise<number> => {
     kdc.once('exit', (code) => fail(`ended at once (${code}): see ${realm.directory}/kdc.txt`));
   });
   died.catch(() => undefined);
-  await Promise.race([died, accepting(realm.port)]);
+  await Promise.race([died, accepting({ port: realm.port })]);
   kdc.unref();
   return kdc.pid!;
 };

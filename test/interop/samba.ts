@@ -131,7 +131,7 @@ export const startKdc = async (realm: Realm): Promise<number> => {
     throw new WardError('dev-failed', `samba ended at once (${code}): ${log.slice(-2000)}`);
   };
   died.catch(() => undefined);
-  await Promise.race([died, accepting(realm.port)]);
+  await Promise.race([died, accepting({ port: realm.port })]);
   kdc.unref();
   return kdc.pid!;
 };

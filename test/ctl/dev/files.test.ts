@@ -36,16 +36,17 @@ test('a server configuration is accepted by the server, with what was asked for'
   const directory = await temporaryDirectory(t);
   const place = join(directory, 'servers', '2');
   await mkdir(place, { recursive: true });
-  await writeFile(join(place, 'server.jsonc'), serverText({ number: 2, port: 4711, jobs: 6, cores: 3, isolation: 'strict', cgroup: { directories: { memory: '/m', pids: '/p' }, joins: [] }, run: '/somewhere/else' }, 'RWkey'));
+  await writeFile(join(place, 'server.jsonc'), serverText({ number: 2, address: '127.0.0.2', port: 4711, jobs: 6, cores: 3, isolation: 'strict', cgroup: { directories: { memory: '/m', pids: '/p' }, joins: [] }, run: '/somewhere/else' }, 'RWkey'));
   const config = await loadServerConfig(join(place, 'server.jsonc'));
   t.like(config, { slots: 3, jobs: 6, isolation: 'strict', log: join(directory, 'log/server-2'), run: '/somewhere/else', policy: join(directory, 'policy.jsonc') });
   t.deepEqual(config.farm, { file: join(directory, 'trust/farm.jsonc'), publicKey: 'RWkey' });
-  t.deepEqual(config.listen, [{ host: '127.0.0.1', port: 4711 }]);
+  t.is(config.name, '127.0.0.2');
+  t.deepEqual(config.listen, [{ host: '127.0.0.2', port: 4711 }]);
   t.deepEqual(config.cgroup, { memory: '/m', pids: '/p' });
 });
 
 test('without --jobs and --cores the server chooses itself', (t) => {
-  const written = serverText({ number: 1, port: 1, jobs: undefined, cores: undefined, isolation: 'strict-rlimit', cgroup: undefined, run: 'run' }, 'RWkey');
+  const written = serverText({ number: 1, address: '127.0.0.1', port: 1, jobs: undefined, cores: undefined, isolation: 'strict-rlimit', cgroup: undefined, run: 'run' }, 'RWkey');
   const value = parseJsonc<Record<string, unknown>>(written, 'server.jsonc', { type: 'object' });
   for (const name of ['slots', 'jobs', 'cgroup']) t.false(name in value, name);
 });
