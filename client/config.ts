@@ -221,15 +221,15 @@ export const loadClientConfig = async (
 };
 
 /** They choose which of the user's own credentials is taken, and never whom to trust. */
-const choosing = ['KRB5CCNAME', 'KRB5_CONFIG', 'SSH_AUTH_SOCK'] as const;
+export const credentialVariables = ['KRB5CCNAME', 'KRB5_CONFIG', 'SSH_AUTH_SOCK'] as const;
 
 const choices = (env: Environment): Record<string, string> | undefined => {
-  const found = choosing.flatMap((name) => (env[name] ? [[name, env[name]] as const] : []));
+  const found = credentialVariables.flatMap((name) => (env[name] ? [[name, env[name]] as const] : []));
   return found.length === 0 ? undefined : Object.fromEntries(found);
 };
 
 /** Everything of an environment that `withEnvironment` looks at. */
-export const decidingVariables: readonly string[] = ['WARDCC_HOSTS', 'WARDCC_FALLBACK', 'WARDCC_PROJECT', ...choosing];
+export const decidingVariables: readonly string[] = ['WARDCC_HOSTS', 'WARDCC_FALLBACK', 'WARDCC_PROJECT', ...credentialVariables];
 
 /** The settings of one job or command: the configuration with what its environment says. Throws `config-invalid`. */
 export const withEnvironment = (config: ClientConfig, env: Environment): ClientConfig => {

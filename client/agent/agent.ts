@@ -82,11 +82,12 @@ export const runAgent = async <S extends BaseServices>({ build, idleMs, runJob, 
   const stats = new Stats();
   const decisions = new Decisions();
   const namespace = namespaceIdentity();
-  const running: { listener?: Listener; watching?: NodeJS.Timeout } = {};
+  const running: { listener?: Listener; watching?: NodeJS.Timeout; hasJobs?: true } = {};
   const leave = (): void => {
     clearInterval(running.watching);
     running.listener?.close();
     services.provenance.close();
+    services.warmUp.remember();
     setTimeout(exitForSure, farewellMs);
     void Promise.all([services.farm.close(), services.verification.close()]).finally(exitForSure);
   };
@@ -94,7 +95,10 @@ export const runAgent = async <S extends BaseServices>({ build, idleMs, runJob, 
   process.on('SIGINT', leave);
 
   const listener = await startListener(place, {
-    launcher: (socket, payload) => void serveLauncher(socket, payload, { runJob, services, stats, decisions, namespace }),
+    launcher: (socket, payload) => {
+      running.hasJobs = true;
+      void serveLauncher(socket, payload, { runJob, services, stats, decisions, namespace });
+    },
     control: (socket, payload) => {
       let stopping = false;
       const stop = (): void => {
@@ -109,4 +113,5 @@ export const runAgent = async <S extends BaseServices>({ build, idleMs, runJob, 
   if (listener === undefined) process.exit(0);
   running.listener = listener;
   running.watching = watch(place, listener, services, idleMs, leave);
+  void services.warmUp.run(() => running.hasJobs !== true);
 };

@@ -46,6 +46,7 @@ export async function runJob(request: LauncherRequest, services: AgentServices, 
   const local = (reason: string, message: string): JobOutcome => ({ how: 'local', reason, message, source: command.source, ms: took() });
 
   services.farm.prepare(request.env);
+  services.warmUp.note(request.env);
   const toolchain = await services.toolchains.get(command.compiler).catch((error: unknown) => error);
   if (toolchain instanceof WardError) return local('toolchain-odd', toolchain.message);
   if (toolchain instanceof Error) throw toolchain;

@@ -16,6 +16,7 @@ import { provenanceDirectory, ProvenanceLog } from '../results/provenance-log.ts
 import { LocalSlots } from './local-slots.ts';
 import { LocalToolchains } from './toolchains.ts';
 import type { AgentServices } from './types.ts';
+import { WarmUp } from './warm-up.ts';
 
 /** Reads the configuration that `env` names. Never rejects: a wrong configuration is said to whoever has a job. */
 export const createServices = async (env: NodeJS.ProcessEnv): Promise<AgentServices> => {
@@ -23,14 +24,17 @@ export const createServices = async (env: NodeJS.ProcessEnv): Promise<AgentServi
   const { directory, bytes } = farm.cache ?? { directory: join(env['HOME'] ?? '/tmp', '.cache', 'wardcc'), bytes: 0 };
   const localSlots = new LocalSlots(farm.localSlots ?? availableParallelism());
   const alarms = new Alarms(alarmDirectory(directory));
+  const toolchains = new LocalToolchains(join(directory, 'toolchains'));
+  const inputs = new InputsMemory(directory);
   return {
     localSlots,
     verification: new Verification({ farm, slots: localSlots, alarms, directory: join(directory, 'verify') }),
-    toolchains: new LocalToolchains(join(directory, 'toolchains')),
-    inputs: new InputsMemory(directory),
+    toolchains,
+    inputs,
     results: new LocalResults(join(directory, 'results'), bytes),
     displaced: new Displaced(),
     provenance: new ProvenanceLog(provenanceDirectory(directory)),
+    warmUp: new WarmUp(join(directory, 'warm-up.json'), { farm, toolchains, inputs }),
     farm,
   };
 };

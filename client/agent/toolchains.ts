@@ -51,6 +51,11 @@ export class LocalToolchains {
     return result;
   }
 
+  /** Those that were asked for. */
+  get compilers(): string[] {
+    return [...this.#known.keys()];
+  }
+
   /** @param before the last look: what it saw is still so while no file of it has changed */
   async #look(compiler: string, before: Promise<Looked> | undefined): Promise<Looked> {
     const last = await before?.catch(() => undefined);

@@ -15,6 +15,7 @@ import type { Displaced } from './displaced.ts';
 import type { ProvenanceLog } from '../results/provenance-log.ts';
 import type { Verification } from '../verify/verification.ts';
 import type { LocalToolchains } from './toolchains.ts';
+import type { WarmUp } from './warm-up.ts';
 
 /** One compile, as the launcher described it. Everything here comes from the user's own process: trusted as the user is. */
 export interface LauncherRequest {
@@ -98,6 +99,8 @@ export interface BaseServices {
   readonly provenance: Pick<ProvenanceLog, 'local' | 'close'>;
   /** Jobs that are compiled twice. */
   readonly verification: Pick<Verification, 'counts' | 'zero' | 'alarms' | 'close'>;
+  /** What is done before a job comes. */
+  readonly warmUp: Pick<WarmUp, 'run' | 'remember'>;
 }
 
 /** What a job may use. */
@@ -115,4 +118,5 @@ export interface AgentServices extends BaseServices {
   /** Where objects came from. */
   readonly provenance: ProvenanceLog;
   readonly verification: Verification;
+  readonly warmUp: WarmUp;
 }

@@ -18,6 +18,9 @@ const patienceMs = 120_000;
 /** Variables by which the person's environment would make the compiler write files of its own. */
 const dropped = new Set(['DEPENDENCIES_OUTPUT', 'SUNPRO_DEPENDENCIES']);
 
+/** What of a command it takes to ask its compiler something. */
+export type Asking = Pick<InputsCommand, 'compiler' | 'cwd' | 'env' | 'source'> & Partial<Pick<InputsCommand, 'pwd'>>;
+
 export interface CompilerAnswer {
   readonly ok: boolean;
   readonly stdout: string;
@@ -42,11 +45,11 @@ const inTurn = async <T>(ask: () => Promise<T>): Promise<T> => {
 
 /** @throws StaysLocal when the compiler can't be started, prints too much, or what it prints is not UTF-8. */
 export const runCompiler = (
-  command: InputsCommand, args: readonly string[], env: Readonly<Record<string, string>> = {}, signal?: AbortSignal,
+  command: Asking, args: readonly string[], env: Readonly<Record<string, string>> = {}, signal?: AbortSignal,
 ): Promise<CompilerAnswer> => inTurn(() => run(command, args, env, signal));
 
 const run = (
-  command: InputsCommand, args: readonly string[], env: Readonly<Record<string, string>>, signal: AbortSignal | undefined,
+  command: Asking, args: readonly string[], env: Readonly<Record<string, string>>, signal: AbortSignal | undefined,
 ): Promise<CompilerAnswer> =>
   new Promise((resolve, reject) => {
     const variables = Object.entries({ PATH: '/usr/bin:/bin', ...command.env, ...env });

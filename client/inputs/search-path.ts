@@ -7,7 +7,7 @@
  */
 
 import { parseVerbose } from '../../toolchain/query.ts';
-import { runCompiler, searchArguments } from './ask-compiler.ts';
+import { runCompiler, searchArguments, type Asking } from './ask-compiler.ts';
 import { modeWord } from './file-state.ts';
 import { monotonicMs, type FileTable, type Sighting } from './file-table.ts';
 import { StaysLocal } from './reasons.ts';
@@ -23,7 +23,18 @@ export interface SearchPath {
   readonly frameworks: boolean;
 }
 
+/** What a compiler is asked: everything that its answer depends on. */
+export interface SearchQuestion {
+  /** Absolute path. */
+  readonly compiler: string;
+  readonly cwd: string;
+  readonly args: readonly string[];
+  /** Those variables that name directories to search. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
 interface Known {
+  readonly question: SearchQuestion;
   readonly path: Promise<SearchPath>;
   /** The directories of the answer, as they were when it was asked for; absent: it is good for this once only. */
   seen?: Sighting;
@@ -49,17 +60,33 @@ export class SearchPaths {
    * @throws StaysLocal when the compiler does not answer.
    */
   async get(command: InputsCommand, since: number, signal?: AbortSignal): Promise<SearchPath> {
-    const args = searchArguments(command);
-    const key = JSON.stringify([command.compiler, command.cwd, args, searchVariables.map((name) => command.env[name] ?? null)]);
+    const { compiler, cwd } = command;
+    const env = Object.fromEntries(searchVariables.flatMap((name) => (command.env[name] === undefined ? [] : [[name, command.env[name]]])));
+    return this.#find({ compiler, cwd, args: searchArguments(command), env }, command, since, signal);
+  }
+
+  /** What was asked and answered, the latest last. */
+  get questions(): SearchQuestion[] {
+    return [...this.#known.values()].map(({ question }) => question);
+  }
+
+  /** Asks what a command is going to ask. @throws StaysLocal when the compiler does not answer. */
+  async prepare(question: SearchQuestion): Promise<void> {
+    await this.#find(question, { ...question, source: question.cwd }, monotonicMs());
+  }
+
+  async #find(question: SearchQuestion, command: Asking, since: number, signal?: AbortSignal): Promise<SearchPath> {
+    const { compiler, cwd, args, env } = question;
+    const key = JSON.stringify([compiler, cwd, args, searchVariables.map((name) => env[name] ?? null)]);
     const known = this.#known.get(key);
     if (known !== undefined) {
       const path = await known.path;
       if (known.seen !== undefined && this.#table.holds(known.seen, since)) return path;
       if (this.#known.get(key) === known) this.#known.delete(key);
-      return this.get(command, since, signal);
+      return this.#find(question, command, since, signal);
     }
     const path = this.#ask(command, args, (seen) => (asked.seen = seen), signal);
-    const asked: Known = { path };
+    const asked: Known = { question, path };
     this.#known.set(key, asked);
     for (const oldest of this.#known.keys()) {
       if (this.#known.size <= mostKnown) break;
@@ -71,7 +98,7 @@ export class SearchPaths {
     });
   }
 
-  async #ask(command: InputsCommand, args: string[], identified: (seen: Sighting) => void, signal?: AbortSignal): Promise<SearchPath> {
+  async #ask(command: Asking, args: readonly string[], identified: (seen: Sighting) => void, signal?: AbortSignal): Promise<SearchPath> {
     const { ok, stderr } = await runCompiler(command, args, { LC_ALL: 'C' }, signal);
     const answer = parseVerbose(stderr);
     if (!ok || answer.angle.length + answer.quote.length + answer.absent.length === 0) {

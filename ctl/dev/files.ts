@@ -31,6 +31,9 @@ export interface MechanismFiles {
   readonly policy: readonly string[];
 }
 
+/** One Kerberos principal for all servers: their addresses are no names to Kerberos. */
+export const krb5Service = 'wardcc/localhost';
+
 const json = (value: unknown): string => JSON.stringify(value);
 const fields = (lines: readonly (string | undefined)[]): string => lines.filter((line) => line !== undefined).map((line) => `  ${line}`).join(',\n');
 
@@ -101,7 +104,7 @@ const credentialLines: Readonly<Record<MechanismFiles['mechanism'], (plan: Clien
     `"credentials": { "cert": ${json(`${person}cert.pem`)}, "key": ${json(`${person}key.pem`)} }`,
   ],
   krb5: ({ trust, person, farmKey }) => [
-    `"trust": { "farm": ${farmReference(trust, farmKey)} }`,
+    `"trust": { "service": ${json(krb5Service)}, "farm": ${farmReference(trust, farmKey)} }`,
     ...(person === '' ? ['"credentials": { "ccache": "FILE:ccache" }'] : []),
   ],
   ssh: ({ trust, person, farmKey }) => [

@@ -7,15 +7,13 @@
 import { chown, copyFile, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { MechanismFiles, ServerPlan } from './files.ts';
+import { krb5Service as service, type MechanismFiles, type ServerPlan } from './files.ts';
 import type { FarmLayout } from './layout.ts';
 import type { Person } from './people.ts';
-import { freePort, serverAddress } from './ports.ts';
+import { freePort } from './ports.ts';
 import { recordProcess, type ProcessRecord } from './processes.ts';
 import { addPrincipal, createRealm, getTicket, startKdc, writeKeytab, type Realm } from './realm.ts';
 import type { Account } from './stage.ts';
-
-const serviceOf = (number: number): string => `wardcc/${serverAddress(number)}`;
 
 const configurationOf = (layout: FarmLayout): string => join(layout.trust, 'krb5.conf');
 const cacheOf = (layout: FarmLayout, person: string): string => join(layout.people, person, 'ccache');
@@ -34,12 +32,12 @@ export interface FarmRealm {
 }
 
 /** Makes the realm and everybody in it. No KDC runs yet. A realm that was there is made anew. */
-export const prepareRealm = async (layout: FarmLayout, people: readonly Person[], servers: number): Promise<FarmRealm> => {
+export const prepareRealm = async (layout: FarmLayout, people: readonly Person[]): Promise<FarmRealm> => {
   const directory = join(layout.directory, 'realm');
   if (existsSync(directory)) await rm(directory, { recursive: true });
   const realm = await createRealm(directory, { port: await freePort() });
   for (const person of people) await addPrincipal(realm, principalOf(person), passwordOf(person));
-  for (let number = 1; number <= servers; number++) await addPrincipal(realm, serviceOf(number));
+  await addPrincipal(realm, service);
   await copyFile(join(directory, 'krb5.conf'), configurationOf(layout));
   return {
     realm,
@@ -70,9 +68,9 @@ export const writeServiceKeys = async (
 ): Promise<void> => {
   const keytab = join(layout.server(plan.number), 'service.keytab');
   await rm(keytab, { force: true });
-  await writeKeytab(realm, serviceOf(plan.number), keytab);
+  await writeKeytab(realm, service, keytab);
   if (owner !== undefined) await chown(keytab, owner.uid, owner.gid);
 };
 
 /** Lines of server.jsonc. */
-export const serviceLines: readonly string[] = ['"krb5": { "keytab": "service.keytab", "config": "../../trust/krb5.conf" }'];
+export const serviceLines: readonly string[] = [`"krb5": { "keytab": "service.keytab", "service": "${service}", "config": "../../trust/krb5.conf" }`];

@@ -72,7 +72,7 @@ const begin = async (layout: FarmLayout, options: UpOptions): Promise<RunningFar
   const people = peopleOf(userInfo().username);
   const authority = await certifyPeople(layout, people);
   await listCommitters(layout, people);
-  const realm = mechanism === 'krb5' ? await prepareRealm(layout, people, options.servers) : undefined;
+  const realm = mechanism === 'krb5' ? await prepareRealm(layout, people) : undefined;
   const files = realm !== undefined ? realm.files : mechanism === 'ssh' ? await equipWithKeys(layout, people) : certFiles(await readFile(join(layout.ca, 'ca.pem'), 'utf8'));
   if (!existsSync(layout.policy)) await writeFile(layout.policy, policyText(files));
 

@@ -10,7 +10,7 @@ import { commandOf, sessionOf } from '../../ctl/dev/processes.ts';
 import { readFarmRecord } from '../../ctl/dev/farm-record.ts';
 import { getTicket, realmEnvironment, type Realm } from '../../ctl/dev/realm.ts';
 import { changingFarm } from '../fixtures/changing-farm.ts';
-import { enter, initiate, wellBehaved, type Entered } from '../krb5/raw-client.ts';
+import { enter, initiate, target, wellBehaved, type Entered } from '../krb5/raw-client.ts';
 
 const people = 50;
 const sessionsEach = 4;
@@ -46,7 +46,7 @@ test.serial(`${people * sessionsEach} sessions of ${people} people over Kerberos
     await getTicket(realm, name, 'secret', cache);
     for (let one = 0; one < sessionsEach; one++) {
       // From several addresses: one may not hold so many connections.
-      entering.push(enter(port, `wardcc/127.0.0.1@${realm.name}`, wellBehaved(await initiate(`FILE:${cache}`, { service: 'wardcc@127.0.0.1' })), `127.0.0.${2 + (index % 8)}`));
+      entering.push(enter(port, target(realm), wellBehaved(await initiate(`FILE:${cache}`)), `127.0.0.${2 + (index % 8)}`));
     }
     await run('kdestroy', ['-c', cache], { env: realmEnvironment(realm) });
   }

@@ -73,7 +73,7 @@ await runAgent({
     const directory = join(process.env['HOME'] ?? '/nonexistent', 'verify');
     const compile = (): Promise<never> => Promise.reject(new WardError('no-server'));
     const verification = new Verification({ farm: { compile }, slots, alarms: new Alarms(directory), directory });
-    return { localSlots: slots, farm, provenance: { local: () => {}, close: () => {} }, verification };
+    return { localSlots: slots, farm, provenance: { local: () => {}, close: () => {} }, verification, warmUp: { run: async () => {}, remember: () => {} } };
   },
   runJob: async (request, _services, reply, signal) => {
     const script = JSON.parse(request.env['WARDCC_TEST'] ?? '{}') as Script;
