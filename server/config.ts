@@ -62,6 +62,8 @@ export interface ServerConfig {
   readonly queue: number;
   /** Absolute paths of the compilers to offer; absent ones are passed over. */
   readonly toolchains: readonly string[];
+  /** Every so many minutes all that was staged is hashed again. */
+  readonly rehashMinutes: number;
   readonly isolation: 'strict' | 'strict-rlimit';
   /** cgroup directories delegated to this server, by controller (v1) or `unified` (v2); found by itself when absent. */
   readonly cgroup: Readonly<Record<string, string>> | undefined;
@@ -135,6 +137,7 @@ export const serverConfigSchema = {
     jobs: count(8192),
     queue: { type: 'integer', minimum: 0, maximum: 65536 },
     toolchains: { type: 'array', maxItems: 256, items: path },
+    rehashMinutes: { type: 'number', minimum: 0.01, maximum: 7 * 24 * 60 },
     isolation: { enum: ['strict', 'strict-rlimit'] },
     cgroup: { type: 'object', maxProperties: 8, required: [], additionalProperties: path },
     durability: { enum: ['process', 'power'] },
@@ -226,6 +229,7 @@ export async function loadServerConfig(file: string): Promise<ServerConfig> {
     jobs: raw.jobs ?? 2 * slots,
     queue: raw.queue ?? 16 * slots,
     toolchains: raw.toolchains ?? defaultToolchains,
+    rehashMinutes: raw.rehashMinutes ?? 60,
     isolation: raw.isolation ?? 'strict',
     cgroup: raw.cgroup,
     durability: raw.durability ?? 'process',

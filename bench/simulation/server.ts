@@ -114,6 +114,7 @@ export const startSimulatedServer = async (options: SimulatedServerOptions): Pro
     log: { decided: async () => ++decisions, ended: () => {} },
     decide: (session, what) => policy.decide(session, what),
     toolchain: (digest) => (digest === toolchain.digest ? toolchain : undefined),
+    whenWithdrawn: () => () => {},
     speed: () => 1,
     load,
   };

@@ -40,6 +40,7 @@ const table = {
   'krl.refused': entry('WL027', 'front', 'A changed list of revoked SSH keys was refused; the last good one stays in force.', ['message']),
   'farm.loaded': entry('WL028', 'front', 'A farm file came into force.', ['message']),
   'farm.refused': entry('WL029', 'front', 'A changed farm file was refused; the last good one stays in force.', ['message']),
+  'toolchain.withdrawn': entry('WL030', 'front', 'A staged compiler is not what it was: it is not offered any more, and its jobs were ended.', ['request', 'message']),
   'session.allowed': entry('WL100', 'front', 'Somebody was let in.', [...who, 'committer', ...why]),
   'session.denied': entry('WL101', 'front', 'Somebody with a proven name was refused.', [...who, 'verdict', 'reason']),
   'session.ended': entry('WL102', 'front', 'A session ended.', ['principal']),

@@ -27,6 +27,7 @@ import { Room } from './room.ts';
 import { sandboxProbes, trySandbox } from './sandbox-probes.ts';
 import { probePolicy, probeSource } from './source-probes.ts';
 import { probeSshd } from './sshd-probe.ts';
+import { probeStages } from './stage-probe.ts';
 import { presentCompilers, probeToolchain } from './toolchain-probe.ts';
 
 export interface DoctorOptions {
@@ -153,6 +154,7 @@ export async function* examineServer(config: ServerConfig): AsyncGenerator<Findi
   if (krb5 !== undefined) yield await attempt('keytab', 'Check the paths under "krb5".', () => probeKeytab(krb5));
   if (ssh !== undefined) yield* probeSshd(ssh.user);
   if (farm !== undefined) yield await attempt('farm file', 'wardctl farm verify shows what is wrong.', () => probeFarm(farm, config));
+  yield* probeStages(config.state);
   for (const [name, directory] of Object.entries({ state: config.state, run: config.run, log: config.log })) {
     yield await attempt(`disk: ${name}`, `The server's user must be able to write in ${directory}.`, () =>
       probeDirectory(`disk: ${name}`, directory),

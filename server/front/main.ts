@@ -31,7 +31,7 @@ import { standingOf, type Standing } from '../store/result-trust.ts';
 import { shareResults } from '../store/shared-results.ts';
 import { Store } from '../store/store.ts';
 import { Uploads } from '../store/uploads.ts';
-import type { StageIndex } from '../toolchains/index-file.ts';
+import type { StageIndex, WithdrawnToolchain } from '../toolchains/index-file.ts';
 import { ClientAuthorities } from './authenticate-cert.ts';
 import { sshAuthenticator } from './authenticate-ssh.ts';
 import { receiveBlob } from './blobs.ts';
@@ -41,6 +41,7 @@ import { JobRate } from './job-rate.ts';
 import { KeeperLog } from './keeper-log.ts';
 import { LoadHints, loadOf } from './load.ts';
 import { Listener } from './listener.ts';
+import { OfferedToolchains } from './offered-toolchains.ts';
 import { openSession, type Opening } from './open-session.ts';
 import { PolicyHolder } from './policy-holder.ts';
 import { proveToolchains } from './prove-toolchains.ts';
@@ -97,7 +98,7 @@ async function main(): Promise<void> {
   });
   await log.connected;
   const speed = new Speed();
-  const toolchains = await proveToolchains(staged, { executors: pool, store, speed });
+  const toolchains = new OfferedToolchains(await proveToolchains(staged, { executors: pool, store, speed }));
   pool.onRun = (usage) => speed.ran(usage);
 
   const trouble = (error: WardError): void => void process.stderr.write(`wardccd: ${error.message}\n`);
@@ -125,11 +126,12 @@ async function main(): Promise<void> {
     pointers,
     log,
     decide: (session, what) => policy.decide(session, what),
-    toolchain: (digest) => toolchains.get(digest),
+    toolchain: (digest) => toolchains.find(digest),
+    whenWithdrawn: (digest, end) => toolchains.whenWithdrawn(digest, end),
     speed: (toolchain) => speed.of(toolchain),
     load,
   };
-  const welcome = { server: config.name, isolation, slots: config.jobs, toolchains: [...toolchains.values()].map(({ digest, canary, name }) => ({ digest, canary, name })), zstd: canPack };
+  const welcome = { server: config.name, isolation, slots: config.jobs, get toolchains() { return toolchains.list; }, zstd: canPack };
 
   const judge: Judge = (session) => policy.judge(session);
   const listener = new Listener(config, authorities, {
@@ -197,6 +199,15 @@ async function main(): Promise<void> {
     });
     await bridges.listen();
   }
+  supervisor.peer.onNotify((told: { type: 'withdraw'; toolchains: readonly WithdrawnToolchain[] }) => {
+    for (const withdrawn of told.toolchains) {
+      const { digest, name, message } = withdrawn;
+      toolchains.withdraw(withdrawn);
+      log.note({ event: 'toolchain.withdrawn', request: { toolchain: digest, compiler: name }, message: cleanText(message) });
+      say(new WardError('toolchain-unknown', message), 'wardccd doctor says what to do.');
+    }
+    sessions.notify({ type: 'notice', event: 'toolchains', toolchains: toolchains.list });
+  });
   log.note({ event: 'server.started', policy: policyName() });
   supervisor.peer.notify({ type: 'ready', listen });
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { WardError } from '../../protocol/errors.ts';
+import type { Notice } from '../../protocol/messages.ts';
 import type { Session } from './session.ts';
 
 const lookMs = 1_000;
@@ -34,6 +35,11 @@ export class Sessions {
   /** Decides every live session again. */
   judgeAll(judge: Judge): void {
     for (const session of [...this.#live]) this.#judge(session, judge);
+  }
+
+  /** Tells everybody something about this server. */
+  notify(notice: Notice): void {
+    for (const { channel } of this.#live) channel.notify(notice);
   }
 
   endAll(reason: WardError): void {

@@ -35,6 +35,8 @@ export async function authorizeJob(probe: Probe, session: JobSession, services: 
   if (toolchain === undefined) {
     throw new WardError('toolchain-unknown', `This server does not have the compiler ${probe.compiler} with digest ${probe.toolchain.slice(0, 16)}….`);
   }
+  const { withdrawn } = services.toolchain(probe.toolchain) ?? toolchain;
+  if (withdrawn !== undefined) throw new WardError('toolchain-unknown', withdrawn);
   return { decision, toolchain, seq };
 }
 

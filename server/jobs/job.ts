@@ -37,6 +37,7 @@ export async function runJob(stream: Stream, probe: Probe, session: JobSession, 
   const ending = new AbortController();
   const release = [
     session.whenEnded((error) => ending.abort(error)),
+    services.whenWithdrawn(probe.toolchain, (error) => ending.abort(error)),
     services.deadlines.after(deadlineMs, () => ending.abort(new WardError('job-timeout', 'The job was not done after 20 minutes.'))),
   ];
   stream.onReset(() => ending.abort(new WardError('cancelled')));

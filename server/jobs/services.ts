@@ -46,6 +46,8 @@ export interface StagedToolchain {
   readonly includeDirs: readonly string[];
   /** SHA-256 of the canary object that this toolchain made in the sandbox. */
   readonly canary: string;
+  /** Why it is not to be used any more, in a sentence; absent: it is good. */
+  readonly withdrawn?: string;
 }
 
 export interface Usage {
@@ -128,6 +130,8 @@ export interface JobServices {
   /** Completes a request with who asks, and decides. Pure but for the state of the committer sources. */
   decide(session: JobSession, what: Omit<DecisionRequest, 'principal' | 'committer' | 'isCommitter' | 'sources'>): { request: DecisionRequest; decision: Decision };
   toolchain(digest: string): StagedToolchain | undefined;
+  /** Calls back when a toolchain is found damaged; the returned function stops that. */
+  whenWithdrawn(digest: string, end: (reason: WardError) => void): () => void;
   /** Measured speed with a compiler, for clients that choose between offers. */
   speed(toolchain: string): number;
   /** What is free and what waits, now. */

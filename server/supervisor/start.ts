@@ -13,13 +13,15 @@ import { WardError } from '../../protocol/errors.ts';
 import { sshSocket, type ListenAddress, type ServerConfig } from '../config.ts';
 import { connectAsChild } from '../ipc/child.ts';
 import type { IpcPeer } from '../ipc/peer.ts';
-import type { StageIndex } from '../toolchains/index-file.ts';
+import type { WithdrawnToolchain } from '../toolchains/index-file.ts';
 import { accountOf, type Account } from './account.ts';
 import type { Accounts } from './accounts.ts';
 import { Activated, Child, nodeCommand, type Part } from './child.ts';
 import type { PreparedIsolation } from './isolate.ts';
 import { serverModule } from './modules.ts';
 import { preparePlaces } from './places.ts';
+import type { Staged } from './stage.ts';
+import { watchStages } from './watch-stages.ts';
 
 /** A machine that has just come up starts everything at once: a front that is slow then is not one that failed. */
 const connectWithinMs = 60_000;
@@ -33,7 +35,7 @@ const mostFailures = 5;
 
 export interface RunningServer {
   readonly listening: readonly ListenAddress[];
-  /** Resolves, with what happened, when front or keeper is gone, or an executor cannot be kept. */
+  /** Resolves, with what happened, when front or keeper is gone, an executor cannot be kept, or the compilers cannot be checked. */
   readonly failed: Promise<string>;
   stop(): Promise<void>;
 }
@@ -43,13 +45,13 @@ const token = (): string => randomBytes(32).toString('base64url');
 export interface Prepared {
   readonly accounts: Accounts;
   readonly isolation: PreparedIsolation;
-  readonly toolchains: StageIndex;
+  readonly staged: Staged;
   /** Directory of the sockets at which systemd starts front and keeper; undefined: they are children. */
   readonly parts: string | undefined;
 }
 
 /** @throws WardError when a process ends before the server accepts connections. */
-export async function startServer(config: ServerConfig, { accounts, isolation, toolchains, parts }: Prepared): Promise<RunningServer> {
+export async function startServer(config: ServerConfig, { accounts, isolation, staged, parts }: Prepared): Promise<RunningServer> {
   const bridgeUid = config.ssh === undefined ? undefined : (await accountOf(config.ssh.user)).uid;
   const places = preparePlaces(config, accounts, bridgeUid !== undefined && bridgeUid !== process.geteuid?.());
   const { socket: socketPath, spool } = places;
@@ -61,12 +63,15 @@ export async function startServer(config: ServerConfig, { accounts, isolation, t
     parts === undefined
       ? new Child({ name, command: nodeCommand(serverModule(`${name}/main`)), configuration, account })
       : new Activated(name, join(parts, `${name}.sock`), configuration);
-  const front = begin('front', accounts.front, { config, socketPath, peers, supervisorToken, toolchains, spool, isolation: isolation.profile, bridgeUid });
+  const front = begin('front', accounts.front, { config, socketPath, peers, supervisorToken, toolchains: staged.compilers, spool, isolation: isolation.profile, bridgeUid });
   let stopping = false;
   const children = new Set<Part>([front]);
+  const checks = new AbortController();
+  let checking: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     stopping = true;
-    await Promise.all([...children].map((child) => child.stop(graceMs)));
+    checks.abort();
+    await Promise.all([checking, ...[...children].map((child) => child.stop(graceMs))]);
     for (const socket of [socketPath, sshSocket(config)]) rmSync(socket, { force: true });
   };
   const gone = (child: Part): Promise<string> => child.ended.then((how) => `the ${child.name} ended (${how})`);
@@ -108,7 +113,10 @@ export async function startServer(config: ServerConfig, { accounts, isolation, t
 
   const failed = Promise.race([gone(front), gone(keeper), hopeless.promise]);
   try {
-    return { listening: await whenListening(peer, failed), failed, stop };
+    const listening = await whenListening(peer, failed);
+    const withdraw = (toolchains: readonly WithdrawnToolchain[]): void => peer.notify({ type: 'withdraw', toolchains });
+    checking = watchStages(config, staged, withdraw, checks.signal).catch((error: Error) => hopeless.resolve(error.message));
+    return { listening, failed, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -3,7 +3,7 @@
  * nothing a peer sent, and holds the only configuration; each child is told what it needs.
  *
  * An executor that dies is started again alone. When the front or the keeper dies everything is started again, after a
- * pause that grows: half a server is not a state worth having.
+ * pause that grows: half a server is not a state worth having. No toolchain is ever offered that was not hashed for this start.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { findAccounts } from './accounts.ts';
 import { prepareIsolation } from './isolate.ts';
 import { preparePlaces } from './places.ts';
 import { startServer } from './start.ts';
-import { stageToolchains } from './stage.ts';
+import { stageToolchains, type Staged } from './stage.ts';
 
 const firstPauseMs = 500;
 const longestPauseMs = 30_000;
@@ -43,12 +43,15 @@ export async function supervise(config: ServerConfig, parts?: string): Promise<n
   rmSync(ready, { force: true });
 
   const isolation = await prepareIsolation(config, accounts);
-  const toolchains = await stageToolchains(config, stopping.signal);
+  let staged: Staged | undefined = await stageToolchains(config, stopping.signal);
   let wait = firstPauseMs;
   while (!stopping.signal.aborted) {
     const startedAt = Date.now();
     try {
-      const server = await startServer(config, { accounts, isolation, toolchains, parts });
+      const fresh: Staged = staged ?? (await stageToolchains(config, stopping.signal));
+      staged = undefined;
+      if (stopping.signal.aborted) break;
+      const server = await startServer(config, { accounts, isolation, staged: fresh, parts });
       writeFileSync(ready, `${JSON.stringify({ pid: process.pid, listen: server.listening, isolation: isolation.profile })}\n`);
       const why = await Promise.race([server.failed, once(stopping.signal)]);
       rmSync(ready, { force: true });

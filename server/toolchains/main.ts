@@ -9,20 +9,18 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cleanText } from '../../protocol/alert.ts';
 import { readConfigurationLine, whenParentGone } from '../ipc/child.ts';
+import type { StageFiles } from './index-file.ts';
 import { stageCompilers } from './registry.ts';
 
-interface Configuration {
+interface Configuration extends Pick<StageFiles, 'directory' | 'stages' | 'index'> {
   readonly compilers: readonly string[];
-  readonly directory: string;
-  /** Where the list is written. */
-  readonly index: string;
 }
 
-const { compilers, directory, index }: Configuration = await readConfigurationLine();
+const { compilers, directory, stages, index }: Configuration = await readConfigurationLine();
 whenParentGone(() => process.exit(1));
 try {
   mkdirSync(directory, { recursive: true, mode: 0o755 });
-  const { staged, excluded } = await stageCompilers(compilers, { stages: join(directory, 'stages'), cacheDir: join(directory, 'descriptions') });
+  const { staged, excluded } = await stageCompilers(compilers, { stages, cacheDir: join(directory, 'descriptions') });
   for (const { name, reason } of excluded) process.stderr.write(`wardccd: ${name} is not offered: ${reason}\n`);
   writeFileSync(`${index}.new`, JSON.stringify(staged));
   renameSync(`${index}.new`, index);

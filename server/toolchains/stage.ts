@@ -18,7 +18,7 @@ import { hashFile, inParallel } from '../../toolchain/hash.ts';
 type FileEntry = Extract<ToolchainEntry, { kind: 'file' }>;
 
 /** Links at the root of a merged-/usr system; a sandbox makes the same ones. */
-const rootLinks = { bin: 'usr/bin', lib: 'usr/lib', lib64: 'usr/lib64', sbin: 'usr/sbin' };
+export const rootLinks: Readonly<Record<string, string>> = { bin: 'usr/bin', lib: 'usr/lib', lib64: 'usr/lib64', sbin: 'usr/sbin' };
 
 const poolDirectory = (stages: string): string => join(stages, 'pool');
 const temporaryPrefix = '.tmp-';
@@ -71,8 +71,8 @@ const ensureInPool = async (stages: string, entry: FileEntry, verified: Set<stri
   verified.add(path);
 };
 
-/** Everything below a directory, relative to it: `[path, what]`. */
-const survey = (root: string, below = ''): [string, string][] =>
+/** Everything below a directory, relative to it: `[path, what]`, where files are told by `file DEVICE:INODE`. */
+export const survey = (root: string, below = ''): [string, string][] =>
   readdirSync(join(root, below), { withFileTypes: true }).flatMap((item): [string, string][] => {
     const path = below === '' ? item.name : `${below}/${item.name}`;
     if (item.isDirectory()) return [[path, 'directory'], ...survey(root, path)];

@@ -112,7 +112,7 @@ export async function until(condition: () => boolean, what: () => string): Promi
 
 export interface Client {
   /** Runs one compile as alice, and says where it went. */
-  compile(source: string): Promise<{ status: number | null; said: string }>;
+  compile(source: string, compiler?: string, file?: string, options?: readonly string[]): Promise<{ status: number | null; said: string }>;
 }
 
 /** Alice, when the server is ready. @param port of the server; by default what its ready file says */
@@ -128,9 +128,9 @@ export async function clientOf(t: ExecutionContext<unknown>, directory: string, 
   // On a busy machine an agent takes longer to start than a compile waits for it.
   await execute(join(checkout, 'dist/bin/wardctl'), ['whoami'], { env });
   return {
-    compile: async (source) => {
-      await writeFile(join(directory, 'a.c'), source);
-      const job = spawn(join(checkout, 'dist/bin/wardcc'), ['gcc', '-O2', '-c', 'a.c'], { cwd: directory, env, stdio: ['ignore', 'ignore', 'pipe'] });
+    compile: async (source, compiler = 'gcc', file = 'a.c', options = []) => {
+      await writeFile(join(directory, file), source);
+      const job = spawn(join(checkout, 'dist/bin/wardcc'), [compiler, '-O2', ...options, '-c', file], { cwd: directory, env, stdio: ['ignore', 'ignore', 'pipe'] });
       let words = '';
       job.stderr.setEncoding('utf8').on('data', (text: string) => { words += text; });
       const [status] = (await once(job, 'exit')) as [number | null];

@@ -212,6 +212,7 @@ test('event codes are unique and stable', (t) => {
       'WL027 krl.refused',
       'WL028 farm.loaded',
       'WL029 farm.refused',
+      'WL030 toolchain.withdrawn',
       'WL100 session.allowed',
       'WL101 session.denied',
       'WL102 session.ended',
