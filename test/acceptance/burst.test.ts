@@ -16,8 +16,10 @@ import { changingFarm } from '../fixtures/changing-farm.ts';
 const jobs = 200;
 /** Of each source, none like another. */
 const sourceBytes = 100_000;
-/** Ten times what the front may take at a time. */
+/** For 99 of 100 answers: ten times what the front may take at a time. */
 const mostMs = 100;
+/** For each: ten times what it takes for all the probes that one client, which had to connect first, sends in one message. */
+const mostEverMs = 500;
 
 const farm = changingFarm(test, ['--jobs', String(jobs), '--cores', '2']);
 const { shared } = farm;
@@ -61,7 +63,9 @@ test.serial('the front is never busy for long before it answers somebody else, w
   const done = (await farm.events()).filter(({ event, principal, status: how }) => event === 'job.end' && principal === 'cert:alice' && how?.code === 0);
   t.is(done.length, jobs);
   const sorted = busy.toSorted((a, b) => a - b);
-  t.log(`${busy.length} answers; the front was busy for ${[0.5, 0.99].map((part) => sorted[Math.floor(part * busy.length)]!.toFixed(1)).join(', ')}, at most ${sorted.at(-1)!.toFixed(1)} ms before it`);
+  const most = (part: number): number => sorted[Math.ceil(part * sorted.length) - 1]!;
+  t.log(`${busy.length} answers; the front was busy for ${[0.5, 0.99, 1].map((part) => most(part).toFixed(1)).join(', ')} ms before half, 99 of 100, all of them`);
   t.true(busy.length >= 50, `${busy.length} answers`);
-  t.true(sorted.at(-1)! <= mostMs, `${sorted.at(-1)} ms`);
+  t.true(most(0.99) <= mostMs, `${most(0.99)} ms`);
+  t.true(most(1) <= mostEverMs, `${most(1)} ms`);
 });
