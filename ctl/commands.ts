@@ -13,7 +13,7 @@ export interface Entry {
 }
 
 export const entries: Readonly<Record<string, Entry>> = {
-  stats: { description: 'what became of your jobs, and why', load: async () => (await import('./stats.ts')).statsCommand() },
+  stats: { description: 'what became of your jobs since counting began, and why', load: async () => (await import('./stats.ts')).statsCommand() },
   hosts: { description: 'servers and their state', load: async () => (await import('./hosts.ts')).hostsCommand() },
   whoami: { description: 'who the servers say you are', load: async () => (await import('./whoami.ts')).whoamiCommand() },
   ping: { description: 'the way to each server and back', load: async () => (await import('./ping.ts')).pingCommand() },

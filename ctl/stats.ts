@@ -1,34 +1,37 @@
 /**
- * `wardctl stats`: what became of this user's jobs since the agent started or the counts were zeroed.
+ * `wardctl stats`: what became of this user's jobs since the counts were zeroed, whichever agents did them.
  *
  * @module
  */
 import { Command } from 'commander';
-import { askAgent } from '../client/agent/client.ts';
+import { askAgent, keptByAgents } from '../client/agent/client.ts';
 import type { ControlAnswers } from '../client/agent/control.ts';
+import { Stats } from '../client/agent/stats.ts';
+import { alarmDirectory, alarmsIn } from '../client/verify/alarms.ts';
 import { print, printJson, printable, table } from './output.ts';
 
 type Answer = Omit<ControlAnswers['stats'], 'agent'> & Partial<Pick<ControlAnswers['stats'], 'agent'>>;
 
-/** What an agent that was never started has counted. */
-const nothing: Answer = {
-  since: 0,
-  jobs: { remote: 0, hit: 0, local: 0, denied: 0, failed: 0, cancelled: 0 },
-  localReasons: {},
-  againReasons: {},
-  refusals: {},
-  servers: {},
-  meanMs: { remote: 0, hit: 0 },
-  verify: { drawn: 0, agreed: 0, differed: 0, unsteady: 0, skipped: 0, alarms: 0, directory: '' },
+/** What earlier agents counted, when none is running. `zero`: counting starts again after this. */
+const withoutAgent = async (zero: boolean): Promise<Answer> => {
+  const { stats: file, cacheDirectory } = await keptByAgents();
+  const counted = file.read();
+  const stats = new Stats();
+  const none = { drawn: 0, agreed: 0, differed: 0, unsteady: 0, skipped: 0 };
+  if (counted === undefined) return { ...stats.report(), since: 0, verify: { ...none, alarms: 0, directory: '' } };
+  if (zero) file.write({ ...stats.save(), verify: none });
+  stats.restore(counted);
+  const directory = alarmDirectory(cacheDirectory);
+  return { ...stats.report(), verify: { ...counted.verify, alarms: alarmsIn(directory), directory } };
 };
 
 const share = (count: number, total: number): string => (total === 0 ? '' : `${((100 * count) / total).toFixed(1)} %`);
 
+const agentRow = ({ pid, memory, localSlots }: ControlAnswers['stats']['agent']): string[] =>
+  ['agent', String(pid), '', `${Math.round(memory / 1e6)} MB, ${localSlots.used} of ${localSlots.total} local slots in use`];
+
 const show = (stats: Answer): void => {
-  if (stats.agent === undefined) {
-    print('No agent is running: nothing has been compiled with wardcc in the last ten minutes.');
-    return;
-  }
+  if (stats.since === 0) return print('No agent is running, and none has counted anything.');
   const { jobs } = stats;
   const total = jobs.remote + jobs.hit + jobs.local + jobs.denied + jobs.failed;
   const rows: string[][] = [['jobs', String(total), '', `since ${new Date(stats.since).toLocaleString()}`]];
@@ -49,18 +52,18 @@ const show = (stats: Answer): void => {
   const { alarms, directory, ...verify } = stats.verify;
   if (verify.drawn > 0) group('compiled twice', verify);
   if (alarms > 0) rows.push(['ALARMS', String(alarms), '', `a server made other objects than this machine: ${printable(directory)}`]);
-  const { pid, memory, localSlots } = stats.agent;
-  rows.push(['agent', String(pid), '', `${Math.round(memory / 1e6)} MB, ${localSlots.used} of ${localSlots.total} local slots in use`]);
+  rows.push(stats.agent === undefined ? ['agent', 'none', '', 'nothing has been compiled with wardcc in the last ten minutes'] : agentRow(stats.agent));
   print(table(rows));
 };
 
 export const statsCommand = (): Command =>
   new Command('stats')
-    .description('what became of your jobs, and why')
+    .description('what became of your jobs since counting began, and why')
     .option('--json', 'for scripts')
-    .option('--zero', 'start counting again; prints the counts so far')
+    .option('--zero', 'start counting again, whichever agents counted so far; prints the counts')
     .action(async (options: { json?: boolean; zero?: boolean }) => {
-      const stats: Answer = (await askAgent({ command: options.zero === true ? 'zero' : 'stats' })) ?? nothing;
+      const zero = options.zero === true;
+      const stats: Answer = (await askAgent({ command: zero ? 'zero' : 'stats' })) ?? (await withoutAgent(zero));
       if (options.json === true) printJson(stats);
       else show(stats);
     });

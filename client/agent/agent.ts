@@ -10,6 +10,7 @@ import { Decisions } from './explain.ts';
 import { serveLauncher, type RunJob } from './launcher-server.ts';
 import { mirrorSettings, startListener, type Listener } from './listener.ts';
 import { namespaceIdentity, openMeetingPlace, type MeetingPlace } from './place.ts';
+import { StatsFile } from './stats-file.ts';
 import { Stats } from './stats.ts';
 import type { BaseServices } from './types.ts';
 
@@ -22,7 +23,7 @@ export interface AgentOptions<S extends BaseServices> {
   createServices(env: NodeJS.ProcessEnv): Promise<S>;
 }
 
-/** Time between looks at the clock, the socket and the settings. */
+/** Time between looks at the clock, the socket, the settings and the counts. */
 const watchMs = 2000;
 /** An answer that says goodbye gets this long to be read. */
 const lastWordsMs = 20;
@@ -42,8 +43,16 @@ const recordCrash = (place: MeetingPlace, thrown: unknown): void => {
   writeFileSync(place.file('log'), `${new Date().toISOString()} ${words}\n`, { mode: 0o600 });
 };
 
-/** Leaves when idle, or when the socket isn't ours any more and the last job has ended; keeps the mirrored settings fresh. */
-const watch = (place: MeetingPlace, listener: Listener, services: BaseServices, idleMs: number, leave: () => void): NodeJS.Timeout => {
+interface Watched {
+  readonly services: BaseServices;
+  readonly idleMs: number;
+  /** Keeps what was counted. */
+  save(): void;
+  leave(): void;
+}
+
+/** Leaves when idle, or when the socket isn't ours any more and the last job has ended; keeps the mirrored settings and the counts fresh. */
+const watch = (place: MeetingPlace, listener: Listener, { services, idleMs, save, leave }: Watched): NodeJS.Timeout => {
   let mirrored = '';
   const look = (): void => {
     const settings = JSON.stringify(services.farm.settings);
@@ -51,6 +60,7 @@ const watch = (place: MeetingPlace, listener: Listener, services: BaseServices, 
       mirrorSettings(place, services.farm.settings);
       mirrored = settings;
     }
+    save();
     if (listener.connections === 0 && (!listener.isOurs() || listener.idleMs() >= idleMs)) leave();
   };
   look();
@@ -80,11 +90,22 @@ export const runAgent = async <S extends BaseServices>({ build, idleMs, runJob, 
 
   const services = await createServices(process.env);
   const stats = new Stats();
+  const kept = new StatsFile(services.cacheDirectory, place);
+  const counted = kept.read();
+  if (counted !== undefined) {
+    stats.restore(counted);
+    services.verification.restore(counted.verify);
+  }
+  /** An agent whose place another one has taken has no say any more. */
+  const save = (): void => {
+    if (running.listener?.isOurs() === true) kept.write({ ...stats.save(), verify: services.verification.counts });
+  };
   const decisions = new Decisions();
   const namespace = namespaceIdentity();
   const running: { listener?: Listener; watching?: NodeJS.Timeout; hasJobs?: true } = {};
   const leave = (): void => {
     clearInterval(running.watching);
+    save();
     running.listener?.close();
     services.provenance.close();
     services.warmUp.remember();
@@ -112,6 +133,6 @@ export const runAgent = async <S extends BaseServices>({ build, idleMs, runJob, 
   });
   if (listener === undefined) process.exit(0);
   running.listener = listener;
-  running.watching = watch(place, listener, services, idleMs, leave);
+  running.watching = watch(place, listener, { services, idleMs, save, leave });
   void services.warmUp.run(() => running.hasJobs !== true);
 };

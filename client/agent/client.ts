@@ -8,9 +8,11 @@ import { closeSync, existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { isErrorCode, WardError } from '../../protocol/errors.ts';
+import { loadClientConfig } from '../config.ts';
 import type { ControlAnswers, ControlRequest } from './control.ts';
 import { controlMagic } from './launcher-protocol.ts';
 import { buildId, configurationPath, openMeetingPlace } from './place.ts';
+import { StatsFile } from './stats-file.ts';
 
 /** Largest answer that is accepted. */
 const maxAnswerBytes = 64 * 1024 * 1024;
@@ -95,4 +97,12 @@ export const askAgent = async <R extends ControlRequest>(
   } finally {
     closeSync(place.descriptor);
   }
+};
+
+/** What agents of this environment keep, for when there is none, and the cache directory it lies in. @throws WardError `config-invalid` */
+export const keptByAgents = async (env: NodeJS.ProcessEnv = process.env): Promise<{ stats: StatsFile; cacheDirectory: string }> => {
+  const { cache: { directory } } = await loadClientConfig(env);
+  const place = openMeetingPlace({ ...env, WARDCC_CONFIG: configurationPath(env) }, buildId());
+  closeSync(place.descriptor);
+  return { stats: new StatsFile(directory, place), cacheDirectory: directory };
 };

@@ -18,6 +18,8 @@ export interface MeetingPlace {
   readonly descriptor: number;
   /** 16 hex digits: build, configuration and file system. */
   readonly name: string;
+  /** 16 hex digits: configuration and file system, whatever the build. */
+  readonly identity: string;
   /** Path of a file beside the socket, through the descriptor. */
   file(suffix: 'sock' | 'status' | 'lock' | 'log' | 'new'): string;
 }
@@ -85,5 +87,6 @@ export const openMeetingPlace = (env: NodeJS.ProcessEnv, build: string): Meeting
     throw refuse(status.uid === uid ? 'is open to others: its mode must be 0700' : 'belongs to somebody else');
   }
   const name = fnv1a64(`${build}\0${configurationIdentity(env)}\0${namespaceIdentity()}`);
-  return { directory: resolve(directory), descriptor, name, file: (suffix) => `/proc/self/fd/${descriptor}/agent-${name}.${suffix}` };
+  const identity = fnv1a64(`${configurationIdentity(env)}\0${namespaceIdentity()}`);
+  return { directory: resolve(directory), descriptor, name, identity, file: (suffix) => `/proc/self/fd/${descriptor}/agent-${name}.${suffix}` };
 };

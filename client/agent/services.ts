@@ -27,6 +27,7 @@ export const createServices = async (env: NodeJS.ProcessEnv): Promise<AgentServi
   const toolchains = new LocalToolchains(join(directory, 'toolchains'));
   const inputs = new InputsMemory(directory);
   return {
+    cacheDirectory: directory,
     localSlots,
     verification: new Verification({ farm, slots: localSlots, alarms, directory: join(directory, 'verify') }),
     toolchains,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { longestName, mostCounters, type SavedStats } from './saved-stats.ts';
 import type { JobOutcome } from './types.ts';
 
 /** The shape of `wardctl stats --json`. */
@@ -21,13 +22,22 @@ export interface StatsReport {
   readonly meanMs: Readonly<Record<'remote' | 'hit', number>>;
 }
 
-/** Counters stand for causes, not for files: a bound against a caller with endless reasons. */
-const maxReasons = 500;
+/** Under what a name is counted: itself, while there is room. */
+const keyIn = (counts: ReadonlyMap<string, unknown>, name: string): string => {
+  const key = name.slice(0, longestName);
+  return counts.has(key) || counts.size < mostCounters ? key : 'other';
+};
 
 const bump = (counts: Map<string, number>, name: string): void => {
-  const key = counts.has(name) || counts.size < maxReasons ? name : 'other';
+  const key = keyIn(counts, name);
   counts.set(key, (counts.get(key) ?? 0) + 1);
 };
+
+const fill = <T>(counts: Map<string, T>, from: Readonly<Record<string, T>>): void => {
+  counts.clear();
+  for (const [name, value] of Object.entries(from)) counts.set(name, value);
+};
+
 
 const sorted = (counts: Map<string, number>): Record<string, number> =>
   Object.fromEntries([...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)));
@@ -39,7 +49,7 @@ export class Stats {
   readonly #localReasons = new Map<string, number>();
   readonly #againReasons = new Map<string, number>();
   readonly #refusals = new Map<string, number>();
-  readonly #servers = new Map<string, { remote: number; hit: number }>();
+  readonly #servers = new Map<string, { readonly remote: number; readonly hit: number }>();
 
   count(outcome: JobOutcome): void {
     this.#jobs[outcome.how] += 1;
@@ -50,10 +60,9 @@ export class Stats {
       bump(this.#refusals, outcome.reason ?? 'unknown');
     } else {
       this.#ms[outcome.how] += outcome.ms;
-      const server = outcome.server ?? 'unknown';
+      const server = keyIn(this.#servers, outcome.server ?? 'unknown');
       const counts = this.#servers.get(server) ?? { remote: 0, hit: 0 };
-      counts[outcome.how] += 1;
-      this.#servers.set(server, counts);
+      this.#servers.set(server, { ...counts, [outcome.how]: counts[outcome.how] + 1 });
     }
   }
 
@@ -62,13 +71,24 @@ export class Stats {
   }
 
   zero(): void {
-    this.#since = Date.now();
-    this.#jobs = { remote: 0, hit: 0, local: 0, denied: 0, failed: 0, cancelled: 0 };
-    this.#ms = { remote: 0, hit: 0 };
-    this.#localReasons.clear();
-    this.#againReasons.clear();
-    this.#refusals.clear();
-    this.#servers.clear();
+    this.restore(new Stats().save());
+  }
+
+  /** All that {@link restore} needs. */
+  save(): Omit<SavedStats, 'verify'> {
+    const { since, jobs, localReasons, againReasons, refusals, servers } = this.report();
+    return { since, jobs, ms: { ...this.#ms }, localReasons, againReasons, refusals, servers };
+  }
+
+  /** Goes on counting from there. */
+  restore({ since, jobs, ms, localReasons, againReasons, refusals, servers }: Omit<SavedStats, 'verify'>): void {
+    this.#since = since;
+    this.#jobs = { ...jobs };
+    this.#ms = { ...ms };
+    fill(this.#localReasons, localReasons);
+    fill(this.#againReasons, againReasons);
+    fill(this.#refusals, refusals);
+    fill(this.#servers, servers);
   }
 
   report(): StatsReport {

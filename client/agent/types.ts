@@ -98,7 +98,9 @@ export interface BaseServices {
   /** Where objects came from: compiled here, as far as the agent itself knows. */
   readonly provenance: Pick<ProvenanceLog, 'local' | 'close'>;
   /** Jobs that are compiled twice. */
-  readonly verification: Pick<Verification, 'counts' | 'zero' | 'alarms' | 'close'>;
+  readonly verification: Pick<Verification, 'counts' | 'zero' | 'restore' | 'alarms' | 'close'>;
+  /** What outlives the agent lies there. */
+  readonly cacheDirectory: string;
   /** What is done before a job comes. */
   readonly warmUp: Pick<WarmUp, 'run' | 'remember'>;
 }

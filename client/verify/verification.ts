@@ -84,6 +84,11 @@ export class Verification {
     this.#counts = none();
   }
 
+  /** Goes on counting from there. */
+  restore(counts: Readonly<VerifyCounts>): void {
+    this.#counts = { ...counts };
+  }
+
   /** Returns at once. */
   add(delivered: Delivered): void {
     this.#counts.drawn += 1;
