@@ -22,7 +22,7 @@
 
 #include "wardcc.h"
 
-enum { WAIT_MS = 2000, PATIENT_WAIT_MS = 10000, PAUSE_MS = 4, REST_AFTER_FAILURE_S = 10, LOCK_DESCRIPTOR = 3 };
+enum { WAIT_MS = 2000, PATIENT_WAIT_MS = 20000, PAUSE_MS = 4, REST_AFTER_FAILURE_S = 10, LOCK_DESCRIPTOR = 3 };
 
 static long now_ms(void) {
   struct timespec time;
@@ -132,8 +132,10 @@ int reach_agent(const struct meeting_place *place, int patient, const char **why
   long deadline = now_ms() + (patient ? PATIENT_WAIT_MS : WAIT_MS);
   *why = "the agent does not start";
   for (;;) {
-    if (!starter && failed_lately(lock)) break;
-    if (!starter && flock(lock, LOCK_EX | LOCK_NB) == 0) {
+    int alone = !starter && flock(lock, LOCK_EX | LOCK_NB) == 0;
+    /* While somebody holds the lock, an agent may still be coming up: who can do nothing else waits for it. */
+    if (!starter && failed_lately(lock) && (alone || !patient)) break;
+    if (alone) {
       /* Alone now; but somebody may have been quicker and done. */
       if ((agent = connect_agent(place)) >= 0) break;
       starter = 1;

@@ -22,6 +22,16 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
+/** What a process has open; a descriptor that closes meanwhile is none. */
+const descriptorsOf = (pid: number | 'self'): string[] =>
+  readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+    } catch {
+      return [];
+    }
+  });
+
 test('forty launchers at once start exactly one agent', async (t) => {
   const bench = await createBench(t);
   const counter = join(bench.directory, 'starts');
@@ -47,14 +57,8 @@ test('the agent starts with a clean environment, in /, in a session of its own, 
   const descriptors = ['0', '1', '2', '3'].map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
   t.deepEqual(descriptors.slice(0, 3), ['/dev/null', '/dev/null', '/dev/null']);
   t.regex(descriptors[3]!, /agent-[0-9a-f]{16}\.lock$/);
-  const inherited = readdirSync('/proc/self/fd').map((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`);
-    } catch {
-      return '';
-    }
-  });
-  const open = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+  const inherited = descriptorsOf('self');
+  const open = descriptorsOf(pid);
   t.deepEqual(open.filter((target) => /^(pipe|socket):/.test(target) && inherited.includes(target)), []);
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   t.regex(status, /^Umask:\t0077$/m);
@@ -66,8 +70,7 @@ test('SIGUSR1 does not open a debugger in the agent', async (t) => {
   const bench = await createBench(t);
   await compile(bench);
   const pid = await pidOf(bench);
-  const descriptors = (): string[] => readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
-  const sockets = (): number => descriptors().filter((target) => target.startsWith('socket:')).length;
+  const sockets = (): number => descriptorsOf(pid).filter((target) => target.startsWith('socket:')).length;
   const before = sockets();
   process.kill(pid, 'SIGUSR1');
   await new Promise((resolve) => setTimeout(resolve, 300));
