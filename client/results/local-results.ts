@@ -15,15 +15,11 @@ const largestResult = 64 * 2 ** 20;
 /** Old results go until this part of the limit is left, so that room is not made for each new one. */
 const afterSweep = 0.9;
 
-interface Entry {
-  readonly size: number;
-}
-
 export class LocalResults {
   readonly #directory: string;
   readonly #maxBytes: number;
-  /** In order of last use. */
-  readonly #entries = new Map<string, Entry>();
+  /** Bytes by key, in order of last use. A number each: there may be a hundred thousand of them. */
+  readonly #entries = new Map<string, number>();
   #bytes = 0;
 
   /** @param maxBytes kept at most; 0 keeps nothing */
@@ -50,8 +46,8 @@ export class LocalResults {
 
   /** Synchronous: a file in the page cache is there sooner than a promise. */
   find(key: string): KeptResult | undefined {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return undefined;
+    const size = this.#entries.get(key);
+    if (size === undefined) return undefined;
     let result: KeptResult | undefined;
     try {
       result = decodeResult(key, readFileSync(this.#path(key)));
@@ -60,10 +56,10 @@ export class LocalResults {
     }
     this.#entries.delete(key);
     if (result === undefined) {
-      this.#bytes -= entry.size;
+      this.#bytes -= size;
       rmSync(this.#path(key), { force: true });
     } else {
-      this.#entries.set(key, entry);
+      this.#entries.set(key, size);
     }
     return result;
   }
@@ -77,22 +73,22 @@ export class LocalResults {
     const size = parts.reduce((sum, { length }) => sum + length, 0);
     if (size > Math.min(largestResult, this.#maxBytes) || this.#entries.has(key)) return;
     if (!writeNew(this.#path(key), parts, size)) return;
-    this.#entries.set(key, { size });
+    this.#entries.set(key, size);
     this.#bytes += size;
     if (this.#bytes > this.#maxBytes) this.#sweep();
   }
 
   /** The result was wrong: it is not given again. */
   forget(key: string): void {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return;
+    const size = this.#entries.get(key);
+    if (size === undefined) return;
     this.#entries.delete(key);
-    this.#bytes -= entry.size;
+    this.#bytes -= size;
     rmSync(this.#path(key), { force: true });
   }
 
   #sweep(): void {
-    for (const [key, { size }] of this.#entries) {
+    for (const [key, size] of this.#entries) {
       if (this.#bytes <= this.#maxBytes * afterSweep) return;
       this.#entries.delete(key);
       this.#bytes -= size;
@@ -109,7 +105,7 @@ export class LocalResults {
       found.push({ key: entry.name, size, at: mtimeMs });
     }
     for (const { key, size } of found.sort((a, b) => a.at - b.at)) {
-      this.#entries.set(key, { size });
+      this.#entries.set(key, size);
       this.#bytes += size;
     }
   }

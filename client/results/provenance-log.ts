@@ -13,7 +13,7 @@ import type { Envelope } from '../../protocol/statement.ts';
 /** A file that has as many bytes becomes the older one. */
 const fileBytes = 16 * 2 ** 20;
 /** Results whose record this process knows to be there: who builds the same over and over need not fill the files. */
-const mostKnown = 20_000;
+const mostKnown = 2_000;
 
 export interface FarmRecord {
   /** Milliseconds since the epoch. */
