@@ -30,7 +30,7 @@ export async function findAccounts({ users, slots, spares }: Pick<ServerConfig, 
   if (uids.includes(0)) throw refuse('An account under "users" is root.');
   if (new Set(uids).size < uids.length) throw refuse('Two names under "users" are the same account: front, keeper and each slot need one of their own.');
   if (rooms.length < slots + spares) {
-    throw refuse(`There are ${slots} slots${spares > 0 ? ` and ${spares} spares` : ''}, and ${rooms.length} accounts for them under "users".`);
+    throw refuse(`There are ${slots} slots${spares > 0 ? ` with ${spares} spares` : ''} and ${rooms.length} accounts for them under "users".`);
   }
   const [group, ...others] = new Set(rooms.map(({ gid }) => gid));
   if (others.length > 0) throw refuse('The accounts of the slots must have the same primary group.');

@@ -85,6 +85,8 @@ test.serial('an account that is root, shared or missing is refused before anythi
   await refused({ keeper: users.front }, /the same account/);
   await refused({ keeper: 'nobody-of-that-name' }, /no account nobody-of-that-name/);
   await refused({ slots: [users.slots[0]] }, /2 slots and 1 accounts/);
+  const two = findAccounts({ users, slots: 2, spares: 1 }, true);
+  await t.throwsAsync(two, { instanceOf: WardError, code: 'config-invalid', message: /2 slots with 1 spares and 2 accounts/ });
   await t.throwsAsync(findAccounts({ users: undefined, slots: 2, spares: 0 }, true), { instanceOf: WardError, code: 'config-invalid', message: /started by root: name the accounts/ });
   await t.throwsAsync(findAccounts({ users, slots: 2, spares: 0 }, false), { instanceOf: WardError, code: 'config-invalid', message: /needs a supervisor that root starts/ });
 });
