@@ -28,7 +28,6 @@ export class ExecutorPool implements Executors {
   readonly #turnOf = new Map<string, Release>();
   readonly #store: Store;
   readonly #resultRoot: string;
-  readonly #compilers: number;
   readonly #free: Slot[] = [];
   readonly #all = new Set<Slot>();
   /** Holders of a place in line for whom no executor is connected at the moment: one was lost and is being started again. */
@@ -42,7 +41,6 @@ export class ExecutorPool implements Executors {
     // Admission bounds how many can wait here.
     this.#line = new FairLine(executors, Infinity);
     this.#turns = new FairLine(compilers, Infinity);
-    this.#compilers = compilers;
     this.#store = store;
     this.#resultRoot = resultRoot;
   }
@@ -109,8 +107,7 @@ export class ExecutorPool implements Executors {
     if (signal.aborted) throw signal.reason;
     signal.addEventListener('abort', kill, { once: true });
     const resultDir = join(this.#resultRoot, String(slot.number));
-    const waits = this.#turns.taken >= this.#compilers;
-    const leaveTurn = this.#enterTurn(slot, job, customer, waits);
+    const turn = this.#enterTurn(slot, job, customer);
     try {
       const { json: done } = await slot.peer.request(
         {
@@ -127,7 +124,7 @@ export class ExecutorPool implements Executors {
           limits: decision.limits,
           storeDir: this.#store.directoryOf(decision.domain),
           resultDir,
-          waits,
+          waits: turn.waits,
         },
         tree,
       );
@@ -150,19 +147,23 @@ export class ExecutorPool implements Executors {
       }
       throw error;
     } finally {
-      leaveTurn();
+      turn.leave();
       signal.removeEventListener('abort', kill);
     }
   }
 
   /**
-   * Stands in line for a compiler's turn, and tells an executor that `waits` when it has come. The returned function gives the turn, or
-   * the place in line, back.
+   * Stands in line for a compiler's turn, and tells an executor that `waits` for it when it has come. `leave` gives the turn, or the place
+   * in line, back.
    */
-  #enterTurn({ number, peer }: Slot, job: string, customer: Customer, waits: boolean): Release {
+  #enterTurn({ number, peer }: Slot, job: string, customer: Customer): { readonly waits: boolean; readonly leave: Release } {
     const name = `${number} ${job}`;
     const over = new AbortController();
-    void this.#turns.enter(customer, over.signal).then(
+    let waits = false;
+    const onWait = (): void => {
+      waits = true;
+    };
+    void this.#turns.enter(customer, over.signal, onWait).then(
       (release) => {
         if (over.signal.aborted) return release();
         this.#turnOf.set(name, release);
@@ -170,10 +171,11 @@ export class ExecutorPool implements Executors {
       },
       () => {},
     );
-    return () => {
+    const leave = (): void => {
       over.abort();
       this.#turnOf.get(name)?.();
       this.#turnOf.delete(name);
     };
+    return { waits, leave };
   }
 }
