@@ -73,7 +73,10 @@ export class ProvenanceLog {
   /** Writes what is pending. */
   close(): void {
     try {
-      if (this.#pending.length > 0) writeSync(this.#open().descriptor, this.#take());
+      while (this.#pending.length > 0) {
+        const file = this.#open();
+        writeSync(file.descriptor, this.#take(this.#maxBytes - file.size));
+      }
       if (this.#file !== undefined) closeSync(this.#file.descriptor);
     } catch {
       // A full disk: the records are only missing.
@@ -101,22 +104,23 @@ export class ProvenanceLog {
       this.#pending = [];
       return done();
     }
-    const bytes = this.#take();
-    file.size += bytes.length;
+    const bytes = this.#take(this.#maxBytes - file.size);
     write(file.descriptor, bytes, () => this.#flush());
   }
 
-  #take(): Buffer {
-    const bytes = Buffer.from(this.#pending.join(''));
-    this.#pending = [];
-    return bytes;
+  /** As many pending records as there is room for, and the one that fills it: a record is far smaller than a file. */
+  #take(room: number): Buffer {
+    let bytes = 0;
+    const fits = this.#pending.findIndex((line) => (bytes += Buffer.byteLength(line)) >= room);
+    return Buffer.from(this.#pending.splice(0, fits === -1 ? this.#pending.length : fits + 1).join(''));
   }
 
-  /** The file that is written now. It has room: a record is far smaller than a file. */
+  /** The file that is written now, and its size, to which other agents may have added. It has room. */
   #open(): { readonly descriptor: number; size: number } {
     const [current, previous] = names.map((name) => join(this.#directory, name)) as [string, string];
-    if (this.#file !== undefined && this.#file.size < this.#maxBytes) return this.#file;
     if (this.#file !== undefined) {
+      this.#file.size = fstatSync(this.#file.descriptor).size;
+      if (this.#file.size < this.#maxBytes) return this.#file;
       // Another agent may have done that already: then its new file is ours, too.
       if (statSync(current, { throwIfNoEntry: false })?.ino === fstatSync(this.#file.descriptor).ino) renameSync(current, previous);
       closeSync(this.#file.descriptor);
