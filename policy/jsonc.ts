@@ -49,19 +49,39 @@ export const maxConfigurationBytes = 8 * 1024 * 1024;
 const maxDepth = 32;
 const maxFindings = 50;
 
-const ajv = new Ajv2020({ strict: true, allErrors: true, verbose: true, allowUnionTypes: true });
+// Schemas are part of the program: a test, not every start of it, checks them against the schema of schemas.
+const ajv = new Ajv2020({ strict: true, allErrors: true, verbose: true, allowUnionTypes: true, validateSchema: false });
+
+/** Says whether a value is as its schema wants it; `errors` are about the last one that was not. */
+export interface Validator<T> {
+  (value: unknown): value is T;
+  errors: readonly ErrorObject[];
+}
 
 /** A JSON Schema (2020-12), or one that was compiled already. */
-export type Schema = object | ValidateFunction<any>;
+export type Schema = object | Validator<any>;
 
 const compiled = new WeakMap<object, ValidateFunction>();
 
-/** Compiles a schema, once for each schema object. Throws if the schema itself is wrong: a bug, not a user's mistake. */
-export const compileSchema = <T>(schema: Schema): ValidateFunction<T> => {
-  if (typeof schema === 'function') return schema as ValidateFunction<T>;
+const compileNow = (schema: object): ValidateFunction => {
   const known = compiled.get(schema) ?? ajv.compile(schema);
   compiled.set(schema, known);
-  return known as ValidateFunction<T>;
+  return known;
+};
+
+/**
+ * Compiles a schema, once for each schema object, when the first value comes: a process starts without those that it does not need.
+ * A schema that is wrong itself throws then: a bug, not a user's mistake.
+ */
+export const compileSchema = <T>(schema: Schema): Validator<T> => {
+  if (typeof schema === 'function') return schema as Validator<T>;
+  const validator: Validator<T> = Object.assign((value: unknown): value is T => {
+    const validate = compileNow(schema);
+    const holds = validate(value);
+    validator.errors = validate.errors ?? [];
+    return holds;
+  }, { errors: [] });
+  return validator;
 };
 
 export const formatPosition = (finding: Finding): string => `${finding.file}:${finding.line}:${finding.column}`;
@@ -96,7 +116,7 @@ export const checkJsonc = <T>(text: string, file: string, schema: Schema): Jsonc
   const keyFindings: Finding[] = [];
   const value: unknown = build(root, source, keyFindings);
   if (keyFindings.length > 0) return { findings: keyFindings.slice(0, maxFindings) };
-  if (!validate(value)) return { findings: schemaFindings(validate.errors ?? [], root, source) };
+  if (!validate(value)) return { findings: schemaFindings(validate.errors, root, source) };
   const offsetOf = (path: JsonPath, part: 'key' | 'value' = 'value') => locate(root, path, part).offset;
   return {
     findings: [],

@@ -7,6 +7,8 @@
  * @module
  */
 
+import { BLANK, findDirectives, LITERAL, type DirectiveSink } from './directives.ts';
+
 export interface Mention {
   readonly name: string;
   /** `"…"` rather than `<…>`. */
@@ -34,26 +36,19 @@ export type Obstacle =
 /** Text without obstacles and references. */
 export const noFacts: Facts = Object.freeze({});
 
-/** Blanks and comments; the bound on a comment inside a directive keeps the time linear. */
-const BLANK = String.raw`(?:[ \t\f\v\r]|/\*[^]{0,1000}?\*/)*`;
-const LITERAL = String.raw`(?:"([^"\n]*)"|<([^>\n]*)>)`;
-const KEYWORD = String.raw`(?:#|%:|\?\?=)${BLANK}(include_next|include|import|embed)\b`;
-const directive = new RegExp(String.raw`${KEYWORD}${BLANK}(?:${LITERAL}|([A-Za-z_$][\w$]*)|([\x80-\xff\\]))?`, 'g');
 const question = new RegExp(String.raw`\b__has_(?:include_next|include|embed)(?:__)?${BLANK}\(${BLANK}(?:${LITERAL})?`, 'g');
 const definesQuestion = /define[ \t]+$/;
 const assembler = /\.(incbin|include)\b[ \t]*(?:(\\?)"([^"\\\n]*)(\\?)")?/g;
-const lineMarker = /#[ \t]*(?:line[ \t]+)?\d+[ \t]+"([^"\n]+)"/g;
 /** A comment, or something in which the start of a comment is none. */
 const comments = /\/\/[^\n]*|\/\*[^]*?(?:\*\/|$)|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*'/g;
 const mostLines = 1000;
-const glance = 2000;
 
 /** A text of its own: a part of a text would keep the whole one in memory. */
 const utf8 = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8');
 
-class Found {
+class Found implements DirectiveSink {
   readonly lists: Record<'includes' | 'nexts' | 'asks', Map<string, Mention>> = { includes: new Map(), nexts: new Map(), asks: new Map() };
-  readonly computed = new Set<string>();
+  readonly macros = new Set<string>();
   readonly lines = new Set<string>();
   readonly obstacles = new Set<Obstacle>();
 
@@ -62,12 +57,25 @@ class Found {
     if (name !== '') this.lists[list].set(`${quoted === undefined ? '<' : '"'}${name}`, { name, quoted: quoted !== undefined });
   }
 
+  include(keyword: string, quoted: string | undefined, angled: string | undefined): void {
+    this.add(keyword === 'embed' ? 'asks' : keyword === 'include_next' ? 'nexts' : 'includes', quoted, angled);
+  }
+
+  computed(keyword: string, macro: string): void {
+    if (keyword === 'embed') this.obstacles.add('computed-embed');
+    else this.macros.add(utf8(macro));
+  }
+
+  line(name: string): void {
+    if (this.lines.size < mostLines) this.lines.add(utf8(name));
+  }
+
   get facts(): Facts {
     const members: [keyof Facts, unknown[]][] = [
       ['includes', [...this.lists.includes.values()]],
       ['nexts', [...this.lists.nexts.values()]],
       ['asks', [...this.lists.asks.values()]],
-      ['computed', [...this.computed]],
+      ['computed', [...this.macros]],
       ['lines', [...this.lines]],
       ['obstacles', [...this.obstacles]],
     ];
@@ -75,25 +83,6 @@ class Found {
     return some.length === 0 ? noFacts : (Object.fromEntries(some) as Facts);
   }
 }
-
-/** Whether something other than a comment comes before, on the same line. What can't be seen at a glance may be one. */
-const isInsideLine = (text: string, at: number): boolean => {
-  const near = text.slice(Math.max(0, at - glance), at);
-  const before = near.slice(near.lastIndexOf('\n') + 1);
-  return before.length < glance && before.trim() !== '' && !before.includes('*/');
-};
-
-const findDirectives = (text: string, found: Found): void => {
-  for (const match of text.matchAll(directive)) {
-    const [, keyword, quoted, angled, macro, strange] = match;
-    if (isInsideLine(text, match.index)) continue;
-    if (quoted !== undefined || angled !== undefined) {
-      found.add(keyword === 'embed' ? 'asks' : keyword === 'include_next' ? 'nexts' : 'includes', quoted, angled);
-    } else if (macro === undefined && strange === undefined) continue;
-    else if (keyword === 'embed') found.obstacles.add('computed-embed');
-    else found.computed.add(utf8(macro ?? '?'));
-  }
-};
 
 const findQuestions = (text: string, found: Found): void => {
   for (const match of text.matchAll(question)) {
@@ -112,44 +101,50 @@ const findAssembler = (text: string, found: Found): void => {
   }
 };
 
-const findLines = (text: string, found: Found): void => {
-  for (const match of text.matchAll(lineMarker)) {
-    const name = match[1] as string;
-    if (found.lines.size < mostLines && !name.startsWith('<') && !isInsideLine(text, match.index)) found.lines.add(utf8(name));
-  }
-};
+/** A part of each of these, one that is rare in headers. */
+const mayNameTime = /DATE__|TIME__|TIMESTAMP__/;
+
+const withoutComments = (text: string): string => text.replace(comments, (piece) => (piece.startsWith('/') ? ' ' : piece));
 
 const findTimes = (text: string, found: Found): void => {
-  if (!text.includes('__DATE__') && !text.includes('__TIME')) return;
-  const code = text.replace(comments, (piece) => (piece.startsWith('/') ? ' ' : piece));
+  if (!mayNameTime.test(text)) return;
+  const code = withoutComments(text);
   if (/\b__TIMESTAMP__\b/.test(code)) found.obstacles.add('timestamp');
   if (/\b__(?:DATE|TIME)__\b/.test(code)) found.obstacles.add('date-or-time');
 };
 
 /** C++20: `import x;`, `export module y;`, `module;`. Counts only where modules are enabled. */
 const findModules = (text: string, found: Found): void => {
-  if (!/import|module/.test(text)) return;
-  const code = text.replace(comments, (piece) => (piece.startsWith('/') ? ' ' : piece));
-  if (/^[ \t\f\v]*(?:export[ \t]+)?(?:__)?(?:import|module)\b/m.test(code)) found.obstacles.add('module');
+  if (!text.includes('import') && !text.includes('module')) return;
+  if (/^[ \t\f\v]*(?:export[ \t]+)?(?:__)?(?:import|module)\b/m.test(withoutComments(text))) found.obstacles.add('module');
 };
 
 /** Longer texts are not searched; the compiler has to be asked about them. */
 const longestText = 256 * 1024 * 1024;
 
+/** Whether the word is followed by this somewhere. Words that are rare in headers are found faster than a pattern. */
+const isFollowed = (text: string, word: string, by: RegExp): boolean => {
+  for (let at = text.indexOf(word); at !== -1; at = text.indexOf(word, at + 1)) {
+    by.lastIndex = at + word.length;
+    if (by.test(text)) return true;
+  }
+  return false;
+};
+
+/** A text as it is after lines that end in a backslash were joined; a blank between the backslash and the end of its line does not count. */
+const spliced = (text: string): string =>
+  (isFollowed(text, '\\', /[ \t\f\v\r]/y) ? text.replace(/\\[ \t\f\v]*\r?\n/g, '') : text.replaceAll('\\\n', ''));
+
 /** Finds out what a text may make a compiler read. */
 export const factsOf = (content: Buffer): Facts => {
   if (content.length > longestText) return { computed: ['?'] };
   const found = new Found();
-  const raw = content.toString('latin1');
-  const text = raw.includes('\\') ? raw.replace(/\\[ \t\f\v]*\r?\n/g, '') : raw;
-  if (text.includes('??/')) found.computed.add('?');
-  if (/include|import|embed/.test(text)) {
-    findDirectives(text, found);
-    if (text.includes('__has_')) findQuestions(text, found);
-  }
+  const text = spliced(content.toString('latin1'));
+  if (text.includes('??/')) found.computed('include', '?');
+  findDirectives(text, found);
+  if (text.includes('__has_')) findQuestions(text, found);
   if (text.includes('.inc')) findAssembler(text, found);
-  findLines(text, found);
-  if (text.includes('dependency') && /GCC[ \t]+dependency/.test(text)) found.obstacles.add('file-dependency');
+  if (isFollowed(text, 'GCC', /[ \t]+dependency/y)) found.obstacles.add('file-dependency');
   if (text.includes('include_alias')) found.obstacles.add('include-alias');
   findTimes(text, found);
   findModules(text, found);

@@ -153,7 +153,7 @@ const validate = compileSchema<LogEvent>(eventSchema);
 /** The complaint about something that should be an event which `by` may write; undefined if it is one. */
 export const findEventMistake = (event: unknown, by: EventEntry['by']): string | undefined => {
   if (!validate(event)) {
-    const [error] = validate.errors ?? [];
+    const [error] = validate.errors;
     return `the event is not valid: ${error?.instancePath ?? ''} ${error?.message ?? ''}`;
   }
   const { by: writer, requires } = eventTable[event.event];

@@ -4,13 +4,17 @@
  *
  * @module
  */
-import { hash } from 'node:crypto';
+import { createPublicKey, hash, verify } from 'node:crypto';
 import nacl from 'tweetnacl';
 import { WardError } from '../../protocol/errors.ts';
 import { formatSignature, parseSignature, printKeyId, type PublicKey } from './format.ts';
 import type { SecretKey } from './secret-key.ts';
 
 const digestOf = (bytes: Buffer): Buffer => hash('blake2b512', bytes, 'buffer');
+
+/** By OpenSSL, which takes a hundredth of the time that JavaScript needs: each agent does this when it starts. */
+const isSignature = (signature: Buffer, { key }: PublicKey, message: Buffer): boolean =>
+  verify(null, message, createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(key).toString('base64url') }, format: 'jwk' }), signature);
 
 export interface Verified {
   readonly trustedComment: string;
@@ -35,9 +39,9 @@ export const verifySignature = ({ bytes, signature: text, keys, file }: Verifica
   const { id, signature, trustedComment, global } = parseSignature(text, file);
   const candidates = keys.filter((key) => key.id.equals(id));
   if (candidates.length === 0) throw refuse(`the signature is of the key ${printKeyId(id)}, which does not count here`);
-  const key = candidates.find((candidate) => nacl.sign.detached.verify(digestOf(bytes), signature, candidate.key));
+  const key = candidates.find((candidate) => isSignature(signature, candidate, digestOf(bytes)));
   if (key === undefined) throw refuse('the signature is not valid for the file');
-  if (!nacl.sign.detached.verify(Buffer.concat([signature, Buffer.from(trustedComment)]), global, key.key)) {
+  if (!isSignature(global, key, Buffer.concat([signature, Buffer.from(trustedComment)]))) {
     throw refuse('the trusted comment is not the one that was signed');
   }
   const outside = outsideItsTime(trustedComment, now);
