@@ -14,6 +14,7 @@ import type { SessionKeys } from './keys.ts';
 import { limits } from './limits.ts';
 import type { ClientMessage, Pointer, Probe, ServerNotice } from './messages.ts';
 import { encodeMessage, parseMessage } from './schemas.ts';
+import { Turns } from './turns.ts';
 import { Scheduler } from './scheduler.ts';
 import { isEnd, Opener, Sealer } from './seal.ts';
 import { encodeStart, ListReader, ListWriter, type NewFile } from './start-list.ts';
@@ -49,6 +50,7 @@ export class Channel {
   readonly #decoder: FrameDecoder;
   readonly #opener: Opener;
   readonly #scheduler: Scheduler;
+  readonly #turns: Turns;
   readonly #owner: StreamOwner;
   readonly #streams = new Map<number, ChannelStream>();
   readonly #pings = new Map<string, { sent: number; resolve: (ms: number) => void; reject: (error: WardError) => void }>();
@@ -87,17 +89,18 @@ export class Channel {
       control: (frame) => this.#scheduler.control(frame),
       over: (stream) => this.#forget(stream),
     };
+    this.#turns = new Turns(() => this.#receive(), transport);
     // What came before the end still counts: it may say why.
     transport.onClose((reason) => setImmediate(() => {
-      this.#receive();
+      this.#turns.finish();
       this.#end(new WardError('session-lost', `The connection ended: ${reason}.`));
     }));
     transport.onData((chunk) => {
       this.#decoder.push(chunk);
-      this.#receive();
+      this.#turns.begin();
     });
     // Frames that came together with the end of the handshake wait until the handlers are set.
-    setImmediate(() => this.#receive());
+    setImmediate(() => this.#turns.begin());
   }
 
   /** Streams that are open now, blobs included. */
@@ -230,18 +233,18 @@ export class Channel {
     if (this.#waitingBlobs.length > 0) setImmediate(() => this.#sendBlobs());
   }
 
-  #receive(): void {
+  /** Takes one frame; false: there is none. */
+  #receive(): boolean {
     try {
-      for (;;) {
-        if (this.#ended) return;
-        const frame = this.#decoder.next();
-        if (frame === undefined) return;
-        this.#opener.open(frame);
-        this.#frames += 1;
-        this.#dispatch(frame);
-      }
+      const frame = this.#ended ? undefined : this.#decoder.next();
+      if (frame === undefined) return false;
+      this.#opener.open(frame);
+      this.#frames += 1;
+      this.#dispatch(frame);
+      return true;
     } catch (thrown) {
       this.close(toWardError(thrown));
+      return false;
     }
   }
 

@@ -269,8 +269,11 @@ export class ChannelStream implements Stream, Source {
     this.#over = true;
     const unsent = this.#queue;
     this.#queue = [];
-    const reason = error ?? new WardError('session-lost', 'The stream is over.');
-    for (const pending of unsent) pending.settle?.(reason);
+    // Most streams end with nothing left to send, and an error that nobody reads costs a walk over the stack.
+    if (unsent.length > 0) {
+      const reason = error ?? new WardError('session-lost', 'The stream is over.');
+      for (const pending of unsent) pending.settle?.(reason);
+    }
     this.#owner.over(this);
   }
 }

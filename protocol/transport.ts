@@ -21,6 +21,9 @@ export interface Transport {
   onDrain(callback: () => void): void;
   /** Received bytes; what came before there was a consumer is delivered first. One consumer: a second replaces the first. */
   onData(callback: (chunk: Buffer) => void): void;
+  /** Reads no more until `resume`; what was read already still comes. */
+  pause(): void;
+  resume(): void;
   /** Called once, also when the end came before the subscription. One consumer. */
   onClose(callback: (reason: string) => void): void;
   /** Ends the connection; a peer that does not answer is cut off after a moment. */
@@ -132,6 +135,14 @@ class WebSocketTransport implements Transport {
   onData(callback: (chunk: Buffer) => void): void {
     this.#data = callback;
     while (this.#early.length > 0) this.#data(this.#early.shift()!);
+  }
+
+  pause(): void {
+    this.#ws.pause();
+  }
+
+  resume(): void {
+    this.#ws.resume();
   }
 
   onClose(callback: (reason: string) => void): void {

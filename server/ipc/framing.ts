@@ -50,29 +50,30 @@ export class MessageDecoder {
     this.#limits = limits;
   }
 
-  /** Throws `limit-exceeded` or `protocol-violation`. */
-  *push(chunk: Buffer): Generator<IpcMessage, void, undefined> {
+  push(chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#buffered += chunk.length;
-    for (;;) {
-      if (this.#wanted === undefined) {
-        if (this.#buffered < headerBytes) return;
-        const head = this.#join();
-        const json = head.readUInt32BE(0);
-        const binary = head.readUInt32BE(4);
-        if (json > this.#limits.json || binary > this.#limits.binary)
-          throw new WardError('limit-exceeded', `An internal message announced ${json} + ${binary} bytes.`);
-        this.#wanted = headerBytes + json + binary;
-      }
-      if (this.#buffered < this.#wanted) return;
-      const bytes = this.#join();
-      const message = bytes.subarray(0, this.#wanted);
-      const rest = bytes.subarray(this.#wanted);
-      this.#chunks = rest.length > 0 ? [rest] : [];
-      this.#buffered = rest.length;
-      this.#wanted = undefined;
-      yield decode(message);
+  }
+
+  /** The next whole message; undefined until there is one. Throws `limit-exceeded` or `protocol-violation`. */
+  next(): IpcMessage | undefined {
+    if (this.#wanted === undefined) {
+      if (this.#buffered < headerBytes) return undefined;
+      const head = this.#join();
+      const json = head.readUInt32BE(0);
+      const binary = head.readUInt32BE(4);
+      if (json > this.#limits.json || binary > this.#limits.binary)
+        throw new WardError('limit-exceeded', `An internal message announced ${json} + ${binary} bytes.`);
+      this.#wanted = headerBytes + json + binary;
     }
+    if (this.#buffered < this.#wanted) return undefined;
+    const bytes = this.#join();
+    const message = bytes.subarray(0, this.#wanted);
+    const rest = bytes.subarray(this.#wanted);
+    this.#chunks = rest.length > 0 ? [rest] : [];
+    this.#buffered = rest.length;
+    this.#wanted = undefined;
+    return decode(message);
   }
 
   /** Joins only when something is decided about the front of the buffer, so a large message is copied once. */

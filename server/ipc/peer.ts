@@ -9,6 +9,7 @@
  */
 import type { Socket } from 'node:net';
 import { isErrorCode, toWardError, WardError } from '../../protocol/errors.ts';
+import { Turns } from '../../protocol/turns.ts';
 import { defaultIpcLimits, encodeMessage, MessageDecoder, type IpcLimits, type IpcMessage } from './framing.ts';
 
 export type IpcAnswer = { readonly json: object; readonly binary?: Buffer | undefined };
@@ -35,6 +36,7 @@ export class IpcPeer {
   name: string;
   readonly #socket: Socket;
   readonly #decoder: MessageDecoder;
+  readonly #turns: Turns;
   readonly #limits: IpcLimits;
   readonly #waiting = new Map<number, Waiting>();
   readonly #maxOpenRequests: number;
@@ -52,10 +54,12 @@ export class IpcPeer {
     this.#socket = socket;
     this.#limits = options.limits ?? defaultIpcLimits;
     this.#decoder = new MessageDecoder(this.#limits);
+    this.#turns = new Turns(() => this.#receive(), socket);
     this.#maxOpenRequests = options.maxOpenRequests ?? 4096;
     this.name = options.name ?? 'peer';
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
+        this.#turns.finish();
         this.#ended = true;
         const lost = this.#lost();
         for (const waiting of this.#waiting.values()) waiting.reject(lost);
@@ -64,7 +68,10 @@ export class IpcPeer {
       });
     });
     socket.on('error', () => {});
-    socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    socket.on('data', (chunk: Buffer) => {
+      this.#decoder.push(chunk);
+      this.#turns.begin();
+    });
     socket.once('end', () => socket.end());
   }
 
@@ -135,11 +142,16 @@ export class IpcPeer {
     for (const part of parts) this.#socket.write(part);
   }
 
-  #received(chunk: Buffer): void {
+  /** Takes one message; false: there is none. */
+  #receive(): boolean {
     try {
-      for (const message of this.#decoder.push(chunk)) this.#handle(message);
+      const message = this.#decoder.next();
+      if (message === undefined) return false;
+      this.#handle(message);
+      return true;
     } catch {
       this.#socket.destroy();
+      return false;
     }
   }
 

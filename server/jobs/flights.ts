@@ -44,8 +44,11 @@ export class Flights<T> {
         if (left) return;
         left = true;
         if (--flight.passengers > 0) return;
-        if (this.#flights.get(key) === flight) this.#flights.delete(key);
-        flight.ending.abort(new WardError('cancelled'));
+        // Work that has landed is no more among them, and there is nothing to end.
+        if (this.#flights.get(key) === flight) {
+          this.#flights.delete(key);
+          flight.ending.abort(new WardError('cancelled'));
+        }
         flight.result.then(this.#dispose, () => {});
       },
     };

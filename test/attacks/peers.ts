@@ -103,6 +103,8 @@ export const tamperedSession = async (
       return transport.bufferedAmount;
     },
     onDrain: (callback) => transport.onDrain(callback),
+    pause: () => transport.pause(),
+    resume: () => transport.resume(),
     onData: (callback) => transport.onData(callback),
     onClose: (callback) => transport.onClose(callback),
     close: (code) => transport.close(code),

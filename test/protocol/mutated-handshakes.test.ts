@@ -2,6 +2,8 @@
  * Ten thousand handshakes in which something on the way changed one of the frames: neither side crashes, hangs, keeps memory, or ends up in
  * a session with somebody who saw something else. Each refusal has a code.
  */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import test from 'ava';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import { clientHandshake, serverHandshake, type AuthIo, type ClientAuthenticator, type ServerAuthenticator } from '../../protocol/handshake.ts';
@@ -100,6 +102,16 @@ const shakeHands = async (seed: number): Promise<string[]> => {
   return outcomes;
 };
 
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/** Bytes that are in use, without garbage. */
+const bytesInUse = (): number => {
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+};
+
 test(`${count} handshakes in which a frame was changed, cut, repeated or lost: each ends with a code on both sides`, async (t) => {
   t.timeout(400_000);
   const codes = new Map<string, number>();
@@ -110,14 +122,16 @@ test(`${count} handshakes in which a frame was changed, cut, repeated or lost: e
       const outcomes = await shakeHands(seed);
       slowest = Math.max(slowest, performance.now() - begun);
       for (const code of outcomes) codes.set(code, (codes.get(code) ?? 0) + 1);
-      if (outcomes.includes('a session') || outcomes.includes('internal')) t.fail(`seed ${seed}: ${outcomes.join(', ')}`);
-      if (seed === count / 2) settled = process.memoryUsage.rss();
+      // The frame that is changed may be the alert of a side that gave up waiting: then it says anything.
+      const crashed = outcomes.includes('internal') && !outcomes.includes('handshake-timeout');
+      if (outcomes.includes('a session') || crashed) t.fail(`seed ${seed}: ${outcomes.join(', ')}`);
+      if (seed === count / 2) settled = bytesInUse();
     }
   };
   await Promise.all(Array.from({ length: atOnce }, work));
   t.log(Object.fromEntries(codes), `slowest ${slowest.toFixed(0)} ms`);
   t.is([...codes.values()].reduce((sum, number) => sum + number, 0), 2 * count);
   t.true(slowest < longestMs, `${slowest} ms`);
-  const grown = process.memoryUsage.rss() - settled;
-  t.true(grown < 32 * 2 ** 20, `${grown} bytes more after the second half`);
+  const grown = bytesInUse() - settled;
+  t.true(grown < 8 * 2 ** 20, `${grown} bytes more after the second half`);
 });

@@ -22,6 +22,8 @@ export class MemoryTransport implements Transport {
   bufferedAmount = 0;
   sentBytes = 0;
   sends = 0;
+  /** 1 while its reader has enough to do. */
+  pauses = 0;
   #data: ((chunk: Buffer) => void) | undefined;
   #early: Buffer[] = [];
   #close: ((reason: string) => void) | undefined;
@@ -70,6 +72,14 @@ export class MemoryTransport implements Transport {
   onData(callback: (chunk: Buffer) => void): void {
     this.#data = callback;
     while (this.#early.length > 0) this.#data(this.#early.shift()!);
+  }
+
+  pause(): void {
+    this.pauses += 1;
+  }
+
+  resume(): void {
+    this.pauses -= 1;
   }
 
   onClose(callback: (reason: string) => void): void {

@@ -279,9 +279,10 @@ const ipc: Target = {
       const decoder = new MessageDecoder();
       let count = 0;
       try {
-        for (let at = 0; at < input.length; at += size) for (
-          const { json } of decoder.push(input.subarray(at, at + size))
-        ) count += Object.keys(json).length + 1;
+        for (let at = 0; at < input.length; at += size) {
+          decoder.push(input.subarray(at, at + size));
+          for (let message = decoder.next(); message !== undefined; message = decoder.next()) count += Object.keys(message.json).length + 1;
+        }
       } catch (thrown) {
         return `${count} ${refusal(thrown, 'protocol-violation', 'limit-exceeded', 'frame-too-large')}`;
       }

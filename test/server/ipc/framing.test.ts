@@ -5,7 +5,12 @@ import { WardError } from '../../../protocol/errors.ts';
 
 const decodeAll = (chunks: Buffer[]): IpcMessage[] => {
   const decoder = new MessageDecoder();
-  return chunks.flatMap((chunk) => [...decoder.push(chunk)]);
+  const messages: IpcMessage[] = [];
+  for (const chunk of chunks) {
+    decoder.push(chunk);
+    for (let message = decoder.next(); message !== undefined; message = decoder.next()) messages.push(message);
+  }
+  return messages;
 };
 
 test('messages survive any slicing of the byte stream', (t) => {
