@@ -20,6 +20,7 @@ export const measures = {
   cached: { title: 'The same again, cached at the client', unit: 'ms a job', digits: 2, atMost: 2 },
   cachedOver: { title: 'The same again, cached at the client', unit: 'ms a job over /bin/true', digits: 2, atMost: 0.6 },
   another: { title: "Another person's build, cached on the server only", unit: 'ms a job', digits: 2, atMost: 5 },
+  newcomer: { title: 'The same by somebody whose agent has just started and knows no file', unit: 'ms a job', digits: 2, atMost: 5 },
   clientCpu: { title: 'Client CPU, nothing cached', unit: 'ms a remote job', digits: 2, atMost: 3 },
   cachedCpu: { title: 'Client CPU, cached at the client', unit: 'ms a job', digits: 2 },
   tiny: { title: 'One tiny job, session open', unit: 'ms', digits: 1, atMost: 20 },

@@ -33,13 +33,12 @@ const invalid = (sentence: string): never => {
   throw new WardError('tree-invalid', sentence);
 };
 
+/** An empty component, `.`, `..`, or a NUL. */
+const odd = /\/(?:\.{0,2})(?:\/|$)|\0/;
+
 /** Absolute, normalised, short enough, and not deeper than allowed. */
 const checkPath = (path: string): void => {
-  const trailed = `${path}/`;
-  const normalised = !trailed.includes('//') && !trailed.includes('/./') && !trailed.includes('/../') && !path.includes('\0');
-  if (!normalised || path.charCodeAt(0) !== 0x2f || path.length < 2) {
-    invalid('A tree has a path that is not absolute and normalised.');
-  }
+  if (path.charCodeAt(0) !== 0x2f || odd.test(path)) invalid('A tree has a path that is not absolute and normalised.');
   let depth = 0;
   for (let at = 0; at !== -1; at = path.indexOf('/', at + 1)) depth += 1;
   if (depth > limits.treeDepth) invalid(`A tree is deeper than ${limits.treeDepth} directories.`);
@@ -49,22 +48,34 @@ const checkTarget = (target: string): void => {
   if (target.length === 0 || target.includes('\0')) invalid('A tree has a link without a valid target.');
 };
 
-/** Order of the UTF-8 bytes; JavaScript's own order differs only where surrogates meet the characters above them. */
-const byPath = (a: TreeEntry, b: TreeEntry): number => {
-  if (a.path === b.path) return 0;
-  if (surrogate.test(a.path) || surrogate.test(b.path)) return Buffer.compare(Buffer.from(a.path), Buffer.from(b.path));
-  return a.path < b.path ? -1 : 1;
-};
+const compareUnits = (a: TreeEntry, b: TreeEntry): number => (a.path < b.path ? -1 : a.path === b.path ? 0 : 1);
+const compareBytes = (a: TreeEntry, b: TreeEntry): number => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path));
 
-/** Sees that the parent of each entry is a directory; `missing` is told of one that is not there. */
-const checkParents = (kinds: Map<string, TreeEntry['kind']>, path: string, missing: (parent: string) => void): void => {
-  const slash = path.lastIndexOf('/');
-  if (slash === 0) return;
-  const parent = path.slice(0, slash);
-  const kind = kinds.get(parent);
-  if (kind === undefined) missing(parent);
-  else if (kind !== 'directory') invalid(`A tree has an entry below ${kind === 'link' ? 'a link' : 'a file'}.`);
-};
+/** In the order of the UTF-8 bytes; JavaScript's own order differs only where surrogates meet the characters above them. */
+const sortByPath = (entries: TreeEntry[]): TreeEntry[] => entries.sort(entries.some(({ path }) => surrogate.test(path)) ? compareBytes : compareUnits);
+
+/** Sees that the parent of each entry is a directory, entry by entry; neighbours mostly have the same. */
+class Parents {
+  readonly #kinds: Map<string, TreeEntry['kind']>;
+  readonly #missing: (parent: string) => void;
+  #last = '';
+
+  /** @param missing is told of a parent that is not there */
+  constructor(kinds: Map<string, TreeEntry['kind']>, missing: (parent: string) => void) {
+    this.#kinds = kinds;
+    this.#missing = missing;
+  }
+
+  check(path: string): void {
+    const slash = path.lastIndexOf('/');
+    if (slash === 0 || (slash === this.#last.length && path.startsWith(this.#last))) return;
+    const parent = path.slice(0, slash);
+    const kind = this.#kinds.get(parent);
+    if (kind === undefined) this.#missing(parent);
+    else if (kind !== 'directory') invalid(`A tree has an entry below ${kind === 'link' ? 'a link' : 'a file'}.`);
+    this.#last = parent;
+  }
+}
 
 /** Entries sorted, with every directory on the way. */
 const complete = (entries: readonly TreeEntry[]): TreeEntry[] => {
@@ -76,13 +87,12 @@ const complete = (entries: readonly TreeEntry[]): TreeEntry[] => {
     kinds.set(entry.path, entry.kind);
   }
   // The list grows while it is read: an added directory needs its own parent.
-  for (let index = 0; index < all.length; index++) {
-    checkParents(kinds, all[index]!.path, (parent) => {
-      kinds.set(parent, 'directory');
-      all.push({ path: parent, kind: 'directory' });
-    });
-  }
-  return all.sort(byPath);
+  const parents = new Parents(kinds, (parent) => {
+    kinds.set(parent, 'directory');
+    all.push({ path: parent, kind: 'directory' });
+  });
+  for (let index = 0; index < all.length; index++) parents.check(all[index]!.path);
+  return sortByPath(all);
 };
 
 type File = Extract<TreeEntry, { kind: 'file' }>;
@@ -121,18 +131,21 @@ export const encodeTree = (entries: readonly TreeEntry[]): Buffer => {
     capacity += entry.kind === 'file' ? 42 : entry.kind === 'link' ? 2 + entry.target.length * 3 : 0;
   }
   const out = Buffer.allocUnsafe(capacity);
+  let path = Buffer.allocUnsafe(limits.pathBytes);
+  let previous = Buffer.allocUnsafe(limits.pathBytes);
+  let previousLength = 0;
   MAGIC.copy(out);
   out.writeUInt32BE(sorted.length, 4);
   let at = 8;
-  let previous: Buffer = Buffer.allocUnsafe(0);
   for (const entry of sorted) {
-    const path = Buffer.from(entry.path, 'utf8');
-    if (path.length > limits.pathBytes) invalid(`A tree has a path of more than ${limits.pathBytes} bytes.`);
+    if (Buffer.byteLength(entry.path) > limits.pathBytes) invalid(`A tree has a path of more than ${limits.pathBytes} bytes.`);
     if (!entry.path.isWellFormed()) invalid('A tree has a path that is not valid Unicode.');
-    const shared = sharedLength(previous, path);
+    const length = path.write(entry.path);
+    const shared = sharedLength(previous, path, Math.min(previousLength, length));
     at = out.writeUInt16BE(shared, at);
-    at = out.writeUInt16BE(path.length - shared, at);
-    at += path.copy(out, at, shared);
+    at = out.writeUInt16BE(length - shared, at);
+    at += path.copy(out, at, shared, length);
+    [path, previous, previousLength] = [previous, path, length];
     at = out.writeUInt8(KIND[entry.kind], at);
     if (entry.kind === 'file') {
       if (entry.digest.length !== 32) invalid('A tree has a digest that is not SHA-256.');
@@ -148,14 +161,12 @@ export const encodeTree = (entries: readonly TreeEntry[]): Buffer => {
       out.writeUInt16BE(length, at);
       at += 2 + length;
     }
-    previous = path;
   }
   if (at > limits.treeBytes) invalid(`A tree has more than ${limits.treeBytes} bytes.`);
   return out.subarray(0, at);
 };
 
-const sharedLength = (a: Buffer, b: Buffer): number => {
-  const end = Math.min(a.length, b.length);
+const sharedLength = (a: Buffer, b: Buffer, end: number): number => {
   let length = 0;
   while (length < end && a[length] === b[length]) length += 1;
   return length;
@@ -198,6 +209,7 @@ export const decodeTree = (bytes: Buffer): TreeEntry[] => {
   if (count > limits.treeEntries) invalid(`A tree has more than ${limits.treeEntries} entries.`);
   const entries: TreeEntry[] = [];
   const kinds = new Map<string, TreeEntry['kind']>();
+  const parents = new Parents(kinds, () => invalid('A tree lacks the directory of an entry.'));
   const current = Buffer.alloc(limits.pathBytes);
   let currentLength = 0;
   for (let index = 0; index < count; index++) {
@@ -214,7 +226,7 @@ export const decodeTree = (bytes: Buffer): TreeEntry[] => {
     const path = text(current.subarray(0, currentLength));
     checkPath(path);
     const entry = readEntry(reader, path);
-    checkParents(kinds, path, () => invalid('A tree lacks the directory of an entry.'));
+    parents.check(path);
     kinds.set(path, entry.kind);
     entries.push(entry);
   }

@@ -1,13 +1,14 @@
 /**
  * Whole builds of one project, contenders taking turns. In its turn each compiles sources that nobody has seen before; who keeps
- * results then compiles the very same again; and for wardcc somebody else, who has nothing, builds it too.
+ * results then compiles the very same again; and for wardcc two other people build it too: a newcomer, who has nothing, and a colleague, who
+ * was the newcomer of the first turn.
  *
  * @module
  */
 import type { Contender, JobCounts } from '../contenders/contender.ts';
 import { plain, standIn } from '../contenders/contender.ts';
 import type { ContenderName } from '../contenders/index.ts';
-import type { WardccFarm } from '../contenders/wardcc.ts';
+import type { Client, WardccFarm } from '../contenders/wardcc.ts';
 import { build, type Timing } from '../measure.ts';
 import type { MeasureName } from '../measures.ts';
 import { freshen, layOut, readObjects, warmUpFor, type Project } from '../projects.ts';
@@ -20,15 +21,16 @@ const names: readonly ContenderName[] = ['plain', 'stand-in', 'distcc', 'distcc-
 /** A cached build is so short that a few of them make one sample. */
 const repeats = 3;
 
-type Kind = 'cold' | 'cached' | 'another';
+type Kind = 'cold' | 'cached' | 'another' | 'newcomer';
 
 /** What one contender has shown so far. */
 class Record {
   readonly contender: Contender;
-  readonly timings: { [K in Kind]: Timing[] } = { cold: [], cached: [], another: [] };
+  readonly timings: { [K in Kind]: Timing[] } = { cold: [], cached: [], another: [], newcomer: [] };
   readonly counts: { [K in Kind]?: JobCounts } = {};
   identical = 0;
   compared = 0;
+  colleague: Client | undefined;
 
   constructor(contender: Contender) {
     this.contender = contender;
@@ -69,7 +71,7 @@ export const measureBuilds = async (context: Context, name: string): Promise<voi
   const records = (await contenders.those(names, (contender, thrown) => results.absent(name, contender, thrown))).map((one) => new Record(one));
   for (let round = 1; round <= rounds; round++) {
     let reference = new Map<string, Buffer>();
-    await freshen(project, `turn ${round}`);
+    await freshen(project, round);
     for (const record of [...records]) {
       const { contender } = record;
       try {
@@ -80,8 +82,8 @@ export const measureBuilds = async (context: Context, name: string): Promise<voi
         record.compared += reference.size;
         record.identical += [...reference].filter(([file, bytes]) => objects.get(file)?.equals(bytes)).length;
         const again = contender.caches ? await record.take('cached', contender, () => several(repeats, () => build(project, contender, String(round), jobs))) : undefined;
-        const another = isFarm(contender) ? await byAnother(record, contender, project, round, jobs) : undefined;
-        const texts = [['', cold], [' again', again], [' by another', another]] as const;
+        const others = isFarm(contender) ? await byOthers(record, contender, project, round, jobs) : undefined;
+        const texts = [['', cold], [' again', again], [' by a colleague', others?.another], [' by a newcomer', others?.newcomer]] as const;
         say(`${name}, ${round}, ${contender.name}:${texts.flatMap(([text, timing]) => (timing === undefined ? [] : [`${text} ${timing.wallMs.toFixed(0)} ms`])).join(',')}`);
       } catch (thrown) {
         results.absent(name, contender.name, thrown);
@@ -89,17 +91,24 @@ export const measureBuilds = async (context: Context, name: string): Promise<voi
       }
     }
   }
+  for (const { colleague } of records) await colleague?.end();
   report(context, project, records);
 };
 
-const byAnother = async (record: Record, farm: WardccFarm, project: Project, round: number, jobs: number): Promise<Timing> => {
-  const other = await farm.another(`${project.name}-${round}`);
+const byOthers = async (
+  record: Record, farm: WardccFarm, project: Project, round: number, jobs: number,
+): Promise<{ readonly another?: Timing; readonly newcomer: Timing }> => {
+  const whole = (by: Client): Promise<Timing> => build(project, by, String(round), jobs);
+  const { colleague } = record;
+  const another = colleague === undefined ? {} : { another: await record.take('another', colleague, () => whole(colleague)) };
+  const someone = await farm.another(`${project.name}-${round}`);
+  record.colleague ??= someone;
   try {
     // What a session costs once, and learning the compiler, are measured elsewhere.
-    await build(await layOut(warmUpFor(project), farm.directory), other, `${project.name}${round}`, 1);
-    return await record.take('another', other, () => build(project, other, String(round), jobs));
+    await build(await layOut(warmUpFor(project), farm.directory), someone, `${project.name}${round}`, 1);
+    return { ...another, newcomer: await record.take('newcomer', someone, () => whole(someone)) };
   } finally {
-    await other.end();
+    if (record.colleague !== someone) await someone.end();
   }
 };
 
@@ -123,5 +132,6 @@ const report = ({ results }: Context, project: Project, records: readonly Record
     put('another', aJob(timings.another, 'wallMs'), 'another');
     if (contender.remote) put('cachedCpu', over('cached', 'cpuMs'), 'cached');
     put('anotherCpu', over('another', 'cpuMs'), 'another');
+    put('newcomer', aJob(timings.newcomer, 'wallMs'), 'newcomer');
   }
 };

@@ -38,7 +38,7 @@ export const measureLink = async ({ contenders, results, rounds, place, say }: C
               await client.end();
             }
           };
-          await freshen(project, turn);
+          await freshen(project, 1000 + 2 * round + way);
           await as('first', cold[way as 0 | 1]);
           await as('second', cached[way as 0 | 1]);
           say(`${name}, ${round}, ${way === 0 ? 'loopback' : 'slow link'}: ${cold[way as 0 | 1].at(-1)!.toFixed(0)} ms, cached ${cached[way as 0 | 1].at(-1)!.toFixed(0)} ms`);

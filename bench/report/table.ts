@@ -45,7 +45,7 @@ const matrix = (name: MeasureName, figures: readonly Figure[]): string[] => {
 };
 
 const countsRows = (figures: readonly Figure[]): string[][] => figures.flatMap(({ measure, project, contender, counts, identical }) => {
-  if (!['coldMs', 'cached', 'another', 'sent', 'overIdeal'].includes(measure) || (counts === undefined && identical === undefined)) return [];
+  if (!['coldMs', 'cached', 'another', 'newcomer', 'sent', 'overIdeal'].includes(measure) || (counts === undefined && identical === undefined)) return [];
   const went = counts === undefined ? ['', '', '', ''] : [counts.remote, counts.hit, counts.local, counts.denied + counts.failed].map(String);
   return [[project, measures[measure].title, contender, ...went, identical === undefined ? '' : `${identical[0]} of ${identical[1]}`]];
 });

@@ -24,6 +24,8 @@ export interface KnownFile {
 
 interface Remembered extends KnownFile {
   readonly words: Int32Array;
+  /** The last state that had these words. */
+  state: FileState | undefined;
 }
 
 /** Timestamps come from a clock that ticks at least every 10 ms; twice that is safe. */
@@ -114,7 +116,11 @@ export class FileCache {
   get(path: string, state: FileState): KnownFile {
     const known = this.#files.get(path);
     if (known !== undefined) {
-      if (sameWords(known.words, state.words)) return known;
+      if (known.state === state) return known;
+      if (sameWords(known.words, state.words)) {
+        known.state = state;
+        return known;
+      }
       this.#forget(path, known);
     }
     let read: ReturnType<typeof readWhole>;
@@ -128,7 +134,7 @@ export class FileCache {
     const hex = hash('sha256', read.content);
     const settled = ageOf(read.words, this.#now()) > clockResolutionMs;
     const digest = keep(hex);
-    const file = { digest, hex, size: read.content.length, facts: isText(path) ? factsOf(read.content) : noFacts, settled, words: read.words };
+    const file = { digest, hex, size: read.content.length, facts: isText(path) ? factsOf(read.content) : noFacts, settled, words: read.words, state: undefined };
     if (settled) this.#remember(path, file);
     return file;
   }

@@ -20,6 +20,7 @@ const types: Readonly<Record<number, FileState['kind']>> = { 0o100000: 'file', 0
 /** States of all paths, one after another. A path that can't be examined has mode 0 and the negative errno as its size. */
 export type StatList = (paths: readonly string[], follow: boolean) => Int32Array;
 
+/** The same object as long as the state of the path is the same, as far as that counts. */
 export interface FileState {
   readonly kind: 'file' | 'directory' | 'link' | 'other';
   readonly size: number;
@@ -99,5 +100,5 @@ export const sameState = (a: Int32Array, atA: number, b: Int32Array, atB: number
   return true;
 };
 
-/** A key that two paths share exactly if they are the same file. */
-export const identityOf = ({ words }: FileState): string => `${words[0]}:${words[1]}:${words[2]}:${words[3]}`;
+/** Device and inode: numbers that two paths share exactly if they are the same file. */
+export const identityOf = ({ words }: FileState): { readonly device: number; readonly inode: number } => ({ device: numberAt(words, 0), inode: numberAt(words, 2) });

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { stateOf, type FileState } from './file-state.ts';
+import type { FileState } from './file-state.ts';
 import { FileTable, monotonicMs, type Sighting } from './file-table.ts';
 
 export class FileStates {
@@ -29,7 +29,7 @@ export class FileStates {
       this.#table.look([id], this.#since);
       this.#seen.add(id);
     }
-    return stateOf(this.#table.words(id), path);
+    return this.#table.state(id);
   }
 
   /** Everything that was looked at, and what was seen. */

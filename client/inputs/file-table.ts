@@ -8,11 +8,13 @@
  * @module
  */
 
-import { sameState, stateWords, statList } from './file-state.ts';
+import { sameState, stateOf, stateWords, statList, type FileState } from './file-state.ts';
 
 /** Paths before everything is forgotten and begun anew. */
 const mostPaths = 400_000;
 const firstPaths = 4096;
+/** States that are kept as objects: some hundred bytes each. */
+const mostStates = 50_000;
 const longestWaitMs = 1000;
 
 /** Milliseconds of the machine's monotonic clock, which processes share. */
@@ -43,6 +45,8 @@ export class FileTable {
   #paths: string[] = [];
   #words = new Int32Array(firstPaths * stateWords);
   #versions = new Uint32Array(firstPaths);
+  /** What was read out of the words, until they change. */
+  #states: (FileState | undefined)[] = [];
   /** When the look began that the state is from. */
   #lookedAt = new Float64Array(firstPaths);
   #generation = 0;
@@ -65,6 +69,7 @@ export class FileTable {
     if (this.#paths.length < mostPaths) return;
     this.#ids.clear();
     this.#paths = [];
+    this.#states = [];
     this.#lookedAt.fill(0);
     this.#generation += 1;
   }
@@ -95,7 +100,10 @@ export class FileTable {
     const fresh = statList(paths, this.#follow);
     for (let index = 0; index < stale.length; index++) {
       const id = stale[index] as number;
-      if (this.#take(fresh, index * stateWords, id * stateWords) || this.#lookedAt[id] === 0) (this.#versions[id] as number)++;
+      if (this.#take(fresh, index * stateWords, id * stateWords) || this.#lookedAt[id] === 0) {
+        (this.#versions[id] as number)++;
+        this.#states[id] = undefined;
+      }
       this.#lookedAt[id] = now;
     }
   }
@@ -110,6 +118,20 @@ export class FileTable {
   /** The state from the last look; overwritten by the next. */
   words(id: number): Int32Array {
     return this.#words.subarray(id * stateWords, (id + 1) * stateWords);
+  }
+
+  /**
+   * What is there, from the last look; undefined: nothing.
+   *
+   * @throws StaysLocal when the path can't be examined for another reason than its absence
+   */
+  state(id: number): FileState | undefined {
+    const known = this.#states[id];
+    if (known !== undefined) return known;
+    const state = stateOf(this.words(id), this.#paths[id] as string);
+    // Absence costs nothing to find out again.
+    if (state !== undefined && id < mostStates) this.#states[id] = state;
+    return state;
   }
 
   /** Changes with the state, as far as that counts. */
@@ -138,5 +160,7 @@ export class FileTable {
     versions.set(this.#versions);
     lookedAt.set(this.#lookedAt);
     [this.#words, this.#versions, this.#lookedAt] = [words, versions, lookedAt];
+    // They are views of the words that were.
+    this.#states = [];
   }
 }

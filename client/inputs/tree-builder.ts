@@ -48,7 +48,10 @@ export class TreeBuilder {
   readonly #directories = new Set<string>();
   /** Directory as it was written → real directory. */
   readonly #resolved = new Map<string, string | typeof absent>([['', '']]);
-  readonly #identities = new Map<string, string>();
+  /** Real paths by inode, by device. */
+  readonly #identities = new Map<number, Map<number, string>>();
+  /** Files by the path they were opened by: a builder sees the file system once. */
+  readonly #opened = new Map<string, BuiltFile>();
   /** Directories as written whose way leads through a system directory that a sandbox does not have. */
   readonly #foreign = new Set<string>();
   readonly #young: YoungFile[] = [];
@@ -78,7 +81,11 @@ export class TreeBuilder {
    * @throws StaysLocal if it may not be sent or is no regular file
    */
   file(path: string): BuiltFile | undefined {
-    return this.#file(path, 0, undefined);
+    const known = this.#opened.get(path);
+    if (known !== undefined) return known;
+    const opened = this.#file(path, 0, undefined);
+    if (opened !== undefined) this.#opened.set(path, opened);
+    return opened;
   }
 
   #file(path: string, hops: number, opened: string | undefined): BuiltFile | undefined {
@@ -161,10 +168,12 @@ export class TreeBuilder {
 
   /** The same inode under two names would become two files. */
   #single(state: FileState, real: string): void {
-    const identity = identityOf(state);
-    const other = this.#identities.get(identity);
+    const { device, inode } = identityOf(state);
+    let inodes = this.#identities.get(device);
+    if (inodes === undefined) this.#identities.set(device, inodes = new Map());
+    const other = inodes.get(inode);
     if (other !== undefined && other !== real) throw new StaysLocal('input-twice', `${other} and ${real}`);
-    this.#identities.set(identity, real);
+    inodes.set(inode, real);
   }
 
   /** Adds a precompiled header. @throws StaysLocal if it is anything but a file */

@@ -12,11 +12,14 @@
 import { readdirSync } from 'node:fs';
 import { ageOf, modeWord, sameWords, stateWords, statList } from '../file-state.ts';
 import type { FileTable } from '../file-table.ts';
+import { precompiledEndings } from '../tree-builder.ts';
 
 const clockResolutionMs = 20;
 const mostFolders = 20_000;
 /** Device and inode. */
 const identityWords = 4;
+/** In any case of letters: not every file system tells them apart. */
+const looksPrecompiled = new RegExp(`(?:${precompiledEndings.map((ending) => RegExp.escape(ending)).join('|')})$`, 'i');
 
 export class Folder {
   readonly path: string;
@@ -31,6 +34,7 @@ export class Folder {
   /** Names in lower case, where the file system takes them for the same; `exact` where it does not. */
   #lowered: Set<string> | 'exact' | undefined;
   readonly #asked = new Map<string, boolean>();
+  #precompiled: boolean | undefined;
 
   constructor(path: string, table: FileTable) {
     this.path = path;
@@ -55,10 +59,16 @@ export class Folder {
     this.#settled = ageOf(words, Date.now()) > clockResolutionMs;
     this.#names = namesIn(this.path);
     this.#lowered = undefined;
-    if (sameFolder && this.#asked.entries().every(([name, answer]) => this.#find(name) === answer)) return this;
+    if (sameFolder && this.#answersHold()) return this;
     this.version += 1;
     this.#asked.clear();
+    this.#precompiled = undefined;
     return this;
+  }
+
+  /** Whether anything here looks like a precompiled header: where nothing does, nobody needs to look for one beside each header. */
+  get holdsPrecompiled(): boolean {
+    return (this.#precompiled ??= this.#findPrecompiled());
   }
 
   /** Whether something may lie here under this name; on some file systems the case of letters does not matter. */
@@ -68,6 +78,15 @@ export class Folder {
     const answer = this.#find(name);
     this.#asked.set(name, answer);
     return answer;
+  }
+
+  #answersHold(): boolean {
+    return (this.#precompiled === undefined || this.#precompiled === this.#findPrecompiled())
+      && this.#asked.entries().every(([name, answer]) => this.#find(name) === answer);
+  }
+
+  #findPrecompiled(): boolean {
+    return this.#names.values().some((name) => looksPrecompiled.test(name));
   }
 
   #find(name: string): boolean {

@@ -28,27 +28,42 @@ export class Lookup {
     return [...this.#used];
   }
 
-  /** Paths under which a name exists, in order. */
-  *candidates(name: string, places: readonly string[]): Generator<string> {
-    if (name.startsWith('/')) {
-      yield* this.#in('', name.replace(/^\/+/, ''));
-      return;
+  /** The first place where a header can be opened; undefined if there is none. What comes after it does not matter. */
+  first(name: string, places: readonly string[]): string | undefined {
+    const components = componentsOf(name);
+    for (const place of placesFor(name, places)) {
+      const path = this.#in(place, components);
+      if (path !== undefined && this.#opens(path)) return path;
     }
-    for (const place of places) yield* this.#in(place === '/' ? '' : place, name);
+    return undefined;
   }
 
-  *#in(place: string, name: string): Generator<string> {
-    let at = place;
-    const components = name.split('/').filter((component) => component !== '' && component !== '.');
-    const base = components.pop();
-    if (base === undefined || base === '..') return;
-    for (const component of components) {
-      if (component !== '..' && !this.#folder(at).has(component)) return;
+  /** Paths under which a name exists, in order. */
+  candidates(name: string, places: readonly string[]): string[] {
+    const components = componentsOf(name);
+    return placesFor(name, places).map((place) => this.#in(place, components)).filter((path) => path !== undefined);
+  }
+
+  /** All places where a header can be opened, in order. */
+  all(name: string, places: readonly string[]): string[] {
+    return this.candidates(name, places).filter((path) => this.#opens(path));
+  }
+
+  #in(place: string, components: readonly string[]): string | undefined {
+    const last = components.length - 1;
+    const base = components[last];
+    if (base === undefined || base === '..') return undefined;
+    let at = place === '/' ? '' : place;
+    for (let index = 0; index < last; index++) {
+      const component = components[index] as string;
+      if (component !== '..' && !this.#folder(at).has(component)) return undefined;
       at = `${at}/${component}`;
     }
     const folder = this.#folder(at);
-    for (const ending of precompiledEndings) if (folder.has(base + ending)) this.compiled.add(`${at}/${base}${ending}`);
-    if (folder.has(base)) yield `${at}/${base}`;
+    if (folder.holdsPrecompiled) {
+      for (const ending of precompiledEndings) if (folder.has(base + ending)) this.compiled.add(`${at}/${base}${ending}`);
+    }
+    return folder.has(base) ? `${at}/${base}` : undefined;
   }
 
   #folder(path: string): Folder {
@@ -58,13 +73,16 @@ export class Lookup {
   }
 
   /** Whether a compiler can open this as a header: directories and dangling links are passed over. */
-  opens(path: string): boolean {
+  #opens(path: string): boolean {
     if (this.#tree.file(path) !== undefined) return true;
     this.unsure = true;
     return false;
   }
-
-  all(name: string, places: readonly string[]): string[] {
-    return [...this.candidates(name, places)].filter((path) => this.opens(path));
-  }
 }
+
+const root = [''];
+
+const placesFor = (name: string, places: readonly string[]): readonly string[] => (name.startsWith('/') ? root : places);
+
+const componentsOf = (name: string): readonly string[] =>
+  (name.includes('/') ? name.split('/').filter((component) => component !== '' && component !== '.') : name === '' || name === '.' ? [] : [name]);

@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { Facts } from '../facts.ts';
+import type { Facts, Mention } from '../facts.ts';
 import type { SearchPath } from '../search-path.ts';
 import type { BuiltFile, TreeBuilder } from '../tree-builder.ts';
 import { AskCompiler } from './ask.ts';
@@ -49,6 +49,8 @@ class Run {
   readonly roots: ScanRoots;
   readonly since: number;
   readonly visited = new Map<string, BuiltFile>();
+  /** Paths that were to be followed: most headers are led to many times. */
+  readonly followed = new Set<string>();
   readonly consulted = new Map<Folder, number>();
   absolute = false;
   readonly macros = new Set<string>();
@@ -131,12 +133,12 @@ export class Scanner {
     const lookup = this.#lookup(run);
     const found: string[] = [];
     for (const name of roots.forced) {
-      const path = this.#first(lookup, name, [roots.cwd, ...this.#search.quote, ...this.#search.angle]);
+      const path = lookup.first(name, [roots.cwd, ...this.#search.quote, ...this.#search.angle]);
       // The compiler will complain; it does that here.
       if (path === undefined) throw new AskCompiler(`-include ${name}`);
       found.push(path);
     }
-    for (const name of roots.implicit) found.push(...[this.#first(lookup, name, this.#search.angle)].filter((path) => path !== undefined));
+    for (const name of roots.implicit) found.push(...[lookup.first(name, this.#search.angle)].filter((path) => path !== undefined));
     run.take(lookup);
     return found;
   }
@@ -147,7 +149,11 @@ export class Scanner {
       if (opened === undefined) throw new AskCompiler(path);
       if (run.visited.has(opened.place)) continue;
       run.visited.set(opened.place, opened);
-      for (const lead of this.#node(run, opened).leads) pending.push(lead);
+      for (const lead of this.#node(run, opened).leads) {
+        if (run.followed.has(lead)) continue;
+        run.followed.add(lead);
+        pending.push(lead);
+      }
     }
   }
 
@@ -159,7 +165,7 @@ export class Scanner {
       for (const macro of file.facts.computed ?? []) {
         for (const { name, quoted } of headersOf(macro, run.visited.values(), run.roots.defines, run.macros)) {
           if (name.startsWith('/')) run.absolute = true;
-          const path = this.#first(lookup, name, quoted ? this.#places(place) : this.#search.angle);
+          const path = lookup.first(name, quoted ? this.#places(place) : this.#search.angle);
           if (path !== undefined && !run.visited.has((run.tree.file(path) as BuiltFile).place)) found.push(path);
         }
       }
@@ -176,7 +182,7 @@ export class Scanner {
     const namesOf = (path: string): string[] =>
       places.filter((place) => path.startsWith(`${place}/`)).map((place) => path.slice(place.length + 1));
     const names = new Set(files.flatMap(({ place }) => namesOf(place)));
-    for (const name of names) Array.from(lookup.candidates(name, places));
+    for (const name of names) lookup.candidates(name, places);
     run.take(lookup);
   }
 
@@ -209,8 +215,8 @@ export class Scanner {
     const lookup = this.#lookup(run);
     const everywhere = this.#places(opened.place);
     const leads = new Set<string>();
-    for (const { name, quoted } of facts.includes ?? []) {
-      const found = (quoted ? undefined : this.#first(lookup, name, this.#search.angle)) ?? this.#instead(lookup, name, everywhere);
+    for (const mention of facts.includes ?? []) {
+      const found = this.#include(lookup, mention, everywhere);
       if (found !== undefined) leads.add(found);
     }
     for (const { name } of facts.nexts ?? []) for (const found of lookup.all(name, everywhere)) leads.add(found);
@@ -219,18 +225,14 @@ export class Scanner {
   }
 
   /**
-   * What clang offers, and goes on with, when there is no such header: what `"…"` would find instead of `<…>`, and the name
-   * without anything odd around it.
+   * What is included, or what clang offers, and goes on with, when there is no such header: what `"…"` would find instead of `<…>`, and then
+   * the name without anything odd around it.
    */
-  #instead(lookup: Lookup, name: string, everywhere: readonly string[]): string | undefined {
-    const found = this.#first(lookup, name, everywhere);
+  #include(lookup: Lookup, { name, quoted }: Mention, everywhere: readonly string[]): string | undefined {
+    const places = quoted ? everywhere : this.#search.angle;
+    const found = lookup.first(name, places) ?? (quoted ? undefined : lookup.first(name, everywhere));
     const plain = name.replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, '');
-    return found ?? (plain === name ? undefined : this.#first(lookup, plain, everywhere));
+    return found ?? (plain === name ? undefined : lookup.first(plain, places));
   }
 
-  /** The first place where a header can be opened; undefined if there is none. */
-  #first(lookup: Lookup, name: string, places: readonly string[]): string | undefined {
-    for (const path of lookup.candidates(name, places)) if (lookup.opens(path)) return path;
-    return undefined;
-  }
 }

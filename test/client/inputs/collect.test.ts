@@ -184,6 +184,13 @@ test('the scanner sends a command whose header is missing, and the compiler ther
   t.is((await collect(root, ['-c', 'main.c'], { method: 'compiler' })).reason?.code, 'preprocessing-failed');
 });
 
+test('clang offers the header that <…> would find under the name without anything odd around it, not the one beside the file', async (t) => {
+  const root = await temporaryDirectory(t);
+  lay(root, { 'main.c': '#include <../a/h.h>\n', 'a/h.h': '#pragma once\n#include <../h.h>\n', 'b/h.h': '#pragma once\n' });
+  const inputs = await sameInCopy(t, root, ['-I', 'b', '-c', 'main.c', '-o', 'main.o'], { compiler: '/usr/bin/clang', env: { LC_ALL: 'C' } });
+  t.deepEqual(own(inputs, root), ['a/h.h', 'b/h.h', 'main.c']);
+});
+
 test('a computed include is followed through every plain definition; any other needs the compiler', async (t) => {
   const root = await temporaryDirectory(t);
   lay(root, {

@@ -20,8 +20,8 @@ test('a state says what a path is, how large and how old', async (t) => {
   t.deepEqual(['f', 'd', 'l', 'absent', 'f/x'].map((name) => of(name)?.kind), ['file', 'directory', 'link', undefined, undefined]);
   t.is(of('f')?.size, 4);
   t.true(Math.abs((of('f')?.second ?? 0) - Date.now() / 1000) < 100);
-  t.is(identityOf(of('f') as FileState), identityOf(of('g') as FileState));
-  t.not(identityOf(of('f') as FileState), identityOf(of('d') as FileState));
+  t.deepEqual(identityOf(of('f') as FileState), identityOf(of('g') as FileState));
+  t.notDeepEqual(identityOf(of('f') as FileState), identityOf(of('d') as FileState));
 });
 
 test('a job sees each path once', async (t) => {
