@@ -56,6 +56,8 @@ const readNames = (certificate: X509Certificate): AltName[] => {
   }
 };
 
+const isMarker = ({ kind, value }: AltName): boolean => kind === 'uri' && value.toLowerCase().startsWith(serverMarker);
+
 /** A suffix ends a name only at a boundary: `corp.example` does not admit `alice@evilcorp.example`. */
 const endsAt = (value: string, suffix: string): boolean => {
   if (!value.endsWith(suffix) || value.length === suffix.length) return false;
@@ -86,7 +88,7 @@ const asserted = ({ kind, value }: AltName, anchor: NameAnchor): string[] => {
  * An anchor counts when it names the very CA that signed the certificate; an intermediate CA is an anchor of its own.
  *
  * @param authorities further CA certificates among which the issuer may be found, beside those the peer sent
- * @throws WardError `certificate-invalid` (not for client authentication, a CA, malformed), `name-not-allowed` (no name that
+ * @throws WardError `certificate-invalid` (not for client authentication, a CA, that of a server, malformed), `name-not-allowed` (no name that
  * this CA may assert), `name-ambiguous` (more than one)
  */
 export const peerIdentity = (
@@ -96,7 +98,9 @@ export const peerIdentity = (
   if (!(leaf.keyUsage ?? []).includes(oids.clientAuth)) {
     refuse('certificate-invalid', 'The certificate is not for client authentication (extended key usage clientAuth).');
   }
-  const names = readNames(leaf).filter(({ kind }) => kind === 'uri' || kind === 'email' || kind === 'upn');
+  const all = readNames(leaf);
+  if (all.some(isMarker)) refuse('certificate-invalid', 'The certificate is that of a compile server, which may run no jobs.');
+  const names = all.filter(({ kind }) => kind === 'uri' || kind === 'email' || kind === 'upn');
   if (names.length === 0) {
     refuse('name-not-allowed', 'The certificate carries no URI, e-mail address or user principal name, so it names nobody.');
   }
@@ -143,6 +147,27 @@ export const checkServer = (host: string, leaf: X509Certificate): void => {
   const markers = [`${serverMarker}${wanted}`, `${serverMarker}//${wanted}`];
   if (!names.some(({ kind, value }) => kind === 'uri' && markers.includes(value.toLowerCase()))) {
     refuse('server-untrusted', `The certificate is for ${host} but not for a compile server: it lacks the name ${serverMarker}${host}.`);
+  }
+};
+
+/**
+ * Which compile server the holder of a client certificate is: its names, in lower case. Attacker-controlled until OpenSSL has accepted the
+ * chain: call it after that.
+ *
+ * @throws WardError `certificate-invalid`: not that of a compile server, or not for client authentication too
+ */
+export const peerNames = (leaf: X509Certificate): readonly string[] => {
+  const marked = readNames(leaf).filter(isMarker).map(({ value }) => value.slice(serverMarker.length).replace(/^\/\//, '').toLowerCase());
+  if (marked.length === 0) refuse('certificate-invalid', `The certificate is not that of a compile server: it lacks a name ${serverMarker}HOST.`);
+  if (!(leaf.keyUsage ?? []).includes(oids.clientAuth)) {
+    refuse('certificate-invalid', 'The certificate of this server is not for client authentication too (extended key usage clientAuth).');
+  }
+  // What it may not be to a client, it is not to a server either.
+  try {
+    for (const name of marked) checkServer(name, leaf);
+    return marked;
+  } catch (cause) {
+    return refuse('certificate-invalid', (cause as WardError).message, cause);
   }
 };
 

@@ -42,8 +42,9 @@ const absoluteUri = /^[a-z][a-z0-9+.-]*:[\x21-\x7e]+$/i;
 
 const profile = (kind: Profile['kind'], name: string, names: AltName[], permitted: NameConstraints): Profile => {
   for (const entry of names) checkPermitted(entry, permitted);
-  const purpose = kind === 'server' ? oids.serverAuth : oids.clientAuth;
-  const extensions = [basicConstraintsLeaf(), keyUsageLeaf(), extKeyUsage(purpose), subjectAltName(names)];
+  // A server is a client of the others when it fetches what they keep.
+  const purposes = kind === 'server' ? [oids.serverAuth, oids.clientAuth] : [oids.clientAuth];
+  const extensions = [basicConstraintsLeaf(), keyUsageLeaf(), extKeyUsage(...purposes), subjectAltName(names)];
   return { kind, name, subject: `${kind} ${name}`, extensions };
 };
 

@@ -25,8 +25,9 @@ const up = (): Command => new Command('up')
   .option('--cores <n>', 'compiles at once on each server (default: the cores of this machine)', whole)
   .addOption(new Option('--krb5', 'people come with Kerberos tickets of a realm of its own, and in no other way').conflicts('ssh'))
   .option('--ssh', 'people come through sshd, and in no other way')
-  .action(async ({ dir, servers, jobs, cores, krb5, ssh }: { dir: string; servers: number; jobs?: number; cores?: number; krb5?: true; ssh?: true }) => {
-    const farm = await bringUp({ dir, servers, jobs, cores, mechanism: krb5 === true ? 'krb5' : ssh === true ? 'ssh' : 'cert' });
+  .option('--redis', 'the servers share their results through a Redis of their own')
+  .action(async ({ dir, servers, jobs, cores, krb5, ssh, redis = false }: { dir: string; servers: number; jobs?: number; cores?: number; krb5?: true; ssh?: true; redis?: boolean }) => {
+    const farm = await bringUp({ dir, servers, jobs, cores, redis, mechanism: krb5 === true ? 'krb5' : ssh === true ? 'ssh' : 'cert' });
     if (farm.isolation === 'strict-rlimit') {
       process.stderr.write('CAUTION: no cgroup can be used here, so memory is limited for each process and not for a whole job (isolation strict-rlimit).\n  Root can bring up a farm with full limits; so can a session with a delegated cgroup.\n');
     }

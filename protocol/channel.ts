@@ -12,7 +12,7 @@ import { FLAG_FRESH, FLAG_PACKED, frameType } from './frame.ts';
 import type { Frame, FrameDecoder } from './frame.ts';
 import type { SessionKeys } from './keys.ts';
 import { limits } from './limits.ts';
-import type { ClientMessage, Pointer, Probe, ServerNotice } from './messages.ts';
+import type { ClientMessage, Fetch, Pointer, Probe, ServerNotice } from './messages.ts';
 import { encodeMessage, parseMessage } from './schemas.ts';
 import { Turns } from './turns.ts';
 import { Scheduler } from './scheduler.ts';
@@ -119,6 +119,14 @@ export class Channel {
   /** Client: says something that needs no answer. What the server cannot take, it has not heard. */
   tell(message: Pointer): void {
     if (this.#streams.size < limits.streams) this.#newStream().send(message, { end: true });
+  }
+
+  /** A server as the client of another: asks for parts of a kept result. Throws `busy` when the session has as many streams as it may. */
+  fetch(message: Fetch): Stream {
+    if (this.#streams.size >= limits.streams) throw new WardError('busy', 'This session fetches as much as it may.');
+    const stream = this.#newStream();
+    stream.send(message, { end: true });
+    return stream;
   }
 
   /**

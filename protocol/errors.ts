@@ -57,6 +57,7 @@ const table = {
   // authorization: may they?
   'identity-unknown': entry('authorization', 'never', 113, 'No identity rule of the policy maps this principal to a committer.', 'Administrator: add an identity rule.'),
   'not-a-committer': entry('authorization', 'never', 113, 'This person is not in the list of people who may commit.', 'Ask for commit access, or compile locally.'),
+  'not-a-peer': entry('authorization', 'never', 113, 'This server is not one of those that may fetch results here.', 'Administrator: name it in the farm file, or in shared.peers.servers.'),
   'policy-denied': entry('authorization', 'never', 113, 'A policy rule denies this job.', 'wardctl policy explain shows the rule.'),
   'option-refused': entry('authorization', 'never', 113, 'The command has an option that nobody may send.', 'Remove the option, or let this file compile locally.'),
   'path-refused': entry('authorization', 'never', 113, 'The job names a path that is not allowed.', 'Compile this file locally.'),
@@ -68,6 +69,7 @@ const table = {
   'blob-corrupt': entry('infrastructure', 'another-server', 116, 'Received content does not match its digest.', 'See the server log; memory or disk may be faulty.'),
   'input-unsigned': entry('infrastructure', 'another-server', 116, 'The job reads a precompiled header that this farm did not make.', 'Make the header with wardcc, or let this file compile locally.'),
   'result-untrusted': entry('infrastructure', 'another-server', 116, 'The result is not signed as the farm file demands.', 'Administrator: compare the farm file with the keys and the epoch of the server.'),
+  'result-absent': entry('infrastructure', 'another-server', 116, 'The server does not keep the result that was asked for, or does not any more.', 'Nothing: it is compiled again.'),
   'tree-invalid': entry('infrastructure', 'never', 116, 'The list of input files is not a valid tree.', 'Report this as a bug: the client built a wrong list.'),
   'job-timeout': entry('infrastructure', 'another-server', 118, 'The job ran longer than its deadline.', 'Raise the limit in the policy, or compile this file locally.'),
   'cpu-limit': entry('infrastructure', 'another-server', 118, 'The job used more CPU time than allowed.', 'Raise the limit in the policy, or compile this file locally.'),

@@ -3,7 +3,7 @@
  *
  *   1. client HELLO: version, nonce, X25519 key, mechanism, the server it means
  *   2. server HELLO: version, nonce, X25519 key
- *   3. AUTH frames as the mechanism needs them, in turns, the last from the server; `cert` and `ssh` have none
+ *   3. AUTH frames as the mechanism needs them, in turns, the last from the server; `cert`, `ssh` and `peer` have none
  *   4. both derive one key a direction from the shared secret, the TLS exporter and the transcript
  *
  * A refusal before the keys is an unkeyed ALERT. With a mechanism without AUTH frames it comes in place of the server's HELLO.
@@ -17,16 +17,16 @@ import { frameType } from './frame.ts';
 import { authIo, HandshakeWire } from './handshake-wire.ts';
 import type { AuthIo, Exporter } from './handshake-wire.ts';
 import { decodeClientHello, decodeServerHello, encodeClientHello, encodeServerHello, NONCE_BYTES } from './hello.ts';
-import type { ClientHello, Mechanism } from './hello.ts';
+import type { ClientHello, HelloMechanism } from './hello.ts';
 import { deriveKeys, EXPORTER_KEYS, newKeyPair, sharedSecret } from './keys.ts';
 import type { KeyPair } from './keys.ts';
 import type { Transport } from './transport.ts';
 
 export type { AuthIo, Exporter } from './handshake-wire.ts';
-export type { ClientHello, Mechanism } from './hello.ts';
+export type { ClientHello, HelloMechanism, Mechanism } from './hello.ts';
 
 export interface ClientAuthenticator {
-  readonly mechanism: Mechanism;
+  readonly mechanism: HelloMechanism;
   /** The server that is meant: it becomes part of the transcript. */
   readonly target: string;
   /**
@@ -63,28 +63,28 @@ export interface ClientHandshakeOptions extends HandshakeOptions {
 
 export interface ServerHandshakeOptions extends HandshakeOptions {
   /** The permitted mechanisms of this connection. */
-  authenticators: ReadonlyMap<Mechanism, ServerAuthenticator>;
+  authenticators: ReadonlyMap<HelloMechanism, ServerAuthenticator>;
 }
 
 export interface Accepted {
   channel: Channel;
   /** What the authenticator returned. */
   identity: unknown;
-  mechanism: Mechanism;
+  mechanism: HelloMechanism;
   target: string;
 }
 
 const freshSecrets = (): HelloSecrets => ({ nonce: randomBytes(NONCE_BYTES), pair: newKeyPair() });
 
 /** Exporter bytes for the keys. Only an SSH connection may do without. */
-const exportedFor = (mechanism: Mechanism, exporter: Exporter): Buffer | undefined => {
+const exportedFor = (mechanism: HelloMechanism, exporter: Exporter): Buffer | undefined => {
   if (mechanism === 'ssh') return undefined;
   const exported = exporter(EXPORTER_KEYS, 32);
   if (exported === undefined) throw new WardError('mechanism-not-permitted', `Mechanism ${mechanism} needs a TLS connection.`);
   return exported;
 };
 
-/** Runs the client's side. The channel that it resolves to has sent nothing yet; the server's first message is `welcome`. */
+/** Runs the client's side. The channel that it resolves to has sent nothing yet; the server's first message is `welcome`, or `peer-welcome`. */
 export const clientHandshake = async (transport: Transport, options: ClientHandshakeOptions): Promise<Channel> => {
   const { authenticator, exporter, secrets = freshSecrets } = options;
   const wire = new HandshakeWire(transport, 'client', options.timeoutMs);

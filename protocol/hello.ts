@@ -10,9 +10,15 @@ export const VERSION = 1;
 export const NONCE_BYTES = 32;
 export const KEY_BYTES = 32;
 
+/** How a person proves who they are. */
 export type Mechanism = 'krb5' | 'cert' | 'ssh';
 
 export const mechanisms: readonly Mechanism[] = Object.freeze(['krb5', 'cert', 'ssh']);
+
+/** What a hello may name: a person's mechanism, or `peer`, with which another server of the farm proves that it is one. */
+export type HelloMechanism = Mechanism | 'peer';
+
+const helloMechanisms: readonly HelloMechanism[] = Object.freeze([...mechanisms, 'peer']);
 
 export interface ServerHello {
   readonly nonce: Buffer;
@@ -20,7 +26,7 @@ export interface ServerHello {
 }
 
 export interface ClientHello extends ServerHello {
-  readonly mechanism: Mechanism;
+  readonly mechanism: HelloMechanism;
   /** The name of the server that the client means: a host name, for Kerberos the service principal. */
   readonly target: string;
 }
@@ -82,7 +88,7 @@ export const decodeClientHello = (payload: Buffer): ClientHello => {
   if (payload.length - targetStart > TARGET_BYTES || !targetSyntax.test(target)) {
     throw new WardError('protocol-violation', 'The hello names a server that cannot exist.');
   }
-  const mechanism = mechanisms.find((known) => known === name);
+  const mechanism = helloMechanisms.find((known) => known === name);
   if (mechanism === undefined) throw new WardError('mechanism-not-permitted', 'The hello names an unknown authentication mechanism.');
   return { ...fixed, mechanism, target };
 };

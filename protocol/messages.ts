@@ -37,6 +37,13 @@ export interface Welcome {
   zstd?: boolean;
 }
 
+/** Server → another server of the farm on stream 0, the first keyed message: it may fetch results that are kept here, and do nothing else. */
+export interface PeerWelcome {
+  type: 'peer-welcome';
+  /** When the session ends (ms since the epoch). */
+  expires: number;
+}
+
 /** Server → client on stream 0: load, or that the server is about to end the session. */
 export interface Notice {
   type: 'notice';
@@ -167,13 +174,24 @@ export interface Pointer {
   signature: string;
 }
 
+/** Another server → server, on a stream of its own: parts of a kept result. They follow in this order as one run of bytes, then END. */
+export interface Fetch {
+  type: 'fetch';
+  /** Cache domain in which the result is kept. */
+  domain: string;
+  /** Digest of what ran. */
+  action: string;
+  /** Which parts: 0 is standard output, 1 standard error, and 2 the first output. */
+  parts: number[];
+}
+
 /** Server → client: another server has the result of this very compile, or had it. What becomes of the job here follows. */
 export interface Elsewhere {
   type: 'elsewhere';
   server: string;
 }
 
-export type ClientMessage = Probe | Pointer;
+export type ClientMessage = Probe | Pointer | Fetch;
 export type ServerMessage = Offer | Busy | Elsewhere | Running | Missing | Result;
-export type ServerNotice = Welcome | Notice;
+export type ServerNotice = Welcome | PeerWelcome | Notice;
 export type Message = ClientMessage | ServerMessage | ServerNotice;

@@ -50,6 +50,7 @@ export const schemas = {
     expires: bytes, policy: object({ serial: bytes, digest }), isolation: { enum: ['strict', 'strict-rlimit'] },
     slots: integer(65_535), toolchains, zstd: { type: 'boolean' },
   }, ['because', 'zstd']),
+  'peer-welcome': object({ type: literal('peer-welcome'), expires: bytes }),
   notice: object({
     type: literal('notice'), event: { enum: ['load', 'stopping', 'toolchains'] }, free: integer(65_535), waiting: integer(1_000_000),
     message: text(limits.errorText), toolchains,
@@ -66,6 +67,10 @@ export const schemas = {
     treeBytes: integer(limits.treeBytes), inputBytes: bytes, zstd: { type: 'boolean' },
   }, ['pwd', 'zstd']),
   pointer: object({ type: literal('pointer'), statement: text(limits.statementText), key: keyName, signature }),
+  fetch: object({
+    type: literal('fetch'), domain: text(2048), action: digest,
+    parts: { type: 'array', items: integer(limits.outputs + 1), minItems: 1, maxItems: limits.outputs + 2, uniqueItems: true },
+  }),
   elsewhere: object({ type: literal('elsewhere'), server: name }),
   offer: object({ type: literal('offer'), leaseMs: integer(600_000), speed: number(1_000_000), load }, ['load']),
   busy: object({ type: literal('busy'), position: integer(1_000_000), load }, ['load']),
@@ -87,8 +92,8 @@ export const schemas = {
 
 /** Where a message may come. */
 const places = {
-  'server notice': ['welcome', 'notice'],
-  'first client message': ['probe', 'pointer'],
+  'server notice': ['welcome', 'peer-welcome', 'notice'],
+  'first client message': ['probe', 'pointer', 'fetch'],
   'server message': ['offer', 'busy', 'elsewhere', 'running', 'missing', 'result'],
 } as const;
 

@@ -12,6 +12,9 @@ import { limits } from './limits.ts';
 
 export const SUBPROTOCOL = 'wardcc.1';
 
+/** What servers of the farm say in TLS (SNI) when they come as peers: so their certificates are judged by the CA and list for servers. */
+export const PEER_SERVERNAME = 'peer.wardcc.invalid';
+
 export interface Transport {
   /** Sends the buffers in order. They must not change afterwards. */
   send(bytes: readonly Buffer[]): void;

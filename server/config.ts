@@ -185,8 +185,13 @@ export const sshSocket = (config: Pick<ServerConfig, 'run'>): string => join(con
 const defaultToolchains = ['gcc', 'g++', 'cc', 'c++', 'clang', 'clang++'].map((name) => `/usr/bin/${name}`);
 const gibibyte = 2 ** 30;
 
-const absoluteShared = (shared: SharedCacheConfig, at: (name: string) => string): SharedCacheConfig =>
-  Object.fromEntries(Object.entries(shared).map(([key, value]) => [key, ['socket', 'ca', 'passwordFile', 'farmKeyFile'].includes(key) ? at(value as string) : value])) as unknown as SharedCacheConfig;
+const sharedFiles: ReadonlySet<string> = new Set(['socket', 'ca', 'crl', 'passwordFile', 'farmKeyFile']);
+
+const absoluteFiles = <T extends object>(written: T, at: (name: string) => string): T =>
+  Object.fromEntries(Object.entries(written).map(([key, value]) => [key, sharedFiles.has(key) ? at(value as string) : value])) as T;
+
+const absoluteShared = ({ peers, ...shared }: SharedCacheConfig, at: (name: string) => string): SharedCacheConfig =>
+  ({ ...absoluteFiles(shared, at), ...(peers === undefined ? {} : { peers: absoluteFiles(peers, at) }) });
 
 /** One for two compilers: that many are between two jobs at a time. Each needs an account where slots have accounts. */
 const defaultSpares = (slots: number, accounts = Infinity): number => Math.max(0, Math.min(Math.ceil(slots / 2), accounts - slots));

@@ -29,7 +29,7 @@ ensure_native() {
   stamp native "$parts"
 }
 
-source_directories='protocol policy toolchain certs client server ctl'
+source_directories='protocol policy toolchain certs link client server ctl'
 
 build_inputs() {
   # shellcheck disable=SC2086 # a list of directories

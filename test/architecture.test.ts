@@ -15,8 +15,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   policy: ['protocol'],
   toolchain: ['protocol'],
   certs: ['protocol'],
-  client: ['protocol', 'policy', 'toolchain', 'certs'],
-  server: ['protocol', 'policy', 'toolchain', 'certs'],
+  link: ['protocol', 'certs'],
+  client: ['protocol', 'policy', 'toolchain', 'certs', 'link'],
+  server: ['protocol', 'policy', 'toolchain', 'certs', 'link'],
   ctl: ['protocol', 'policy', 'toolchain', 'certs', 'client'],
 };
 
@@ -26,7 +27,8 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   policy: ['ajv', 'jsonc-parser', 'ldapts', 'tweetnacl'],
   toolchain: [],
   certs: ['node-forge'],
-  client: ['kerberos', 'ws'],
+  link: ['ws'],
+  client: ['kerberos'],
   server: ['ioredis', 'kerberos', 'ws'],
   ctl: ['commander'],
 };
@@ -34,7 +36,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
 /** What is no part of the product, and what of it may be imported there. */
 const beside: Readonly<Record<string, readonly string[]>> = {
   setup: ['ctl', 'protocol', 'policy', 'toolchain', 'certs', 'client'],
-  bench: ['setup', 'ctl', 'protocol', 'policy', 'toolchain', 'certs', 'client', 'server'],
+  bench: ['setup', 'ctl', 'protocol', 'policy', 'toolchain', 'certs', 'link', 'client', 'server'],
 };
 
 const sources = (directory: string): string[] =>

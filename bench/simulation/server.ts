@@ -134,12 +134,13 @@ export const startSimulatedServer = async (options: SimulatedServerOptions): Pro
     channel.onBlob((blob) => receiveBlob(blob, session, services));
     channel.onStream((stream, first) => {
       if (first.type === 'pointer') return receivePointer(stream, first, session, pointers);
+      if (first.type !== 'probe') return stream.reset(new WardError('policy-denied', 'Nothing is fetched here.'));
       hints.began(session);
       void runJob(stream, first, session, services);
     });
     channel.keepAlive(silenceMs);
   };
-  const listener = new Listener({ listen: [{ host: '127.0.0.1', port: 0 }], tls: options.tls, connections }, authorities, {
+  const listener = new Listener({ listen: [{ host: '127.0.0.1', port: 0 }], tls: options.tls, connections }, { people: authorities }, {
     connection: (socket, tls, address) => void serve(socket, tls, address).catch(trouble),
     refused: (_, why) => trouble(new Error(`refused: ${why}`)),
   });

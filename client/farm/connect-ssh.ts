@@ -10,11 +10,12 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
+import { openWebSocket, receiveWelcome } from '../../link/web-socket.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import { clientHandshake } from '../../protocol/handshake.ts';
 import { webSocketTransport } from '../../protocol/transport.ts';
 import { ChildDuplex } from './child-duplex.ts';
-import { connected, isNear, openWebSocket, receiveWelcome, type Connection } from './connect.ts';
+import { connected, isNear, type Connection } from './connect.ts';
 import { named } from './failure.ts';
 import type { SshHost } from './hosts.ts';
 import { sshArguments, type SshConfig } from './ssh-command.ts';

@@ -170,7 +170,7 @@ export class Session {
 
   /** Attacker-controlled: a server can only say less good of itself. */
   #noticed(notice: ServerNotice, connection: Connection): void {
-    if (notice.type === 'welcome') {
+    if (notice.type !== 'notice') {
       connection.channel.close(new WardError('protocol-violation', 'The server said welcome twice.'));
     } else if (notice.event === 'load') {
       this.rooms.heard({ free: notice.free ?? 0, waiting: notice.waiting ?? 0 });

@@ -19,6 +19,7 @@ import { farmLayout, programs, type FarmLayout } from './layout.ts';
 import { certifyPeople, listCommitters, peopleOf, type Person } from './people.ts';
 import { freePorts, serverAddress } from './ports.ts';
 import { isRunning } from './processes.ts';
+import { equipForRedis, prepareRedis, redisLines, startRedis } from './redis.ts';
 import { prepareServer, startServer, whenReady } from './servers.ts';
 import { equipWithKeys } from './ssh-people.ts';
 import { prepareSshd, publishHostKeys, runSshd, sshHosts, sshLines } from './ssh.ts';
@@ -34,6 +35,8 @@ export interface UpOptions {
   readonly cores: number | undefined;
   /** How people prove who they are; this mechanism and no other. Default `cert`. */
   readonly mechanism?: FarmRecord['mechanism'];
+  /** The servers share their results. */
+  readonly redis?: boolean;
 }
 
 export interface RunningFarm {
@@ -84,13 +87,14 @@ const begin = async (layout: FarmLayout, options: UpOptions): Promise<RunningFar
   const owner = asRoot ? await ensureAccount() : undefined;
   const addresses = Array.from({ length: options.servers }, (_, index) => serverAddress(index + 1));
   const ports = await freePorts(addresses);
+  const redis = options.redis === true ? await prepareRedis(layout, options.servers) : undefined;
   const plans = ports.map((port, index): ServerPlan => {
     const number = index + 1;
     const address = addresses[index]!;
     const cgroup = delegateCgroup(name, number, owner);
     // The place where the servers' account sees the farm is never too long for a socket.
     const run = owner === undefined ? layout.serverRun(number) : 'run';
-    const lines = realm !== undefined ? serviceLines : mechanism === 'ssh' ? sshLines(owner) : [];
+    const lines = [...realm !== undefined ? serviceLines : mechanism === 'ssh' ? sshLines(owner) : [], ...redis === undefined ? [] : redisLines(redis, number)];
     const isolation = cgroup === undefined ? 'strict-rlimit' : 'strict';
     return { number, address, port, jobs: options.jobs, cores: options.cores, isolation, cgroup, run, lines };
   });
@@ -107,10 +111,15 @@ const begin = async (layout: FarmLayout, options: UpOptions): Promise<RunningFar
     record = { ...record, processes: [await openRealm(layout, realm, people)] };
     await writeFarmRecord(layout.record, record);
   }
+  if (redis !== undefined) {
+    record = { ...record, processes: [...record.processes, await startRedis(redis)] };
+    await writeFarmRecord(layout.record, record);
+  }
   const earlier = record.processes.length;
   for (const plan of plans) {
     await prepareServer(layout, plan, { authority, farmKey }, owner);
     if (realm !== undefined) await writeServiceKeys(layout, realm, plan, owner);
+    if (redis !== undefined) await equipForRedis(layout, redis, plan, owner);
     record = { ...record, processes: [...record.processes, startServer(layout, plan, owner)] };
     await writeFarmRecord(layout.record, record);
   }

@@ -45,6 +45,9 @@ const table = {
   'session.denied': entry('WL101', 'front', 'Somebody with a proven name was refused.', [...who, 'verdict', 'reason']),
   'session.ended': entry('WL102', 'front', 'A session ended.', ['principal']),
   'access.ended': entry('WL103', 'front', 'The right to be here ended while a session was open: it was cut off.', ['principal', 'message']),
+  'peer.allowed': entry('WL110', 'front', 'Another server of the farm was let in, to fetch results that are kept here.', ['principal', 'address', 'credential']),
+  'peer.denied': entry('WL111', 'front', 'A server with a proven name was refused.', ['principal', 'address', 'credential', 'reason']),
+  'result.fetched': entry('WL112', 'front', 'Another server of the farm was given parts of a kept result.', ['principal', 'address', 'domain', 'action', 'outputs']),
   'job.allowed': entry('WL200', 'front', 'A job was allowed.', [...who, 'committer', 'request', ...why]),
   'job.denied': entry('WL201', 'front', 'A job was refused.', [...who, 'committer', 'request', 'reason', ...why]),
   'job.end': entry('WL202', 'front', 'A job that was allowed is over.', ['of']),
@@ -95,7 +98,7 @@ export interface LogEvent {
   readonly action?: string;
   readonly status?: { readonly code: number; readonly signal: number };
   readonly usage?: { readonly wallMs: number; readonly userMs: number; readonly systemMs: number; readonly maxRssKb: number };
-  /** Digests of the outputs. */
+  /** Digests of the outputs, or of the parts that were given. */
   readonly outputs?: readonly string[];
   readonly message?: string;
 }
@@ -142,7 +145,7 @@ export const eventSchema = closed(
       'signal',
     ]),
     usage: closed({ wallMs: amount, userMs: amount, systemMs: amount, maxRssKb: amount }),
-    outputs: { type: 'array', maxItems: 64, items: digest },
+    outputs: { type: 'array', maxItems: 66, items: digest },
     message: text(4096),
   },
   ['event'],

@@ -7,12 +7,14 @@
 import { createPublicKey } from 'node:crypto';
 import type { LogEvent } from '../../policy/log/events.ts';
 import type { Decision, DecisionRequest } from '../../policy/types.ts';
+import { cleanText } from '../../protocol/alert.ts';
 import { WardError } from '../../protocol/errors.ts';
 import type { Probe, ResultSignature } from '../../protocol/messages.ts';
 import { connectEvent, decisionEvent, endEvent, type EventContext } from './events.ts';
 import type { IpcPeer } from '../ipc/peer.ts';
 import type { Signer } from '../jobs/keep-result.ts';
 import type { DecisionLog, JobEnd, JobSession } from '../jobs/services.ts';
+import type { Asking, Given } from '../peers/give-parts.ts';
 import type { SignRequest } from '../keeper/sign-outcome.ts';
 import type { OwnKey } from '../store/result-trust.ts';
 import type { Identity } from './session.ts';
@@ -72,6 +74,17 @@ export class KeeperLog implements DecisionLog, Signer {
   /** Something about the server itself: it started, its policy changed, somebody was cut off. Nobody waits for it. */
   note(event: Omit<LogEvent, 'server'>): void {
     this.#append({ server: this.#context().server, ...event }).catch(() => {});
+  }
+
+  /** As `note`, but resolves when it is written. @throws WardError `log-unavailable` */
+  async write(event: Omit<LogEvent, 'server'>): Promise<void> {
+    await this.#append({ server: this.#context().server, ...event });
+  }
+
+  /** Another server is given parts of a kept result. @throws WardError `busy` when the keeper is far behind, `log-unavailable` */
+  async fetched({ principal, address }: Asking, { domain, action, outputs }: Given): Promise<void> {
+    if (this.#waiting >= mostWaiting) throw new WardError('busy', 'The decision log of this server is behind.');
+    await this.write({ event: 'result.fetched', principal, address, domain: cleanText(domain, 300), action, outputs });
   }
 
   /** The keeper's signature under a result, for a job that is logged and not over. */

@@ -11,11 +11,12 @@ import { constants } from 'node:crypto';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { createSecureContext, type SecureContextOptions, type TLSSocket } from 'node:tls';
+import { createSecureContext, type SecureContext, type SecureContextOptions, type TLSSocket } from 'node:tls';
 import type { WebSocket } from 'ws';
 import { readGuardedSync } from '../../policy/guarded-read.ts';
 import { WardError } from '../../protocol/errors.ts';
 import { limits } from '../../protocol/limits.ts';
+import { PEER_SERVERNAME } from '../../protocol/transport.ts';
 import type { ListenAddress, ServerConfig } from '../config.ts';
 import type { ClientAuthorities } from './authenticate-cert.ts';
 import { ConnectionLimits } from './connection-limits.ts';
@@ -28,9 +29,15 @@ export interface ListenerEvents {
   refused(address: string, why: string): void;
 }
 
+/** Whose certificates are accepted on which kind of connection; absent: nobody's. */
+export interface ListenerAuthorities {
+  readonly people: ClientAuthorities | undefined;
+  readonly peers?: ClientAuthorities | undefined;
+}
+
 const maxBytes = 2 ** 20;
 
-interface ServerIdentity {
+export interface ServerIdentity {
   readonly cert: Buffer;
   readonly key: Buffer;
 }
@@ -50,18 +57,26 @@ const readIdentity = ({ cert: certFile, key: keyFile }: ServerConfig['tls']): Se
 export class Listener {
   readonly #config: Pick<ServerConfig, 'listen' | 'tls' | 'connections'>;
   readonly #events: ListenerEvents;
-  readonly #authorities: ClientAuthorities | undefined;
+  readonly #authorities: ListenerAuthorities;
   readonly #limits: ConnectionLimits;
   #identity: ServerIdentity;
+  /** For connections of other servers of the farm. */
+  #peers: SecureContext | undefined;
   readonly #servers: Server[] = [];
 
   /** @throws WardError when this server's certificate and key cannot be used */
-  constructor(config: Pick<ServerConfig, 'listen' | 'tls' | 'connections'>, authorities: ClientAuthorities | undefined, events: ListenerEvents) {
+  constructor(config: Pick<ServerConfig, 'listen' | 'tls' | 'connections'>, authorities: ListenerAuthorities, events: ListenerEvents) {
     this.#config = config;
     this.#authorities = authorities;
     this.#identity = readIdentity(config.tls);
     this.#events = events;
     this.#limits = new ConnectionLimits(config.connections);
+    this.#peers = this.#peerContext();
+  }
+
+  /** Certificate and key in force. */
+  get identity(): ServerIdentity {
+    return this.#identity;
   }
 
   /**
@@ -91,11 +106,17 @@ export class Listener {
 
   /** From now on connections see what was loaded last: identity, CAs and revocation lists. */
   renew(): void {
-    for (const server of this.#servers) server.setSecureContext(this.#context());
+    for (const server of this.#servers) server.setSecureContext(this.#context(this.#authorities.people));
+    this.#peers = this.#peerContext();
   }
 
-  #context(): SecureContextOptions {
-    return { ...this.#identity, ...this.#authorities?.context, minVersion: 'TLSv1.3', secureOptions: constants.SSL_OP_NO_TICKET };
+  #peerContext(): SecureContext | undefined {
+    const { peers } = this.#authorities;
+    return peers === undefined ? undefined : createSecureContext(this.#context(peers));
+  }
+
+  #context(authorities: ClientAuthorities | undefined): SecureContextOptions {
+    return { ...this.#identity, ...authorities?.context, minVersion: 'TLSv1.3', secureOptions: constants.SSL_OP_NO_TICKET };
   }
 
   close(): void {
@@ -107,7 +128,9 @@ export class Listener {
 
   #createServer(): Server {
     const server = createServer({
-      ...this.#context(),
+      ...this.#context(this.#authorities.people),
+      // Who comes as a server is judged by the CA for servers alone, whatever CA names people.
+      SNICallback: (name, answer) => answer(null, name === PEER_SERVERNAME ? this.#peers : undefined),
       requestCert: true,
       rejectUnauthorized: false,
       handshakeTimeout: limits.handshakeMs,

@@ -11,6 +11,7 @@ import { createServer } from 'node:net';
 import { cleanText } from '../../protocol/alert.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import { canPack } from '../../protocol/packing.ts';
+import { PEER_SERVERNAME } from '../../protocol/transport.ts';
 import type { Load } from '../../protocol/messages.ts';
 import { sshSocket, type ServerConfig } from '../config.ts';
 import { peerUid } from '../native/peer-uid.ts';
@@ -23,6 +24,7 @@ import { ResultKeeping } from '../jobs/keep-result.ts';
 import { Pointers, receivePointer } from '../jobs/pointers.ts';
 import type { JobServices } from '../jobs/services.ts';
 import { Unread } from '../jobs/unread.ts';
+import { PeerResults } from '../peers/peer-results.ts';
 import { Deadlines } from '../queue/deadlines.ts';
 import { FairLine } from '../queue/fair-line.ts';
 import { ResultCache } from '../store/result-cache.ts';
@@ -33,6 +35,7 @@ import { Store } from '../store/store.ts';
 import { Uploads } from '../store/uploads.ts';
 import type { StageIndex, WithdrawnToolchain } from '../toolchains/index-file.ts';
 import { ClientAuthorities } from './authenticate-cert.ts';
+import type { PeerSession } from './authenticate-peer.ts';
 import { sshAuthenticator } from './authenticate-ssh.ts';
 import { receiveBlob } from './blobs.ts';
 import { ExecutorPool } from './executor-pool.ts';
@@ -47,6 +50,7 @@ import { PolicyHolder } from './policy-holder.ts';
 import { proveToolchains } from './prove-toolchains.ts';
 import { openServiceKeys } from './service-keys.ts';
 import { Revisions } from './revision-memory.ts';
+import { servePeer, type PeerDoor } from './serve-peer.ts';
 import { Sessions, type Judge } from './sessions.ts';
 import { Speed } from './speed.ts';
 import { SshListener } from './ssh-listener.ts';
@@ -104,8 +108,12 @@ async function main(): Promise<void> {
   const trouble = (error: WardError): void => void process.stderr.write(`wardccd: ${error.message}\n`);
   const farm = await FarmHolder.load(config, () => log.rereadFarm());
   const shared = config.shared === undefined ? undefined : shareResults(config.shared, trouble);
+  const peerTrust = config.shared?.peers;
+  const peerAuthorities = peerTrust === undefined ? undefined : new ClientAuthorities({ clientCa: peerTrust.ca, crl: peerTrust.crl });
+  const otherServers = peerAuthorities === undefined ? undefined
+    : new PeerResults({ own: config.name, material: () => ({ ...peerAuthorities.context, ...listener.identity }), damaged: trouble, trouble });
   const standing = (record: ResultRecord): Standing => standingOf(record, log.ownKey, farm.current);
-  const results = new ResultCache(`${config.state}/results`, config.store.maxBytes, { damaged: trouble, standing }, shared);
+  const results = new ResultCache(`${config.state}/results`, config.store.maxBytes, { damaged: trouble, standing }, shared, otherServers);
   const deadlines = new Deadlines();
   const admission = new FairLine(config.jobs, config.queue);
   const load = (): Load => loadOf(config.slots, admission);
@@ -134,8 +142,20 @@ async function main(): Promise<void> {
   const welcome = { server: config.name, isolation, slots: config.jobs, get toolchains() { return toolchains.list; }, zstd: canPack };
 
   const judge: Judge = (session) => policy.judge(session);
-  const listener = new Listener(config, authorities, {
-    connection: (socket, tls, address) => void serve({ socket, tls, address }),
+  const peerSessions = new Sessions<PeerSession>();
+  const door: PeerDoor | undefined = peerAuthorities === undefined ? undefined : {
+    authorities: peerAuthorities,
+    servers: () => peerTrust?.servers ?? [...farm.current?.servers.keys() ?? []],
+    sessions: peerSessions,
+    log,
+    giving: services,
+    rate: config.jobRate,
+  };
+  const listener = new Listener(config, { people: authorities, peers: peerAuthorities }, {
+    connection: (socket, tls, address) => {
+      if (door === undefined || tls.servername !== PEER_SERVERNAME) void serve({ socket, tls, address });
+      else servePeer({ socket, tls, address }, door).catch((thrown: unknown) => log.refusedEarly(address, toWardError(thrown).code));
+    },
     refused: (address, why) => log.refusedEarly(address, why),
   });
   const serve = async (connection: Pick<Opening, 'socket' | 'tls' | 'ssh' | 'address'>): Promise<void> => {
@@ -155,6 +175,7 @@ async function main(): Promise<void> {
         if (refusal?.code === 'limit-exceeded') session.end(refusal);
         else if (refusal !== undefined) stream.reset(refusal);
         else if (first.type === 'pointer') receivePointer(stream, first, session, pointers);
+        else if (first.type === 'fetch') session.end(new WardError('policy-denied', 'Only another server of the farm may fetch results here.'));
         else {
           hints.began(session);
           void runJob(stream, first, session, services);
@@ -167,11 +188,14 @@ async function main(): Promise<void> {
   };
 
   const watcher = new Watcher(config, policy, {
-    changed: () => sessions.judgeAll(judge),
+    changed: () => {
+      sessions.judgeAll(judge);
+      peerSessions.judgeAll(() => undefined);
+    },
     policy: () => log.note({ event: 'policy.loaded', policy: policyName() }),
     committers: () => log.note({ event: 'committers.changed', committers: policy.current.committers.revision }),
     tls: () => {
-      const problems = problemsOf(() => authorities?.reload(), () => listener.reloadIdentity());
+      const problems = problemsOf(() => authorities?.reload(), () => peerAuthorities?.reload(), () => listener.reloadIdentity());
       listener.renew();
       if (problems.length === 0) log.note({ event: 'tls.changed' });
       return problems;
@@ -191,6 +215,7 @@ async function main(): Promise<void> {
   });
   watcher.start();
   const listen = await listener.listen(sockets.get('network'));
+  if (peerTrust !== undefined && listen[0] !== undefined) shared?.giveAt(peerTrust.port ?? listen[0].port);
   if (bridgeUid !== undefined && config.ssh !== undefined) {
     const facts = { account: config.ssh.user, trust: () => policy.current.ssh, revoked: () => revokedKeys?.current };
     const bridges = new SshListener({ path: sshSocket(config), bridgeUid, connections: config.connections }, {

@@ -1,5 +1,5 @@
 /**
- * A live session: one authenticated person on one connection. It begins with `welcome`, lives as long as the credential and
+ * A live session: one authenticated person, or another server, on one connection. It begins with `welcome`, lives as long as the credential and
  * the right behind it, and takes every job down with it when it ends.
  *
  * @module
@@ -22,20 +22,19 @@ export interface Identity {
   stillValid(): WardError | undefined;
 }
 
-export class Session implements JobSession {
-  readonly identity: Identity;
-  readonly committer: string;
+/** What ends a session: the end of the credential, or a look at it that says no. */
+export type LiveIdentity = Pick<Identity, 'principal' | 'expires' | 'fingerprint' | 'stillValid'>;
+
+/** Somebody on the other end of an open channel. */
+export class LiveSession<I extends LiveIdentity> {
+  readonly identity: I;
   readonly address: string;
   readonly channel: Channel;
-  /** Cache domains of this session's jobs. */
-  readonly domains = new Set<string>();
-  answerMs: number | undefined;
   readonly #callbacks = new Set<(reason: WardError) => void>();
   #ended: WardError | undefined;
 
-  constructor(identity: Identity, committer: string, address: string, channel: Channel) {
+  constructor(identity: I, address: string, channel: Channel) {
     this.identity = identity;
-    this.committer = committer;
     this.address = address;
     this.channel = channel;
     void channel.closed.then((error) => this.#end(error ?? new WardError('session-lost')));
@@ -43,10 +42,6 @@ export class Session implements JobSession {
 
   get principal(): string {
     return this.identity.principal;
-  }
-
-  get mechanism(): Mechanism {
-    return this.identity.mechanism;
   }
 
   get fingerprint(): string {
@@ -63,10 +58,6 @@ export class Session implements JobSession {
     return () => this.#callbacks.delete(callback);
   }
 
-  enterDomain(domain: string): void {
-    this.domains.add(domain);
-  }
-
   /** Cuts the session off: its jobs die first, then the client is told why, then the connection closes. */
   end(reason: WardError): void {
     this.#end(reason);
@@ -78,5 +69,26 @@ export class Session implements JobSession {
     this.#ended = reason;
     for (const callback of this.#callbacks) callback(reason);
     this.#callbacks.clear();
+  }
+}
+
+/** A person's. */
+export class Session extends LiveSession<Identity> implements JobSession {
+  readonly committer: string;
+  /** Cache domains of this session's jobs. */
+  readonly domains = new Set<string>();
+  answerMs: number | undefined;
+
+  constructor(identity: Identity, committer: string, address: string, channel: Channel) {
+    super(identity, address, channel);
+    this.committer = committer;
+  }
+
+  get mechanism(): Mechanism {
+    return this.identity.mechanism;
+  }
+
+  enterDomain(domain: string): void {
+    this.domains.add(domain);
   }
 }

@@ -6,15 +6,15 @@
  */
 import { WardError } from '../../protocol/errors.ts';
 import type { Notice } from '../../protocol/messages.ts';
-import type { Session } from './session.ts';
+import type { LiveIdentity, LiveSession, Session } from './session.ts';
 
 const lookMs = 1_000;
 
 /** Why a session must end, or undefined. */
-export type Judge = (session: Session) => WardError | undefined;
+export type Judge<S = Session> = (session: S) => WardError | undefined;
 
-export class Sessions {
-  readonly #live = new Set<Session>();
+export class Sessions<S extends LiveSession<LiveIdentity> = Session> {
+  readonly #live = new Set<S>();
   readonly #timer: NodeJS.Timeout;
 
   constructor() {
@@ -26,14 +26,14 @@ export class Sessions {
   }
 
   /** From now on the session is among those that are judged; `judge` is asked at once, because something may have changed while it opened. */
-  add(session: Session, judge: Judge): void {
+  add(session: S, judge: Judge<S>): void {
     this.#live.add(session);
     session.whenEnded(() => this.#live.delete(session));
     this.#judge(session, judge);
   }
 
   /** Decides every live session again. */
-  judgeAll(judge: Judge): void {
+  judgeAll(judge: Judge<S>): void {
     for (const session of [...this.#live]) this.#judge(session, judge);
   }
 
@@ -47,7 +47,7 @@ export class Sessions {
     for (const session of [...this.#live]) session.end(reason);
   }
 
-  #judge(session: Session, judge: Judge): void {
+  #judge(session: S, judge: Judge<S>): void {
     const reason = session.identity.stillValid() ?? judge(session);
     if (reason !== undefined) session.end(reason);
   }

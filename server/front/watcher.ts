@@ -61,6 +61,8 @@ const watchOne = (...files: readonly (string | undefined)[]): FileWatch => {
   return new FileWatch(() => named);
 };
 
+const peerFiles = ({ shared }: ServerConfig): readonly string[] => (shared?.peers === undefined ? [] : [shared.peers.ca, shared.peers.crl]);
+
 export class Watcher {
   readonly #config: ServerConfig;
   readonly #policy: PolicyHolder;
@@ -82,7 +84,7 @@ export class Watcher {
     this.#policy = policy;
     this.#events = events;
     this.#policyFile = new FileWatch(() => [policy.file]);
-    this.#tlsFiles = new FileWatch(() => [...Object.values(this.#config.tls), ...Object.values(this.#config.clients ?? {})]);
+    this.#tlsFiles = new FileWatch(() => [...Object.values(this.#config.tls), ...Object.values(this.#config.clients ?? {}), ...peerFiles(this.#config)]);
     this.#single = [
       { name: 'keytab', files: watchOne(config.krb5?.keytab), event: 'keytab.refused', retry: Infinity },
       { name: 'krl', files: watchOne(config.ssh?.krl), event: 'krl.refused', retry: Infinity },

@@ -27,6 +27,7 @@ import { offerPlace } from './offer-place.ts';
 import { checkPrecompiled, makesPrecompiled } from './precompiled.ts';
 import { receiveTree } from './receive-tree.ts';
 import { bytesOf, sendKept, sendResult } from './send-result.ts';
+import type { Room } from '../store/result-cache.ts';
 import type { JobEnd, JobServices, JobSession, Outcome } from './services.ts';
 
 /** A job that has not ended by then is dead at once, whatever it waits for. */
@@ -81,10 +82,10 @@ async function answerJob(job: Job, { decision, toolchain, seq }: Authorized): Pr
   const domain = cacheDomain(decision, session.committer);
   const to = { stream, unread: services.unread, packs: probe.zstd === true };
   const action = actionDigest(probe, domain ?? decision.domain);
-  const room = (bytes: number): boolean => {
+  const room: Room = (bytes) => {
     const leave = services.unread.hold(session.principal, bytes);
     if (leave !== undefined) release.push(leave);
-    return leave !== undefined;
+    return leave;
   };
   const kept = domain === undefined ? undefined : await services.results.find(domain, action, room);
   const certify = async (outputs: readonly { readonly index: number; readonly digest: string }[]): Promise<void> => {

@@ -11,6 +11,8 @@ import { dirname, join } from 'node:path';
 import { WardError } from '../../protocol/errors.ts';
 import { parseRecord, type Part, type ResultRecord } from './result-record.ts';
 import type { Standing } from './result-trust.ts';
+import type { PeerResults } from '../peers/peer-results.ts';
+import type { HeldResult } from './sealed-value.ts';
 import type { SharedResults } from './shared-results.ts';
 import { Store } from './store.ts';
 
@@ -26,6 +28,11 @@ export interface KeptResult {
   readonly outputs: readonly Buffer[];
 }
 
+/** Takes room in memory for so many bytes; the function that is returned gives it back. Undefined: there is none. */
+export type Room = (bytes: number) => (() => void) | undefined;
+
+const boundless: Room = () => () => {};
+
 export interface ResultCacheEvents {
   /** Something that was kept is not what it was: a disk fault, or somebody wrote there. */
   damaged(error: WardError): void;
@@ -33,28 +40,31 @@ export interface ResultCacheEvents {
   standing(record: ResultRecord): Standing;
 }
 
+const sizeOf = ({ stdout, stderr, outputs }: ResultRecord): number => [stdout, stderr, ...outputs].reduce((sum, { size }) => sum + size, 0);
+
 export class ResultCache {
   readonly #directory: string;
   readonly #parts: Store;
   readonly #events: ResultCacheEvents;
   readonly #shared: SharedResults | undefined;
+  readonly #peers: PeerResults | undefined;
   #serial = 0;
 
-  /** @param shared results of all servers of the farm, behind those on this disk */
-  constructor(directory: string, maxBytes: number, events: ResultCacheEvents, shared?: SharedResults) {
+  /**
+   * @param shared results of all servers of the farm, behind those on this disk
+   * @param peers the servers that have what is too large to be shared
+   */
+  constructor(directory: string, maxBytes: number, events: ResultCacheEvents, shared?: SharedResults, peers?: PeerResults) {
     this.#directory = directory;
     this.#events = events;
     this.#shared = shared;
+    this.#peers = peers;
     this.#parts = new Store({ directory: join(directory, 'parts'), maxBytes, pinMs: 0 });
   }
 
-  /**
-   * The kept result of an action; undefined is a miss, for whatever reason.
-   *
-   * @param room is there room in memory for so many bytes?
-   */
-  async find(domain: string, action: string, room: (bytes: number) => boolean = () => true): Promise<KeptResult | undefined> {
-    return (await this.#findHere(domain, action, room)) ?? (await this.#findShared(domain, action, room));
+  /** The kept result of an action; undefined is a miss, for whatever reason. */
+  async find(domain: string, action: string, room: Room = boundless): Promise<KeptResult | undefined> {
+    return (await this.findHere(domain, action, room)) ?? (await this.#findShared(domain, action, room));
   }
 
   /** Keeps a result here, and for the other servers. */
@@ -63,17 +73,44 @@ export class ResultCache {
     this.#shared?.keep(domain, result.record.action, result);
   }
 
-  async #findShared(domain: string, action: string, room: (bytes: number) => boolean): Promise<KeptResult | undefined> {
-    const result = await this.#shared?.find(domain, action);
-    if (result === undefined) return undefined;
-    const standing = this.#events.standing(result.record);
+  async #findShared(domain: string, action: string, room: Room): Promise<KeptResult | undefined> {
+    const found = await this.#shared?.find(domain, action);
+    if (found === undefined) return undefined;
+    const standing = this.#events.standing(found.record);
     if (standing === 'forged') this.#events.damaged(new WardError('blob-corrupt', `The shared result of ${action} is not signed by a key of today.`));
     if (standing !== 'good') return undefined;
-    const { stdout, stderr, outputs } = result;
-    if (!room([stdout, stderr, ...outputs].reduce((sum, { length }) => sum + length, 0))) return undefined;
+    const bytes = sizeOf(found.record);
+    if (bytes > largestResult) return undefined;
+    const leave = room(bytes);
+    if (leave === undefined) return undefined;
+    const result = 'port' in found ? await this.#bring(domain, found) : found;
+    if (result === undefined) {
+      leave();
+      return undefined;
+    }
     // The next one who asks finds it here. That it could not be kept is no reason not to use it.
     await this.#keepHere(domain, result).catch(() => {});
     return result;
+  }
+
+  /** From the server that made it, but for what is here. */
+  async #bring(domain: string, { record, port }: HeldResult): Promise<KeptResult | undefined> {
+    const bodies = await this.#peers?.bring({ domain, record, port }, (part) => this.#part(domain, part));
+    if (bodies === undefined) return undefined;
+    const [stdout, stderr, ...outputs] = bodies as [Buffer, Buffer, ...Buffer[]];
+    return { record, stdout, stderr, outputs };
+  }
+
+  /** A part that is here, whatever it came with. */
+  async #part(domain: string, part: Part): Promise<Buffer | undefined> {
+    if (part.size > 0 && !this.#parts.has(domain, part.digest)) return undefined;
+    try {
+      return await this.#read(domain, part);
+    } catch (error) {
+      if (error instanceof WardError) this.#events.damaged(error);
+      this.#parts.forget(domain, part.digest);
+      return undefined;
+    }
   }
 
   async #keepHere(domain: string, { record, stdout, stderr, outputs }: KeptResult): Promise<void> {
@@ -83,13 +120,15 @@ export class ResultCache {
     await this.#keepRecord(record);
   }
 
-  async #findHere(domain: string, action: string, room: (bytes: number) => boolean): Promise<KeptResult | undefined> {
+  /** As `find`, but among what is on this server's disk alone. */
+  async findHere(domain: string, action: string, room: Room): Promise<KeptResult | undefined> {
     let text: string;
     try {
       text = await readFile(this.#recordPath(action), 'utf8');
     } catch {
       return undefined;
     }
+    let leave: ReturnType<Room>;
     try {
       const record = parseRecord(text, action);
       const standing = this.#events.standing(record);
@@ -100,10 +139,12 @@ export class ResultCache {
       }
       const { stdout, stderr, outputs } = record;
       if (![stdout, stderr, ...outputs].every(({ digest, size }) => size === 0 || this.#parts.has(domain, digest))) return undefined;
-      if (!room([stdout, stderr, ...outputs].reduce((sum, { size }) => sum + size, 0))) return undefined;
+      leave = room(sizeOf(record));
+      if (leave === undefined) return undefined;
       const [out, err, ...rest] = await Promise.all([stdout, stderr, ...outputs].map((part) => this.#read(domain, part)));
       return { record, stdout: out as Buffer, stderr: err as Buffer, outputs: rest };
     } catch (error) {
+      leave?.();
       if (error instanceof WardError) this.#events.damaged(error);
       await this.forget(action);
       return undefined;

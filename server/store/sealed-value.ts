@@ -2,20 +2,29 @@
  * A result as it lies in a cache that servers share: record and parts as one value, sealed with the farm's key. Whoever runs
  * that cache learns sizes and times, not sources, and cannot change a bit or put one result in another's place.
  *
- * Layout: version 1, nonce 12 bytes, ciphertext, tag 16 bytes (AES-256-GCM, the name is authenticated too). Inside: one line of
- * JSON, then the bytes of stdout, stderr and outputs.
+ * Layout: version, nonce 12 bytes, ciphertext, tag 16 bytes (AES-256-GCM, the name is authenticated too). Inside: the record as one line of
+ * JSON; with version 1 then the bytes of stdout, stderr and outputs, with version 2 the port of the server that has them, which is the one
+ * whose keeper has signed the record.
  *
  * @module
  */
 import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync, randomBytes } from 'node:crypto';
 import { WardError } from '../../protocol/errors.ts';
 import type { KeptResult } from './result-cache.ts';
-import { parseRecord, type Part } from './result-record.ts';
+import { parseRecord, type Part, type ResultRecord } from './result-record.ts';
 
-const version = 1;
+const whole = 1;
+const elsewhere = 2;
 const nonceBytes = 12;
 const tagBytes = 16;
 const newline = 0x0a;
+
+/** A result whose bytes lie with the server that made it. */
+export interface HeldResult {
+  readonly record: ResultRecord;
+  /** Where that server is reached, under its name. */
+  readonly port: number;
+}
 
 const derive = (farmKey: Buffer, label: string): Buffer => Buffer.from(hkdfSync('sha256', farmKey, Buffer.alloc(0), label, 32));
 
@@ -35,20 +44,23 @@ export class Sealing {
     return `wardcc:${createHmac('sha256', this.#naming).update(JSON.stringify([domain, action])).digest('hex')}`;
   }
 
+  /** A result with all its bytes. */
   seal(name: string, { record, stdout, stderr, outputs }: KeptResult): Buffer {
-    const nonce = randomBytes(nonceBytes);
-    const cipher = createCipheriv('aes-256-gcm', this.#encryption, nonce, { authTagLength: tagBytes });
-    cipher.setAAD(Buffer.from(name));
-    const pieces = [Buffer.from(`${JSON.stringify(record)}\n`), stdout, stderr, ...outputs].map((piece) => cipher.update(piece));
-    return Buffer.concat([Buffer.of(version), nonce, ...pieces, cipher.final(), cipher.getAuthTag()]);
+    return this.#seal(whole, name, [lineOf(record), stdout, stderr, ...outputs]);
+  }
+
+  /** A result that stays with the server that made it. */
+  sealHeld(name: string, { record, port }: HeldResult): Buffer {
+    return this.#seal(elsewhere, name, [lineOf(record), Buffer.from(String(port))]);
   }
 
   /** Attacker-controlled. @throws WardError `blob-corrupt` when anything of it is not as it was sealed */
-  open(name: string, action: string, value: Buffer): KeptResult {
+  open(name: string, action: string, value: Buffer): KeptResult | HeldResult {
     const damaged = (cause?: unknown): WardError => new WardError('blob-corrupt', `The shared result of ${action} is damaged or forged.`, { cause });
-    if (value.length < 1 + nonceBytes + tagBytes || value[0] !== version) throw damaged();
+    const version = value[0];
+    if (value.length < 1 + nonceBytes + tagBytes || (version !== whole && version !== elsewhere)) throw damaged();
     const cipher = createDecipheriv('aes-256-gcm', this.#encryption, value.subarray(1, 1 + nonceBytes), { authTagLength: tagBytes });
-    cipher.setAAD(Buffer.from(name));
+    cipher.setAAD(authenticated(version, name));
     cipher.setAuthTag(value.subarray(-tagBytes));
     let plain: Buffer;
     try {
@@ -59,6 +71,11 @@ export class Sealing {
     const lineEnd = plain.indexOf(newline);
     const record = parseRecord(plain.toString('utf8', 0, lineEnd), action);
     let at = lineEnd + 1;
+    if (version === elsewhere) {
+      const port = Number(plain.toString('latin1', at));
+      if (!Number.isInteger(port) || port < 1 || port > 65535) throw damaged();
+      return { record, port };
+    }
     const take = ({ digest, size }: Part): Buffer => {
       const content = plain.subarray(at, (at += size));
       if (content.length !== size || (size > 0 && hash('sha256', content, 'hex') !== digest)) throw damaged();
@@ -66,4 +83,16 @@ export class Sealing {
     };
     return { record, stdout: take(record.stdout), stderr: take(record.stderr), outputs: record.outputs.map(take) };
   }
+
+  #seal(version: number, name: string, pieces: readonly Buffer[]): Buffer {
+    const nonce = randomBytes(nonceBytes);
+    const cipher = createCipheriv('aes-256-gcm', this.#encryption, nonce, { authTagLength: tagBytes });
+    cipher.setAAD(authenticated(version, name));
+    return Buffer.concat([Buffer.of(version), nonce, ...pieces.map((piece) => cipher.update(piece)), cipher.final(), cipher.getAuthTag()]);
+  }
 }
+
+const lineOf = (record: ResultRecord): Buffer => Buffer.from(`${JSON.stringify(record)}\n`);
+
+/** What is said in the clear and must be as it was; nothing that was sealed as one kind is opened as the other. */
+const authenticated = (version: number, name: string): Buffer => Buffer.from(version === whole ? name : `${name} elsewhere`);

@@ -7,6 +7,17 @@ import { lstatSync, readFileSync } from 'node:fs';
 import type { RedisOptions } from 'ioredis';
 import { WardError } from '../../protocol/errors.ts';
 
+/** Servers that fetch from each other what is too large for the cache that they share. */
+export interface PeersConfig {
+  /** Who issues the certificates of servers, and which were revoked. */
+  readonly ca: string;
+  readonly crl: string;
+  /** Names of the servers that may fetch here; absent: those of the farm file. */
+  readonly servers?: readonly string[];
+  /** Where others reach this server under its name; absent: the first port that it listens on. */
+  readonly port?: number;
+}
+
 export interface SharedCacheConfig {
   readonly host?: string;
   readonly port?: number;
@@ -18,6 +29,8 @@ export interface SharedCacheConfig {
   readonly passwordFile?: string;
   /** 32 random bytes in hex, the same on all servers of the farm. */
   readonly farmKeyFile: string;
+  /** Absent: nothing is fetched from other servers, and none may fetch here. */
+  readonly peers?: PeersConfig;
 }
 
 const path = { type: 'string', minLength: 1, maxLength: 4096 } as const;
@@ -34,6 +47,17 @@ export const sharedCacheSchema = {
     username: { type: 'string', minLength: 1, maxLength: 128 },
     passwordFile: path,
     farmKeyFile: path,
+    peers: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['ca', 'crl'],
+      properties: {
+        ca: path,
+        crl: path,
+        servers: { type: 'array', maxItems: 1000, items: { type: 'string', minLength: 1, maxLength: 253 } },
+        port: { type: 'integer', minimum: 1, maximum: 65535 },
+      },
+    },
   },
 } as const;
 

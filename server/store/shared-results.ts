@@ -2,17 +2,19 @@
  * Results that the servers of a farm share through Redis. A convenience, never a dependency: what does not answer within a
  * tight deadline is a miss, what cannot be opened is a miss and an alarm, and keeping happens behind everybody's back.
  *
+ * A result that is too large goes there without its bytes: its record says which server has them.
+ *
  * @module
  */
 import { Redis, type RedisOptions } from 'ioredis';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { KeptResult } from './result-cache.ts';
-import { Sealing } from './sealed-value.ts';
+import { Sealing, type HeldResult } from './sealed-value.ts';
 import { openSharedConfig, type SharedCacheConfig } from './shared-config.ts';
 
 /** How long a look-up may hold up a job. */
 const deadlineMs = 20;
-/** Larger results stay with the server that made them. */
+/** The bytes of larger results stay with the server that made them. */
 const largestValue = 4 * 2 ** 20;
 /** Results that wait to be kept; more are dropped: keeping is a favour. */
 const mostWaiting = 64;
@@ -32,6 +34,7 @@ export class SharedResults {
   readonly #sealing: Sealing;
   readonly #events: SharedResultsEvents;
   #waiting = 0;
+  #port: number | undefined;
   #up = false;
 
   /** @param connection where and as whom; each server has an account of its own there */
@@ -57,12 +60,17 @@ export class SharedResults {
     this.#redis.on('close', () => this.#became(false));
   }
 
+  /** From now on other servers reach this one there, to fetch what is too large to be shared. */
+  giveAt(port: number): void {
+    this.#port = port;
+  }
+
   get connected(): boolean {
     return this.#up;
   }
 
-  /** A result that some server kept, checked bit by bit; whether its signature counts is for the caller. */
-  async find(domain: string, action: string): Promise<KeptResult | undefined> {
+  /** A result that some server kept, checked bit by bit, or its record alone; whether its signature counts is for the caller. */
+  async find(domain: string, action: string): Promise<KeptResult | HeldResult | undefined> {
     if (!this.#up) return undefined;
     const name = this.#sealing.name(domain, action);
     const { promise: late, resolve } = Promise.withResolvers<null>();
@@ -81,11 +89,13 @@ export class SharedResults {
   /** Keeps a result. Returns at once; nobody learns whether it worked. */
   keep(domain: string, action: string, result: KeptResult): void {
     const bytes = [result.stdout, result.stderr, ...result.outputs].reduce((sum, { length }) => sum + length, 0);
-    if (!this.#up || this.#waiting >= mostWaiting || bytes > largestValue) return;
+    const isLarge = bytes > largestValue;
+    if (!this.#up || this.#waiting >= mostWaiting || (isLarge && this.#port === undefined)) return;
     this.#waiting++;
     const name = this.#sealing.name(domain, action);
+    const value = isLarge ? this.#sealing.sealHeld(name, { record: result.record, port: this.#port! }) : this.#sealing.seal(name, result);
     void this.#redis
-      .set(name, this.#sealing.seal(name, result), 'EX', lifetimeSeconds)
+      .set(name, value, 'EX', lifetimeSeconds)
       .catch(() => undefined)
       .finally(() => {
         this.#waiting--;

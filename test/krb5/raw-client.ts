@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 import { connect as tlsConnect, type TLSSocket } from 'node:tls';
 import kerberos from 'kerberos';
 import { WebSocket } from 'ws';
-import { receiveWelcome } from '../../client/farm/connect.ts';
+import { receiveWelcome } from '../../link/web-socket.ts';
 import type { Channel } from '../../protocol/channel.ts';
 import { toWardError, type WardError } from '../../protocol/errors.ts';
 import { clientHandshake, type AuthIo } from '../../protocol/handshake.ts';

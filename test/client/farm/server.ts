@@ -18,7 +18,7 @@ import type { ClientConfig } from '../../../client/config.ts';
 import { Farm, type FarmJob } from '../../../client/farm/farm.ts';
 import { parseHost } from '../../../client/farm/hosts.ts';
 import type { Channel, Stream } from '../../../protocol/channel.ts';
-import type { WardError } from '../../../protocol/errors.ts';
+import { WardError } from '../../../protocol/errors.ts';
 import { serverHandshake } from '../../../protocol/handshake.ts';
 import type { Pointer, Probe, Welcome } from '../../../protocol/messages.ts';
 import { SUBPROTOCOL, tlsExporter, webSocketServerOptions, webSocketTransport } from '../../../protocol/transport.ts';
@@ -163,6 +163,7 @@ const listen = async (
             server.pointers += 1;
             return (behaviour.pointer ?? (() => void stream.write(Buffer.alloc(0), { end: true })))(stream, first);
           }
+          if (first.type !== 'probe') return stream.reset(new WardError('protocol-violation'));
           server.probes.push(first);
           (behaviour.job ?? answerWith(Buffer.from('object')))(stream, first, server, channel);
         });

@@ -1,0 +1,164 @@
+/**
+ * This server as a client of another one of the farm: one connection, made when something is to be fetched and closed when nothing was for
+ * a while. A server that fails rests, longer each time; meanwhile it is not asked.
+ *
+ * @module
+ */
+import { openTls, verifyServer, type Destination, type TlsMaterial } from '../../link/tls.ts';
+import { openWebSocket, receivePeerWelcome } from '../../link/web-socket.ts';
+import type { Channel } from '../../protocol/channel.ts';
+import { toWardError, WardError } from '../../protocol/errors.ts';
+import { clientHandshake } from '../../protocol/handshake.ts';
+import type { Fetch } from '../../protocol/messages.ts';
+import { PEER_SERVERNAME, tlsExporter, webSocketTransport } from '../../protocol/transport.ts';
+import { abortable } from '../jobs/abortable.ts';
+
+/** A job waits for it: a server of the same farm answers within a few milliseconds, or something is wrong. */
+const connectMs = 1_000;
+/** To fetch something: so long, and what its bytes take at the slowest speed that beats compiling again. */
+const baseMs = 1_000;
+const bytesPerMs = 16 * 1024;
+const idleMs = 60_000;
+/** Silence after which the server is pinged; twice that ends the session. */
+const silenceMs = 15_000;
+const firstRestMs = 500;
+const longestRestMs = 30_000;
+/** Answers of a server that is well. */
+const wellMeant: ReadonlySet<string> = new Set(['result-absent', 'busy']);
+
+/** Connects and proves on both sides who is there. @throws WardError what the other server refused, or why it was not believed or reached */
+const connectPeer = async (to: Destination, material: TlsMaterial, signal: AbortSignal): Promise<Channel> => {
+  const socket = await openTls({ to, servername: PEER_SERVERNAME, material, from: 'shared.peers in server.jsonc', signal });
+  try {
+    verifyServer(socket, to, [to.host], 'the farm file');
+  } catch (thrown) {
+    socket.destroy();
+    throw thrown;
+  }
+  const webSocket = await openWebSocket(socket, to, to.host, signal);
+  const channel = await clientHandshake(webSocketTransport(webSocket), {
+    authenticator: { mechanism: 'peer', target: to.host }, exporter: tlsExporter(socket), timeoutMs: connectMs,
+  });
+  await receivePeerWelcome(channel, signal);
+  return channel;
+};
+
+/** Attacker-controlled. Exactly so many bytes of an answer. */
+const receiveBody = (stream: ReturnType<Channel['fetch']>, bytes: number, server: string, signal: AbortSignal): Promise<Buffer> =>
+  new Promise((resolve, reject) => {
+    const body = Buffer.allocUnsafeSlow(bytes);
+    let filled = 0;
+    const fail = (error: WardError): void => {
+      stream.reset(error);
+      over();
+      reject(error);
+    };
+    const late = (): void => fail(new WardError('job-timeout', `The server ${server} did not send a kept result in time.`));
+    const over = (): void => signal.removeEventListener('abort', late);
+    signal.addEventListener('abort', late, { once: true });
+    stream.onMessage(() => fail(new WardError('protocol-violation', `The server ${server} answered a fetch with a message.`)));
+    stream.onData((chunk) => {
+      if (filled + chunk.length > bytes) return fail(new WardError('blob-corrupt', `The server ${server} sent more of a kept result than there is.`));
+      filled += chunk.copy(body, filled);
+      stream.consumed(chunk.length);
+    });
+    stream.onEnd(() => {
+      if (filled < bytes) return fail(new WardError('blob-corrupt', `The server ${server} sent less of a kept result than there is.`));
+      over();
+      resolve(body);
+    });
+    stream.onReset((error) => {
+      over();
+      reject(error);
+    });
+  });
+
+export interface PeerLinkOptions {
+  readonly to: Destination;
+  /** Asked at each connection: certificates and lists change. */
+  readonly material: () => TlsMaterial;
+  /** It rests now; told the first time only, until it has answered again. */
+  trouble(error: WardError): void;
+}
+
+export class PeerLink {
+  readonly #options: PeerLinkOptions;
+  #channel: Promise<Channel> | undefined;
+  #fetching = 0;
+  #idle: NodeJS.Timeout | undefined;
+  #failures = 0;
+  #restUntil = 0;
+
+  constructor(options: PeerLinkOptions) {
+    this.#options = options;
+  }
+
+  get port(): number {
+    return this.#options.to.port;
+  }
+
+  /** It failed a moment ago, and is not asked now. */
+  get rests(): boolean {
+    return performance.now() < this.#restUntil;
+  }
+
+  /**
+   * Fetches parts of a kept result.
+   *
+   * @param bytes of all of them
+   * @param check throws when it is not what was kept
+   * @throws WardError `blob-corrupt` when something else came, or why nothing did
+   */
+  async fetch(message: Fetch, bytes: number, check: (body: Buffer) => void): Promise<void> {
+    clearTimeout(this.#idle);
+    this.#fetching++;
+    try {
+      const channel = await this.#connected();
+      check(await receiveBody(channel.fetch(message), bytes, this.#options.to.name, AbortSignal.timeout(Math.ceil(baseMs + bytes / bytesPerMs))));
+      this.#failures = 0;
+    } catch (thrown) {
+      const error = toWardError(thrown);
+      if (wellMeant.has(error.code)) this.#failures = 0;
+      else this.#failed(error);
+      throw error;
+    } finally {
+      if (--this.#fetching === 0) this.#idle = setTimeout(() => this.close(), idleMs).unref();
+    }
+  }
+
+  close(error?: WardError): void {
+    clearTimeout(this.#idle);
+    void this.#channel?.then((channel) => channel.close(error), () => {});
+    this.#channel = undefined;
+  }
+
+  /** What fails together counts once. Who is there is asked anew after the rest. */
+  #failed(error: WardError): void {
+    if (this.rests) return;
+    this.#failures++;
+    this.#restUntil = performance.now() + Math.min(longestRestMs, firstRestMs * 2 ** (this.#failures - 1));
+    this.close(error);
+    if (this.#failures === 1) this.#options.trouble(error);
+  }
+
+  #connected(): Promise<Channel> {
+    const { to, material } = this.#options;
+    if (this.#channel !== undefined) return this.#channel;
+    const signal = AbortSignal.timeout(connectMs);
+    const connecting = connectPeer(to, material(), signal);
+    const late = new WardError('connect-failed', `The server ${to.name} cannot be reached: it does not answer.`, { at: to.name });
+    const channel = abortable(connecting, signal).catch((thrown: unknown) => {
+      void connecting.then((one) => one.close(), () => {});
+      throw thrown instanceof WardError ? thrown : late;
+    });
+    this.#channel = channel;
+    const forget = (): void => {
+      if (this.#channel === channel) this.#channel = undefined;
+    };
+    channel.then((open) => {
+      open.keepAlive(silenceMs);
+      void open.closed.then(forget);
+    }, forget);
+    return channel;
+  }
+}
