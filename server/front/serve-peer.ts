@@ -27,7 +27,7 @@ export interface PeerDoor {
   /** Names of those that may come, now. */
   servers(): readonly string[];
   readonly sessions: Sessions<PeerSession>;
-  readonly log: KeeperLog;
+  readonly log: Pick<KeeperLog, 'write' | 'fetched' | 'note'>;
   readonly giving: Omit<GivingServices, 'fetched'>;
   /** Fetches that one session may begin. */
   readonly rate: RateLimits;

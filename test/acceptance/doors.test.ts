@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { initAuthority, openAuthority, type IssuedWithKey } from '../../certs/authority.ts';
 import { farmLayout } from '../../ctl/dev/layout.ts';
+import { WardError } from '../../protocol/errors.ts';
+import { logIn } from '../fixtures/raw-session.ts';
 import { shareFarm } from '../fixtures/shared-farm.ts';
 import { compiling, processesOf, until, writeSlowSource } from '../fixtures/slow-source.ts';
 
@@ -193,4 +195,12 @@ test.serial('somebody who stops being a committer loses the job that runs, its r
   t.is(again.status, 113, again.stderr);
   t.deepEqual(await readdir(cwd), ['main.c']);
   await writeFile(layout().committers, committers);
+});
+
+test.serial('where servers fetch nothing from each other, nobody comes as a server', async (t) => {
+  const [server = ''] = /127\.0\.0\.1:[0-9]+/.exec(await readFile(layout().client, 'utf8')) ?? [];
+  const error = await t.throwsAsync(logIn(t, layout(), { server, credentials: layout().server(1), as: 'peer' }), { instanceOf: WardError }) as WardError;
+  t.is(error.class, 'authentication');
+  t.is(error.code, 'mechanism-not-permitted');
+  t.is(error.message, 'This server does not accept mechanism peer here.');
 });

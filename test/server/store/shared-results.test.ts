@@ -115,14 +115,38 @@ test('a cache that does not answer holds nobody up, and one that is gone is a mi
   t.notThrows(() => shared.keep('lua', action, result));
 });
 
-test('a result larger than 4 MiB stays where it is', async (t) => {
+test('a result larger than 4 MiB stays where it is: where servers fetch from each other, its record says where, and else nothing does', async (t) => {
   const { socket } = await startRedis(t);
-  const { shared } = await connect(t, { path: socket });
-  shared.keep('lua', action, { ...result, outputs: [Buffer.alloc(4 * 2 ** 20 + 1)] });
+  const { shared, alarms } = await connect(t, { path: socket });
+  const large = { ...result, outputs: [Buffer.alloc(4 * 2 ** 20 + 1)] };
+  shared.keep('lua', action, large);
   const spy = new Redis({ path: socket });
   t.teardown(() => spy.disconnect());
   await pause(100);
   t.is(await spy.dbsize(), 0);
+  shared.giveAt(7632);
+  shared.keep('lua', action, large);
+  await until(async () => (await spy.dbsize()) === 1);
+  t.deepEqual(await shared.find('lua', action), { record, port: 7632 });
+  const [name] = await spy.keys('*') as [string];
+  const value = (await spy.getBuffer(name))!;
+  t.true(value.length < 4096);
+  t.false(value.includes(Buffer.from(record.server)));
+  for (let at = 0; at < value.length; at++) {
+    const flipped = Buffer.from(value);
+    flipped[at] = flipped[at]! ^ (1 << (at % 8));
+    t.throws(() => new Sealing(farmKey).open(name, action, flipped), { instanceOf: WardError, code: 'blob-corrupt', message: /damaged or forged/ });
+  }
+  t.deepEqual(alarms, []);
+});
+
+test('a value of one kind is never opened as the other', (t) => {
+  const sealing = new Sealing(farmKey);
+  const name = sealing.name('lua', action);
+  for (const [value, other] of [[sealing.seal(name, result), 2], [sealing.sealHeld(name, { record, port: 7632 }), 1]] as const) {
+    value[0] = other;
+    t.throws(() => sealing.open(name, action, value), { instanceOf: WardError, code: 'blob-corrupt', message: /damaged or forged/ });
+  }
 });
 
 test('a shared result counts only with the signature of a key of today; then the server has it too', async (t) => {
