@@ -23,6 +23,7 @@ import { probeKeytab } from './keytab-probe.ts';
 import { probeDirectory, probeSecret, probeSettings } from './files.ts';
 import { attempt, caution, fail, formatFinding, formatSummary, pass, type Finding } from './finding.ts';
 import { probeCgroups, probeClock, probePlatform, probeSeccompSupport, probeUserNamespaces } from './machine-probes.ts';
+import { probePeers } from './peers-probe.ts';
 import { Room } from './room.ts';
 import { sandboxProbes, trySandbox } from './sandbox-probes.ts';
 import { probePolicy, probeSource } from './source-probes.ts';
@@ -154,6 +155,8 @@ export async function* examineServer(config: ServerConfig): AsyncGenerator<Findi
   if (krb5 !== undefined) yield await attempt('keytab', 'Check the paths under "krb5".', () => probeKeytab(krb5));
   if (ssh !== undefined) yield* probeSshd(ssh.user);
   if (farm !== undefined) yield await attempt('farm file', 'wardctl farm verify shows what is wrong.', () => probeFarm(farm, config));
+  const peers = config.shared?.peers;
+  if (peers !== undefined) yield await attempt('results from other servers', 'Check the paths under "shared".', () => probePeers(peers, config));
   yield* probeStages(config.state);
   for (const [name, directory] of Object.entries({ state: config.state, run: config.run, log: config.log })) {
     yield await attempt(`disk: ${name}`, `The server's user must be able to write in ${directory}.`, () =>

@@ -48,6 +48,7 @@ const result = {
 const messages: object[] = [
   probe, result, { type: 'offer', leaseMs: 1, speed: 1, load: { free: 1, waiting: 0 } }, { type: 'busy', position: 1 },
   { type: 'missing', digests: ['d'.repeat(64)], more: false }, { type: 'running' },
+  { type: 'fetch', domain: 'project:lua', action: 'e'.repeat(64), parts: [0, 1, 2] }, { type: 'peer-welcome', expires: 1 },
 ];
 
 const frame: Target = {
@@ -98,7 +99,7 @@ const hello: Target = {
     encodeClientHello(clientHello), encodeServerHello(clientHello),
     encodeClientHello({ ...clientHello, mechanism: 'krb5', target: 'wardcc/build1.corp.example' }),
   ],
-  words: ['WARD', 'cert', 'krb5', 'ssh'],
+  words: ['WARD', 'cert', 'krb5', 'ssh', 'peer'],
   run: (input) => {
     const codes = ['protocol-violation', 'version-mismatch', 'mechanism-not-permitted'] as const;
     const client = attempt(() => decodeClientHello(input), (made) => {

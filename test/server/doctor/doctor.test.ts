@@ -6,10 +6,12 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import { initAuthority, type Validity } from '../../../certs/authority.ts';
+import { initAuthority, openAuthority, type Validity } from '../../../certs/authority.ts';
+import { oids } from '../../../certs/oids.ts';
 import { loadServerConfig } from '../../../server/config.ts';
 import { examineServer } from '../../../server/doctor/doctor.ts';
 import type { Finding } from '../../../server/doctor/finding.ts';
+import { oddCertificate } from '../../certs/tls-pair.ts';
 import { farmSigner, resultKey } from '../../fixtures/signed-farm.ts';
 import { temporaryDirectory } from '../../fixtures/temporary.ts';
 
@@ -224,6 +226,28 @@ test.serial('a certificate that will expire soon is something to think about', a
   const { by } = await examineFiles(config);
   t.is(by('TLS certificate').grade, 'CAUTION');
   t.regex(by('TLS certificate').says, /^for localhost, valid for [45] days$/);
+});
+
+test.serial('a server that others do not take for one is pointed out where servers fetch results from each other', async (t) => {
+  const { directory, config } = await configured(t, {});
+  const probe = 'results from other servers';
+  const written = JSON.parse(readFileSync(config, 'utf8')) as object;
+  writeFileSync(join(directory, 'farm.key'), 'ab'.repeat(32), { mode: 0o600 });
+  writeFileSync(config, JSON.stringify({ ...written, shared: { farmKeyFile: 'farm.key', peers: { ca: 'ca.pem', crl: 'crl.pem', servers: ['build2.test'] } } }), { mode: 0o644 });
+  const whole = (await examineFiles(config)).by(probe);
+  t.is(whole.grade, 'CAUTION');
+  t.regex(whole.says, /^Without a farm file/);
+  const authority = await openAuthority(join(directory, 'ca'));
+  const old = oddCertificate(authority, { usage: [oids.serverAuth], names: [{ kind: 'dns', value: 'localhost' }, { kind: 'uri', value: 'wardcc-server:localhost' }] });
+  writeFileSync(join(directory, 'server.pem'), old.certPem);
+  writeFileSync(join(directory, 'server.key'), old.keyPem, { mode: 0o600 });
+  const { by } = await examineFiles(config);
+  t.is(by('TLS certificate').grade, 'PASS');
+  t.is(by(probe).grade, 'FAIL');
+  t.regex(by(probe).says, /^Other servers refuse this one: The certificate of this server is not for client authentication too/);
+  t.regex(by(probe).remedy!, /wardctl certs issue --server/);
+  writeFileSync(join(directory, 'crl.pem'), '');
+  t.is((await examineFiles(config)).by(probe).grade, 'FAIL');
 });
 
 test.serial('a farm file that lists this server and its key is in order; one that does not, or that another key signed, is pointed out', async (t) => {
