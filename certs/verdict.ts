@@ -18,10 +18,18 @@ interface Verdict {
   readonly server: string;
 }
 
+/** Where a configuration says whom it trusts, as sentences name it. */
+export interface TrustNames {
+  readonly ca: string;
+  readonly crl: string;
+}
+
+const clientTrust: TrustNames = { ca: 'trust.ca in client.jsonc', crl: 'trust.crl' };
+
 const untrusted: Verdict = {
   code: 'certificate-invalid',
-  client: 'Your certificate was not issued by a CA that this server trusts; check that cert in client.jsonc is the one for this farm.',
-  server: 'The certificate of the server was not issued by a CA that is trusted here; check trust.ca in client.jsonc.',
+  client: 'Your certificate was not issued by a CA that this server trusts; check that it is the one for this farm.',
+  server: `The certificate of the server was not issued by a CA that is trusted here; check ${clientTrust.ca}.`,
 };
 const forged: Verdict = {
   code: 'certificate-invalid',
@@ -36,7 +44,7 @@ const malformed: Verdict = {
 const badCrl: Verdict = {
   code: 'crl-missing',
   client: 'The revocation list of your CA on the server cannot be used: the administrator must install a new one.',
-  server: 'The revocation list in trust.crl cannot be used; install a new one from the CA.',
+  server: `The revocation list in ${clientTrust.crl} cannot be used; install a new one from the CA.`,
 };
 
 /** Node's names for OpenSSL's verification results, as in `authorizationError` and `error.code`. */
@@ -59,17 +67,17 @@ const table: Record<string, Verdict> = {
   CRL_HAS_EXPIRED: {
     code: 'crl-expired',
     client: 'The revocation list on the server is out of date, so it can accept no certificate; the administrator must install a new one.',
-    server: 'The revocation list in trust.crl is out of date, so no server can be accepted; install a new one from the CA.',
+    server: `The revocation list in ${clientTrust.crl} is out of date, so no server can be accepted; install a new one from the CA.`,
   },
   CRL_NOT_YET_VALID: {
     code: 'crl-expired',
     client: 'The revocation list on the server is not valid yet; its administrator should check the clocks.',
-    server: 'The revocation list in trust.crl is not valid yet; check the clock of this machine.',
+    server: `The revocation list in ${clientTrust.crl} is not valid yet; check the clock of this machine.`,
   },
   UNABLE_TO_GET_CRL: {
     code: 'crl-missing',
     client: 'The server has no revocation list of the CA that issued your certificate; the administrator must install one.',
-    server: 'Either the CA that issued the certificate of the server is not trusted here, or trust.crl has no revocation list of it.',
+    server: `Either the CA that issued the certificate of the server is not trusted here, or ${clientTrust.crl} has no revocation list of it.`,
   },
   UNABLE_TO_DECRYPT_CRL_SIGNATURE: badCrl,
   CRL_SIGNATURE_FAILURE: badCrl,
@@ -106,8 +114,10 @@ export const clientRefusal = (authorizationError: string | undefined): WardError
 /**
  * The client's refusal of a server, from the error of `tls.connect`: `server-untrusted`, unless it is the client's own
  * revocation list that is missing or out of date. Undefined if the error is none about certificates.
+ *
+ * @param trust where CA and list are named, if not in client.jsonc
  */
-export const serverRefusal = (error: NodeJS.ErrnoException, host: string): WardError | undefined => {
+export const serverRefusal = (error: NodeJS.ErrnoException, host: string, trust = clientTrust): WardError | undefined => {
   if (error instanceof WardError) return error;
   const code = error.code ?? '';
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
@@ -117,7 +127,8 @@ export const serverRefusal = (error: NodeJS.ErrnoException, host: string): WardE
   if (verdict === undefined) return undefined;
   // An unknown CA ends in UNABLE_TO_GET_CRL too when its certificate was sent along, so that one says nothing about our list.
   const own = verdict.code === 'crl-expired' || verdict === badCrl;
-  return new WardError(own ? verdict.code : 'server-untrusted', verdict.server, { at: host, cause: error });
+  const sentence = verdict.server.replace(clientTrust.ca, trust.ca).replace(clientTrust.crl, trust.crl);
+  return new WardError(own ? verdict.code : 'server-untrusted', sentence, { at: host, cause: error });
 };
 
 /** Whether a certificate, or one that was sent along with it, was signed by one of the authorities. */

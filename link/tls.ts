@@ -7,7 +7,7 @@
 import { isIP } from 'node:net';
 import { connect as tlsConnect, type TLSSocket } from 'node:tls';
 import { checkServer } from '../certs/inspect.ts';
-import { serverRefusal } from '../certs/verdict.ts';
+import { serverRefusal, type TrustNames } from '../certs/verdict.ts';
 import { cleanText } from '../protocol/alert.ts';
 import { WardError } from '../protocol/errors.ts';
 
@@ -101,13 +101,13 @@ export const openTls = ({ to, servername, material, from, signal }: TlsOptions):
 /**
  * Which of `names` the server's certificate is for.
  *
- * @param from where the names come from, for the sentence that refuses
+ * @param from where the names come from, and CA and list if not from client.jsonc, for the sentence that refuses
  * @throws WardError `server-untrusted`, `crl-expired`, `crl-missing`
  */
-export const verifyServer = (socket: TLSSocket, { name: server }: Destination, names: readonly string[], from: string): string => {
+export const verifyServer = (socket: TLSSocket, { name: server }: Destination, names: readonly string[], from: { readonly names: string; readonly trust?: TrustNames }): string => {
   if (!socket.authorized) {
     const code = String(socket.authorizationError);
-    throw serverRefusal({ name: 'Error', message: code, code }, server)
+    throw serverRefusal({ name: 'Error', message: code, code }, server, from.trust)
       ?? new WardError('server-untrusted', `The certificate of ${server} is refused (${code}).`, { at: server });
   }
   const certificate = socket.getPeerX509Certificate();
@@ -125,6 +125,6 @@ export const verifyServer = (socket: TLSSocket, { name: server }: Destination, n
   }
   if (names.length === 1) throw refusal;
   const trusted = names.slice(0, 5).join(', ');
-  const sentence = `The certificate of ${server} is not that of a compile server with a name in ${from} (${trusted}).`;
+  const sentence = `The certificate of ${server} is not that of a compile server with a name in ${from.names} (${trusted}).`;
   throw new WardError('server-untrusted', sentence, { at: server, cause: refusal });
 };

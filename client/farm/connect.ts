@@ -107,7 +107,7 @@ export const connectTls = async (options: ConnectOptions): Promise<Connection> =
     const socket = await openTls(tlsOptions(options, names));
     let name: string;
     try {
-      name = isCert(credential) ? verifyServer(socket, host, names, 'trust.servers') : names[0]!;
+      name = isCert(credential) ? verifyServer(socket, host, names, { names: 'trust.servers' }) : names[0]!;
     } catch (thrown) {
       socket.destroy();
       throw thrown;

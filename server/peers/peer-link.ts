@@ -13,31 +13,40 @@ import type { Fetch } from '../../protocol/messages.ts';
 import { PEER_SERVERNAME, tlsExporter, webSocketTransport } from '../../protocol/transport.ts';
 import { abortable } from '../jobs/abortable.ts';
 
-/** A job waits for it: a server of the same farm answers within a few milliseconds, or something is wrong. */
-const connectMs = 1_000;
-/** To fetch something: so long, and what its bytes take at the slowest speed that beats compiling again. */
-const baseMs = 1_000;
+export interface PeerTimes {
+  /** To connect. */
+  readonly connectMs: number;
+  /** To fetch something, beside what its bytes take. */
+  readonly baseMs: number;
+  /** A server that failed is not asked for so long; doubled each time. */
+  readonly firstRestMs: number;
+}
+
+/** A job waits for it: a server of the same farm answers within a few milliseconds, unless it is very busy or something is wrong. */
+export const peerTimes: PeerTimes = Object.freeze({ connectMs: 2_000, baseMs: 2_000, firstRestMs: 500 });
+/** The slowest speed that beats compiling again. */
 const bytesPerMs = 16 * 1024;
 const idleMs = 60_000;
 /** Silence after which the server is pinged; twice that ends the session. */
 const silenceMs = 15_000;
-const firstRestMs = 500;
 const longestRestMs = 30_000;
 /** Answers of a server that is well. */
 const wellMeant: ReadonlySet<string> = new Set(['result-absent', 'busy']);
 
+const trust = Object.freeze({ ca: 'shared.peers.ca in server.jsonc', crl: 'shared.peers.crl' });
+
 /** Connects and proves on both sides who is there. @throws WardError what the other server refused, or why it was not believed or reached */
-const connectPeer = async (to: Destination, material: TlsMaterial, signal: AbortSignal): Promise<Channel> => {
-  const socket = await openTls({ to, servername: PEER_SERVERNAME, material, from: 'shared.peers in server.jsonc', signal });
+const connectPeer = async ({ to, material, times }: PeerLinkOptions, signal: AbortSignal): Promise<Channel> => {
+  const socket = await openTls({ to, servername: PEER_SERVERNAME, material: material(), from: 'shared.peers in server.jsonc', signal });
   try {
-    verifyServer(socket, to, [to.host], 'the farm file');
+    verifyServer(socket, to, [to.host], { names: 'the farm file', trust });
   } catch (thrown) {
     socket.destroy();
     throw thrown;
   }
   const webSocket = await openWebSocket(socket, to, to.host, signal);
   const channel = await clientHandshake(webSocketTransport(webSocket), {
-    authenticator: { mechanism: 'peer', target: to.host }, exporter: tlsExporter(socket), timeoutMs: connectMs,
+    authenticator: { mechanism: 'peer', target: to.host }, exporter: tlsExporter(socket), timeoutMs: times.connectMs,
   });
   await receivePeerWelcome(channel, signal);
   return channel;
@@ -77,6 +86,7 @@ export interface PeerLinkOptions {
   readonly to: Destination;
   /** Asked at each connection: certificates and lists change. */
   readonly material: () => TlsMaterial;
+  readonly times: PeerTimes;
   /** It rests now; told the first time only, until it has answered again. */
   trouble(error: WardError): void;
 }
@@ -114,7 +124,8 @@ export class PeerLink {
     this.#fetching++;
     try {
       const channel = await this.#connected();
-      check(await receiveBody(channel.fetch(message), bytes, this.#options.to.name, AbortSignal.timeout(Math.ceil(baseMs + bytes / bytesPerMs))));
+      const { to, times } = this.#options;
+      check(await receiveBody(channel.fetch(message), bytes, to.name, AbortSignal.timeout(Math.ceil(times.baseMs + bytes / bytesPerMs))));
       this.#failures = 0;
     } catch (thrown) {
       const error = toWardError(thrown);
@@ -136,16 +147,16 @@ export class PeerLink {
   #failed(error: WardError): void {
     if (this.rests) return;
     this.#failures++;
-    this.#restUntil = performance.now() + Math.min(longestRestMs, firstRestMs * 2 ** (this.#failures - 1));
+    this.#restUntil = performance.now() + Math.min(longestRestMs, this.#options.times.firstRestMs * 2 ** (this.#failures - 1));
     this.close(error);
     if (this.#failures === 1) this.#options.trouble(error);
   }
 
   #connected(): Promise<Channel> {
-    const { to, material } = this.#options;
+    const { to, times } = this.#options;
     if (this.#channel !== undefined) return this.#channel;
-    const signal = AbortSignal.timeout(connectMs);
-    const connecting = connectPeer(to, material(), signal);
+    const signal = AbortSignal.timeout(times.connectMs);
+    const connecting = connectPeer(this.#options, signal);
     const late = new WardError('connect-failed', `The server ${to.name} cannot be reached: it does not answer.`, { at: to.name });
     const channel = abortable(connecting, signal).catch((thrown: unknown) => {
       void connecting.then((one) => one.close(), () => {});

@@ -11,7 +11,7 @@ import { hash } from 'node:crypto';
 import type { TlsMaterial } from '../../link/tls.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { Part, ResultRecord } from '../store/result-record.ts';
-import { PeerLink } from './peer-link.ts';
+import { PeerLink, peerTimes, type PeerTimes } from './peer-link.ts';
 
 /** Fetches at once; who comes then compiles. Each takes no more memory than a result that is kept may have. */
 const mostFetches = 16;
@@ -29,6 +29,7 @@ export interface PeerResultsOptions {
   /** Name of this server, which is not asked. */
   readonly own: string;
   readonly material: () => TlsMaterial;
+  readonly times?: PeerTimes;
   /** Something else came than was kept. */
   damaged(error: WardError): void;
   /** A server cannot be asked. Told once, until it can be again. */
@@ -90,10 +91,11 @@ export class PeerResults {
     const known = this.#links.get(server);
     if (known?.port === port) return known;
     known?.close();
+    const { material, times = peerTimes } = this.#options;
     const trouble = (error: WardError): void => {
       if (error.code !== 'blob-corrupt') this.#options.trouble(new WardError(error.code, `Results that the server ${server} keeps cannot be fetched: ${error.message}`, { cause: error }));
     };
-    const link = new PeerLink({ to: { name: server, host: server, port }, material: this.#options.material, trouble });
+    const link = new PeerLink({ to: { name: server, host: server, port }, material, times, trouble });
     this.#links.set(server, link);
     return link;
   }

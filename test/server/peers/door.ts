@@ -22,6 +22,7 @@ import { Listener } from '../../../server/front/listener.ts';
 import { servePeer, type PeerDoor } from '../../../server/front/serve-peer.ts';
 import { Sessions } from '../../../server/front/sessions.ts';
 import { Unread } from '../../../server/jobs/unread.ts';
+import type { PeerTimes } from '../../../server/peers/peer-link.ts';
 import { PeerResults } from '../../../server/peers/peer-results.ts';
 import { Deadlines } from '../../../server/queue/deadlines.ts';
 import { ResultCache, type KeptResult } from '../../../server/store/result-cache.ts';
@@ -60,7 +61,7 @@ export interface PeerFarm {
   /** A server named `localhost`. */
   open(changes?: { readonly identity?: Holder; readonly rate?: PeerDoor['rate'] }): Promise<Door>;
   /** The results that another server gets, and its alarms. */
-  asking(identity?: Holder): { readonly peers: PeerResults; readonly alarms: WardError[]; readonly troubles: WardError[] };
+  asking(times?: PeerTimes): { readonly peers: PeerResults; readonly alarms: WardError[]; readonly troubles: WardError[] };
   /** Connects as whoever holds a certificate, in whatever way. @throws WardError why the server closed */
   connect(door: Pick<Door, 'port'>, holder: Holder, how?: { readonly mechanism?: HelloMechanism; readonly servername?: string }): Promise<Channel>;
 }
@@ -112,12 +113,13 @@ export const peerFarm = async (t: ExecutionContext<unknown>): Promise<PeerFarm> 
       });
       return Object.assign(door, { port: where!.port });
     },
-    asking: (identity = other) => {
+    // A machine that does much else at the same time is no reason for a miss here.
+    asking: (times = { connectMs: 60_000, baseMs: 60_000, firstRestMs: 30_000 }) => {
       const alarms: WardError[] = [];
       const troubles: WardError[] = [];
       const authorities = new ClientAuthorities(trust.servers);
-      const material = () => ({ ...authorities.context, cert: identity.certPem, key: identity.keyPem });
-      return { alarms, troubles, peers: new PeerResults({ own: 'build2.test', material, damaged: (error) => alarms.push(error), trouble: (error) => troubles.push(error) }) };
+      const material = () => ({ ...authorities.context, cert: other.certPem, key: other.keyPem });
+      return { alarms, troubles, peers: new PeerResults({ own: 'build2.test', material, times, damaged: (error) => alarms.push(error), trouble: (error) => troubles.push(error) }) };
     },
     connect: async ({ port }, holder, { mechanism = 'peer', servername = PEER_SERVERNAME } = {}) => {
       const signal = AbortSignal.timeout(10_000);
