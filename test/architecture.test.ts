@@ -45,7 +45,7 @@ const sources = (directory: string): string[] =>
     .map((entry) => join(entry.parentPath, entry.name));
 
 const specifiers = (text: string): string[] =>
-  [...text.matchAll(/(?:^|\s)(?:import|export)\s[^;'"]*?from\s*['"]([^'"]+)['"]|\bimport\s*\(?\s*['"]([^'"]+)['"]/g)].map(
+  [...text.matchAll(/(?:^|\s)(?:import|export)\s[^;'"]*?from\s*['"]([^'"]+)['"]|(?<!['"])\bimport\s*\(?\s*['"]([^'"]+)['"]/g)].map(
     (match) => match[1] ?? match[2] ?? '',
   );
 
