@@ -19,6 +19,7 @@ ensure_build() {
   name_build
   ensure_native
   quietly launcher sh client/launcher/build.sh "$root/dist/bin/wardcc"
+  keep_agent_code
   stamp build "$inputs"
 }
 
@@ -51,6 +52,15 @@ copy_data_files() {
     mkdir -p "dist/$(dirname -- "$file")"
     cp -- "$file" "dist/$file"
   done
+}
+
+# An agent starts in less time with code that is compiled already. With other options than the agent's it would not be taken.
+keep_agent_code() {
+  rm -rf dist/code-cache
+  options=$(sed -n 's/^exec "$node" \(.*\) "$dist.*/\1/p' bin/wardcc-agent)
+  # shellcheck disable=SC2086 # a list of options
+  quietly code-cache "$node" $options setup/keep-code.mjs
+  chmod -R a+rX dist/code-cache # node makes files for its own user alone
 }
 
 name_build() {

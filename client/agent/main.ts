@@ -1,30 +1,14 @@
 /**
- * The agent: one process for each user, configuration and file system. It starts when the first launcher finds none, does what is
- * too slow to do in every launcher, and leaves after ten idle minutes.
- *
- * Started with a clean environment, `/` as directory, no descriptors but the lock that its launcher took, and `--disable-sigusr1`:
- * nothing of the build that happened to start it remains.
+ * The agent's program. The build has compiled its code once and kept what came of it; where that is missing, or another node's, the code
+ * is compiled as any.
  *
  * @module
  */
-import { parseArgs } from 'node:util';
-import { runAgent } from './agent.ts';
-import { runJob } from './job.ts';
-import { buildId } from './place.ts';
-import { createServices } from './services.ts';
+import { existsSync } from 'node:fs';
+import { enableCompileCache } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
-const { values: options } = parseArgs({
-  options: {
-    /** Milliseconds without a connection after which the agent leaves. */
-    'idle-ms': { type: 'string', default: String(10 * 60 * 1000) },
-    /** Name of the build that launchers were compiled with. */
-    'build-id': { type: 'string' },
-  },
-});
-
-try {
-  await runAgent({ build: options['build-id'] ?? buildId(), idleMs: Number(options['idle-ms']), runJob, createServices });
-} catch (error) {
-  process.stderr.write(`wardcc-agent: ${(error as Error).message}\n`);
-  process.exitCode = 1;
-}
+const compiled = fileURLToPath(new URL('../../code-cache', import.meta.url));
+if (existsSync(compiled)) enableCompileCache({ directory: compiled, portable: true });
+const { start } = await import('./start.ts');
+await start();
