@@ -119,7 +119,11 @@ export class WardError extends Error {
   readonly rule: string | undefined;
 
   constructor(code: ErrorCode, message: string = errorTable[code].means, options: WardErrorOptions = {}) {
+    const frames = Error.stackTraceLimit;
+    // A walk over the stack takes longer than most steps of a job. What was asked for needs none, and of what has a cause that tells.
+    if (code === 'cancelled' || options.cause instanceof WardError) Error.stackTraceLimit = 0;
     super(message, options);
+    Error.stackTraceLimit = frames;
     this.name = 'WardError';
     this.code = code;
     this.at = options.at;

@@ -248,6 +248,7 @@ export class Farm implements FarmView {
   }
 
   #isUnfit({ host }: Session, probe: Probe, failures: WardError[]): boolean {
+    if (this.#unfit.size === 0) return false;
     const key = `${host.name}\0${probe.toolchain}`;
     const unfit = this.#unfit.get(key);
     if (unfit === undefined) return false;

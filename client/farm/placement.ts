@@ -105,7 +105,14 @@ export class Placement {
   }
 
   #askRoomiest(): Attempt | undefined {
-    const [best] = this.#options.servers.filter((session) => session.room > 0 && !this.#leave.has(session) && this.#mayAsk(session)).sort((a, b) => b.room - a.room);
+    let best: Session | undefined;
+    let most = 0;
+    for (const session of this.#options.servers) {
+      const { room } = session;
+      if (room <= most || this.#leave.has(session) || !this.#mayAsk(session)) continue;
+      best = session;
+      most = room;
+    }
     return best === undefined ? undefined : this.#ask(best);
   }
 
