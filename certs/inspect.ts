@@ -58,6 +58,9 @@ const readNames = (certificate: X509Certificate): AltName[] => {
 
 const isMarker = ({ kind, value }: AltName): boolean => kind === 'uri' && value.toLowerCase().startsWith(serverMarker);
 
+/** Does the certificate carry the marker of a compile server? */
+export const isOfServer = (leaf: X509Certificate): boolean => readNames(leaf).some(isMarker);
+
 /** A suffix ends a name only at a boundary: `corp.example` does not admit `alice@evilcorp.example`. */
 const endsAt = (value: string, suffix: string): boolean => {
   if (!value.endsWith(suffix) || value.length === suffix.length) return false;

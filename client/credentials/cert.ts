@@ -9,6 +9,7 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readFileSync, constants } from 'node:fs';
 import { join } from 'node:path';
+import { isOfServer } from '../../certs/inspect.ts';
 import { WardError } from '../../protocol/errors.ts';
 
 const maxBytes = 1 << 20;
@@ -116,6 +117,7 @@ export const loadCert = (paths: CertPaths): CertCredential => {
   if (!(certificate.keyUsage ?? []).includes(clientAuth)) {
     throw unfit(paths.cert, `The certificate ${paths.cert} is not for clients (extended key usage clientAuth).`);
   }
+  if (isOfServer(certificate)) throw unfit(paths.cert, `The certificate ${paths.cert} is that of a compile server, which may run no jobs.`);
   const expires = Date.parse(certificate.validTo);
   const begins = Date.parse(certificate.validFrom);
   if (expires <= Date.now()) {

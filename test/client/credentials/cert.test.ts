@@ -91,7 +91,7 @@ test('an expired certificate says when it ended and what to do', async (t) => {
 test('a certificate for servers, or with another key, is refused before any server sees it', async (t) => {
   const { ca, paths } = await home(t);
   install(paths, await ca.issueServer(['localhost']));
-  refused(t, paths, 'credential-missing', /is not for clients/);
+  refused(t, paths, 'credential-missing', /is that of a compile server, which may run no jobs/);
   const { certPem } = await ca.issueUser('alice');
   const { keyPem } = await ca.issueUser('alice');
   install(paths, { certPem, keyPem });
