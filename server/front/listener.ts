@@ -63,6 +63,8 @@ export class Listener {
   /** For connections of other servers of the farm. */
   #peers: SecureContext | undefined;
   readonly #servers: Server[] = [];
+  /** The name by which it was chosen whose certificates are accepted on a connection. */
+  readonly #names = new WeakMap<TLSSocket, string>();
 
   /** @throws WardError when this server's certificate and key cannot be used */
   constructor(config: Pick<ServerConfig, 'listen' | 'tls' | 'connections'>, authorities: ListenerAuthorities, events: ListenerEvents) {
@@ -127,10 +129,15 @@ export class Listener {
   }
 
   #createServer(): Server {
+    const chosen = this.#names;
+    const contextFor = (name: string): SecureContext | undefined => (name === PEER_SERVERNAME ? this.#peers : undefined);
     const server = createServer({
       ...this.#context(this.#authorities.people),
       // Who comes as a server is judged by the CA for servers alone, whatever CA names people.
-      SNICallback: (name, answer) => answer(null, name === PEER_SERVERNAME ? this.#peers : undefined),
+      SNICallback(this: TLSSocket, name, answer) {
+        chosen.set(this, name);
+        answer(null, contextFor(name));
+      },
       requestCert: true,
       rejectUnauthorized: false,
       handshakeTimeout: limits.handshakeMs,
@@ -140,6 +147,12 @@ export class Listener {
       const leave = this.#limits.enter(socket.remoteAddress ?? '');
       if (leave !== undefined) return void socket.once('close', leave);
       this.#events.refused(socket.remoteAddress ?? '', 'too many connections');
+      socket.destroy();
+    });
+    // A client that is asked for another key share says its name again, and OpenSSL believes the second one; the CA was chosen by the first.
+    server.on('secureConnection', (socket: TLSSocket) => {
+      if ((chosen.get(socket) ?? false) === (socket.servername ?? false)) return;
+      this.#events.refused(socket.remoteAddress ?? '', 'TLS: two server names');
       socket.destroy();
     });
     server.on('tlsClientError', (error, socket) => this.#events.refused(socket.remoteAddress ?? '', `TLS: ${(error as NodeJS.ErrnoException).code ?? 'error'}`));
