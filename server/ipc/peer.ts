@@ -43,6 +43,8 @@ export class IpcPeer {
   #openRequests = 0;
   #nextId = 1;
   #ended = false;
+  /** Something came that may not come: what follows it is not heard. */
+  #broken = false;
   #corked = false;
   #onRequest: RequestHandler | undefined;
   #onNotice: NoticeHandler | undefined;
@@ -145,11 +147,12 @@ export class IpcPeer {
   /** Takes one message; false: there is none. */
   #receive(): boolean {
     try {
-      const message = this.#decoder.next();
+      const message = this.#broken ? undefined : this.#decoder.next();
       if (message === undefined) return false;
       this.#handle(message);
       return true;
     } catch {
+      this.#broken = true;
       this.#socket.destroy();
       return false;
     }
@@ -183,6 +186,7 @@ export class IpcPeer {
 
   async #answer(id: number, handler: RequestHandler, body: object, binary: Buffer): Promise<void> {
     if (this.#openRequests >= this.#maxOpenRequests) {
+      this.#broken = true;
       this.#socket.destroy();
       return;
     }

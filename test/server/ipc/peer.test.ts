@@ -106,6 +106,16 @@ test('garbage, an answer to no question and a message without body end the conne
   }
 });
 
+test('what came after a message that may not come is not heard', async (t) => {
+  const { there, socket } = await pair(t);
+  const heard: unknown[] = [];
+  there.onNotify((body) => heard.push(body));
+  const notice = (text: string): Buffer => Buffer.concat([Buffer.of(0, 0, 0, text.length, 0, 0, 0, 0), Buffer.from(text)]);
+  socket.write(Buffer.concat(['{"notice":true,"body":{"n":1}}', '{}', '{"notice":true,"body":{"n":2}}'].map(notice)));
+  await there.closed;
+  t.deepEqual(heard, [{ n: 1 }]);
+});
+
 test('a child joins with its token, once', async (t) => {
   const { path, accept } = await listen(t);
   const tokens = new ChildTokens();
