@@ -100,5 +100,12 @@ export const sameState = (a: Int32Array, atA: number, b: Int32Array, atB: number
   return true;
 };
 
-/** Device and inode: numbers that two paths share exactly if they are the same file. */
-export const identityOf = ({ words }: FileState): { readonly device: number; readonly inode: number } => ({ device: numberAt(words, 0), inode: numberAt(words, 2) });
+/** A number, or a text where it is too large to be exact: inodes of overlays and of network file systems have 64 bits. */
+const exactAt = (words: Int32Array, at: number): number | string => {
+  const number = numberAt(words, at);
+  return Number.isSafeInteger(number) ? number : `${words[at + 1]}:${words[at]}`;
+};
+
+/** Device and inode, which two paths share exactly if they are the same file. */
+export const identityOf = ({ words }: Pick<FileState, 'words'>): { readonly device: number | string; readonly inode: number | string } =>
+  ({ device: exactAt(words, 0), inode: exactAt(words, 2) });

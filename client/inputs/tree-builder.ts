@@ -49,7 +49,7 @@ export class TreeBuilder {
   /** Directory as it was written → real directory. */
   readonly #resolved = new Map<string, string | typeof absent>([['', '']]);
   /** Real paths by inode, by device. */
-  readonly #identities = new Map<number, Map<number, string>>();
+  readonly #identities = new Map<number | string, Map<number | string, string>>();
   /** Files by the path they were opened by: a builder sees the file system once. */
   readonly #opened = new Map<string, BuiltFile>();
   /** Directories as written whose way leads through a system directory that a sandbox does not have. */

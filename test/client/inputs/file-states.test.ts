@@ -24,6 +24,14 @@ test('a state says what a path is, how large and how old', async (t) => {
   t.notDeepEqual(identityOf(of('f') as FileState), identityOf(of('d') as FileState));
 });
 
+test('neighbours among inodes of 64 bits are not the same file', (t) => {
+  const wordsOfInode = (inode: bigint): Int32Array => new Int32Array(new BigInt64Array([1n, inode, 0n, 0n, 0n, 0n]).buffer);
+  for (const inode of [2n ** 53n, 2n ** 62n, -(2n ** 62n)]) {
+    t.notDeepEqual(identityOf({ words: wordsOfInode(inode) }), identityOf({ words: wordsOfInode(inode + 1n) }), `${inode}`);
+    t.deepEqual(identityOf({ words: wordsOfInode(inode) }), identityOf({ words: wordsOfInode(inode) }), `${inode}`);
+  }
+});
+
 test('a job sees each path once', async (t) => {
   const root = await temporaryDirectory(t);
   const states = new FileStates();
