@@ -13,6 +13,12 @@ import type { PeerWelcome, Welcome } from '../protocol/messages.ts';
 import { SUBPROTOCOL, webSocketClientOptions } from '../protocol/transport.ts';
 import { connectFailed } from './tls.ts';
 
+/** The step before may have taken all the time there was: a signal that has fired does not fire again. */
+const onAbort = (signal: AbortSignal, abort: () => void): void => {
+  if (signal.aborted) abort();
+  else signal.addEventListener('abort', abort, { once: true });
+};
+
 /** A WebSocket on a connection that is there already. `name` stands in its Host header. */
 export const openWebSocket = (socket: Duplex, host: { readonly name: string }, name: string, signal: AbortSignal): Promise<WebSocket> =>
   new Promise((resolve, reject) => {
@@ -24,8 +30,8 @@ export const openWebSocket = (socket: Duplex, host: { readonly name: string }, n
       reject(connectFailed(host, error));
     };
     const abort = (): void => fail(new Error('it does not answer'));
-    signal.addEventListener('abort', abort, { once: true });
     webSocket.once('error', fail);
+    onAbort(signal, abort);
     webSocket.once('open', () => {
       signal.removeEventListener('abort', abort);
       webSocket.off('error', fail);
@@ -37,7 +43,7 @@ export const openWebSocket = (socket: Duplex, host: { readonly name: string }, n
 const receiveFirst = <M extends Welcome | PeerWelcome>(type: M['type'], channel: Channel, signal: AbortSignal): Promise<M> =>
   new Promise((resolve, reject) => {
     const abort = (): void => channel.close(new WardError('handshake-timeout', 'The server did not say welcome in time.'));
-    signal.addEventListener('abort', abort, { once: true });
+    onAbort(signal, abort);
     void channel.closed.then((error) => reject(error ?? new WardError('session-lost', 'The server closed the session at once.')));
     channel.onNotice((notice) => {
       signal.removeEventListener('abort', abort);
