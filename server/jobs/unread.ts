@@ -5,6 +5,7 @@
  *  - A finished job gives its place back at once, while what its principal has not read stays within a share.
  *  - Beyond the share it keeps its place, so that a slow client slows itself down; but not for long.
  *  - A client that takes nothing at all for a while is given up.
+ *  - Another server that fetches a kept result waits for some seconds only, and has no more time than that.
  *  - Kept results, which lie in memory while they are sent, are only taken out while there is room for them.
  *
  * @module
@@ -22,9 +23,11 @@ export interface UnreadLimits {
   readonly heldMs: number;
   /** How long a client may take nothing. */
   readonly stallMs: number;
+  /** How long a fetch of another server may last, whatever it takes meanwhile. */
+  readonly fetchMs: number;
 }
 
-export const unreadLimits: UnreadLimits = Object.freeze({ share: 64 * 2 ** 20, memory: 256 * 2 ** 20, heldMs: 120_000, stallMs: 120_000 });
+export const unreadLimits: UnreadLimits = Object.freeze({ share: 64 * 2 ** 20, memory: 256 * 2 ** 20, heldMs: 120_000, stallMs: 120_000, fetchMs: 30_000 });
 
 export interface Sending {
   readonly principal: string;
@@ -74,6 +77,11 @@ export class Unread {
   /** Sends a piece of a result. @throws WardError `job-timeout` when the client takes nothing for too long */
   write(stream: Stream, piece: Buffer, end: boolean): Promise<void> {
     return this.within(this.#limits.stallMs, stream.write(piece, { end }), 'The client does not take the result.');
+  }
+
+  /** Waits until another server has what it fetches. @throws WardError `job-timeout` when that lasts longer than it would wait itself */
+  give(given: () => Promise<void>): Promise<void> {
+    return this.within(this.#limits.fetchMs, given(), 'The server does not take the result in time.');
   }
 
   async within<T>(ms: number, work: Promise<T>, sentence: string): Promise<T> {

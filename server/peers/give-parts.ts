@@ -28,7 +28,7 @@ export interface Given {
 
 export interface GivingServices {
   readonly results: Pick<ResultCache, 'findHere'>;
-  readonly unread: Pick<Unread, 'hold' | 'write'>;
+  readonly unread: Pick<Unread, 'hold' | 'write' | 'give'>;
   /** Resolves when it is written. @throws WardError `log-unavailable` */
   fetched(peer: Asking, given: Given): Promise<void>;
 }
@@ -52,9 +52,11 @@ export async function giveParts(stream: Stream, { domain, action, parts }: Fetch
     const bodies = [stdout, stderr, ...outputs];
     if (parts.some((part) => part >= all.length)) throw new WardError('result-absent', 'The result that was asked for has no such part.');
     if (isGone) return;
-    await services.fetched(peer, { domain, action, outputs: parts.map((part) => all[part]!.digest) });
-    const pieces = parts.flatMap((part) => piecesOf(bodies[part]!));
-    for (const [index, piece] of pieces.entries()) await services.unread.write(stream, piece, index === pieces.length - 1);
+    await services.unread.give(async () => {
+      await services.fetched(peer, { domain, action, outputs: parts.map((part) => all[part]!.digest) });
+      const pieces = parts.flatMap((part) => piecesOf(bodies[part]!));
+      for (const [index, piece] of pieces.entries()) await services.unread.write(stream, piece, index === pieces.length - 1);
+    });
   } catch (thrown) {
     stream.reset(toWardError(thrown));
   } finally {

@@ -36,8 +36,8 @@ const wellMeant: ReadonlySet<string> = new Set(['result-absent', 'busy']);
 const trust = Object.freeze({ ca: 'shared.peers.ca in server.jsonc', crl: 'shared.peers.crl' });
 
 /** Connects and proves on both sides who is there. @throws WardError what the other server refused, or why it was not believed or reached */
-const connectPeer = async ({ to, material, times }: PeerLinkOptions, signal: AbortSignal): Promise<Channel> => {
-  const socket = await openTls({ to, servername: PEER_SERVERNAME, material: material(), from: 'shared.peers in server.jsonc', signal });
+const connectPeer = async ({ to, times }: PeerLinkOptions, material: TlsMaterial, signal: AbortSignal): Promise<Channel> => {
+  const socket = await openTls({ to, servername: PEER_SERVERNAME, material, from: 'shared.peers in server.jsonc', signal });
   try {
     verifyServer(socket, to, [to.host], { names: 'the farm file', trust });
   } catch (thrown) {
@@ -84,7 +84,7 @@ const receiveBody = (stream: ReturnType<Channel['fetch']>, bytes: number, server
 
 export interface PeerLinkOptions {
   readonly to: Destination;
-  /** Asked at each connection: certificates and lists change. */
+  /** Asked at each fetch: certificates and lists change. The same buffers as long as they do not. */
   readonly material: () => TlsMaterial;
   readonly times: PeerTimes;
   /** It rests now; told the first time only, until it has answered again. */
@@ -94,6 +94,8 @@ export interface PeerLinkOptions {
 export class PeerLink {
   readonly #options: PeerLinkOptions;
   #channel: Promise<Channel> | undefined;
+  /** By what the server was judged. */
+  #judgedBy: TlsMaterial | undefined;
   #fetching = 0;
   #idle: NodeJS.Timeout | undefined;
   #failures = 0;
@@ -105,6 +107,11 @@ export class PeerLink {
 
   get port(): number {
     return this.#options.to.port;
+  }
+
+  /** There is a connection, or one is being made. */
+  get isOpen(): boolean {
+    return this.#channel !== undefined;
   }
 
   /** It failed a moment ago, and is not asked now. */
@@ -143,6 +150,13 @@ export class PeerLink {
     this.#channel = undefined;
   }
 
+  /** Who is there was judged by another list than that of today. What is being fetched still comes, and is judged by its digests. */
+  #leave(): void {
+    const channel = this.#channel;
+    this.#channel = undefined;
+    if (channel !== undefined) setTimeout(() => void channel.then((open) => open.close(), () => {}), idleMs).unref();
+  }
+
   /** What fails together counts once. Who is there is asked anew after the rest. */
   #failed(error: WardError): void {
     if (this.rests) return;
@@ -154,9 +168,12 @@ export class PeerLink {
 
   #connected(): Promise<Channel> {
     const { to, times } = this.#options;
-    if (this.#channel !== undefined) return this.#channel;
+    const material = this.#options.material();
+    if (this.#channel !== undefined && material.ca === this.#judgedBy?.ca && material.crl === this.#judgedBy.crl) return this.#channel;
+    this.#leave();
     const signal = AbortSignal.timeout(times.connectMs);
-    const connecting = connectPeer(this.#options, signal);
+    const connecting = connectPeer(this.#options, material, signal);
+    this.#judgedBy = material;
     const late = new WardError('connect-failed', `The server ${to.name} cannot be reached: it does not answer.`, { at: to.name });
     const channel = abortable(connecting, signal).catch((thrown: unknown) => {
       void connecting.then((one) => one.close(), () => {});

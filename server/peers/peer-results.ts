@@ -51,10 +51,12 @@ export class PeerResults {
 
   /** Standard output, standard error and outputs of a result, in this order and checked; undefined is a miss. Never rejects. */
   bring(held: Held, local: Local): Promise<readonly Buffer[] | undefined> {
-    const key = JSON.stringify([held.domain, held.record.action, held.record.server]);
+    // Of one action there may be several results, when a compiler does not make the same twice.
+    const { action, server, signature } = held.record;
+    const key = JSON.stringify([held.domain, action, server, signature]);
     const known = this.#flights.get(key);
     if (known !== undefined) return known;
-    if (held.record.server === this.#options.own || this.#flights.size >= mostFetches) return Promise.resolve(undefined);
+    if (server === this.#options.own || this.#flights.size >= mostFetches) return Promise.resolve(undefined);
     const flight = this.#bring(held, local).finally(() => this.#flights.delete(key));
     this.#flights.set(key, flight);
     return flight;
@@ -86,11 +88,13 @@ export class PeerResults {
     }
   }
 
-  /** A port that has changed is that of a server which was started anew. */
+  /**
+   * A port that has changed is that of a server which was started anew. Nobody has signed the port, so another one ends no connection to a
+   * server that has proved its name, and no rest.
+   */
   #link(server: string, port: number): PeerLink {
     const known = this.#links.get(server);
-    if (known?.port === port) return known;
-    known?.close();
+    if (known !== undefined && (known.port === port || known.isOpen || known.rests)) return known;
     const { material, times = peerTimes } = this.#options;
     const trouble = (error: WardError): void => {
       if (error.code !== 'blob-corrupt') this.#options.trouble(new WardError(error.code, `Results that the server ${server} keeps cannot be fetched: ${error.message}`, { cause: error }));

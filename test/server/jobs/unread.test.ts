@@ -7,7 +7,7 @@ const after = (ms: number, expire: () => void): (() => void) => {
   return () => clearTimeout(timer);
 };
 const make = (changes: Partial<UnreadLimits> = {}): Unread =>
-  new Unread({ after }, { share: 100, memory: 150, heldMs: 30, stallMs: 30, ...changes });
+  new Unread({ after }, { share: 100, memory: 150, heldMs: 30, stallMs: 30, fetchMs: 30, ...changes });
 const never = new Promise<void>(() => {});
 const alice = 'cert:alice';
 const bob = 'cert:bob';

@@ -21,7 +21,7 @@ import type { PeerSession } from '../../../server/front/authenticate-peer.ts';
 import { Listener } from '../../../server/front/listener.ts';
 import { servePeer, type PeerDoor } from '../../../server/front/serve-peer.ts';
 import { Sessions } from '../../../server/front/sessions.ts';
-import { Unread } from '../../../server/jobs/unread.ts';
+import { Unread, unreadLimits, type UnreadLimits } from '../../../server/jobs/unread.ts';
 import type { PeerTimes } from '../../../server/peers/peer-link.ts';
 import { PeerResults } from '../../../server/peers/peer-results.ts';
 import { Deadlines } from '../../../server/queue/deadlines.ts';
@@ -56,12 +56,14 @@ export interface PeerFarm {
   readonly directory: string;
   readonly forServers: Authority;
   readonly forPeople: Authority;
+  /** The server `localhost`. */
+  readonly own: Holder & { readonly serial: string };
   /** Another server, `build2.test`. */
   readonly other: Holder;
   /** A server named `localhost`. */
-  open(changes?: { readonly identity?: Holder; readonly rate?: PeerDoor['rate'] }): Promise<Door>;
+  open(changes?: { readonly identity?: Holder; readonly rate?: PeerDoor['rate']; readonly unread?: Partial<UnreadLimits> }): Promise<Door>;
   /** The results that another server gets, and its alarms. */
-  asking(times?: PeerTimes): { readonly peers: PeerResults; readonly alarms: WardError[]; readonly troubles: WardError[] };
+  asking(times?: PeerTimes): { readonly peers: PeerResults; readonly alarms: WardError[]; readonly troubles: WardError[]; readonly authorities: ClientAuthorities };
   /** Connects as whoever holds a certificate, in whatever way. @throws WardError why the server closed */
   connect(door: Pick<Door, 'port'>, holder: Holder, how?: { readonly mechanism?: HelloMechanism; readonly servername?: string }): Promise<Channel>;
 }
@@ -80,8 +82,8 @@ export const peerFarm = async (t: ExecutionContext<unknown>): Promise<PeerFarm> 
   const other = await forServers.issueServer(['build2.test']);
   let serial = 0;
   return {
-    directory, forServers, forPeople, other,
-    open: async ({ identity = own, rate = { perSecond: 1000, burst: 1000 } } = {}) => {
+    directory, forServers, forPeople, own, other,
+    open: async ({ identity = own, rate = { perSecond: 1000, burst: 1000 }, unread = {} } = {}) => {
       const name = `server-${++serial}`;
       const events: LogEvent[] = [];
       const write = async (event: Omit<LogEvent, 'server'>): Promise<void> => {
@@ -95,7 +97,7 @@ export const peerFarm = async (t: ExecutionContext<unknown>): Promise<PeerFarm> 
       const sessions = new Sessions<PeerSession>();
       const door: Door = { port: 0, results, events, sessions, servers: ['localhost', 'build2.test'], refusals: [], authorities };
       const inside: PeerDoor = {
-        authorities, servers: () => door.servers, sessions, rate, giving: { results, unread: new Unread(deadlines) },
+        authorities, servers: () => door.servers, sessions, rate, giving: { results, unread: new Unread(deadlines, { ...unreadLimits, ...unread }) },
         log: { note: (event) => void write(event), write, fetched: (peer, given) => write({ event: 'result.fetched', ...peer, ...given }) },
       };
       const tls = { cert: file(`${name}.cert`, identity.certPem), key: file(`${name}.key`, identity.keyPem) };
@@ -119,7 +121,7 @@ export const peerFarm = async (t: ExecutionContext<unknown>): Promise<PeerFarm> 
       const troubles: WardError[] = [];
       const authorities = new ClientAuthorities(trust.servers);
       const material = () => ({ ...authorities.context, cert: other.certPem, key: other.keyPem });
-      return { alarms, troubles, peers: new PeerResults({ own: 'build2.test', material, times, damaged: (error) => alarms.push(error), trouble: (error) => troubles.push(error) }) };
+      return { alarms, troubles, authorities, peers: new PeerResults({ own: 'build2.test', material, times, damaged: (error) => alarms.push(error), trouble: (error) => troubles.push(error) }) };
     },
     connect: async ({ port }, holder, { mechanism = 'peer', servername = PEER_SERVERNAME } = {}) => {
       const signal = AbortSignal.timeout(10_000);

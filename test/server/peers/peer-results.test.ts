@@ -1,4 +1,6 @@
+import { writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { WardError } from '../../../protocol/errors.ts';
 import { peerTimes } from '../../../server/peers/peer-link.ts';
@@ -155,4 +157,52 @@ test('what this server has made itself, and has no more, is asked of nobody', as
   const { peers, troubles } = farm.asking();
   t.is(await peers.bring({ domain: 'lua', record: { ...record, server: 'build2.test' }, port: door.port }, nothingHere), undefined);
   t.is(door.events.length + troubles.length, 0);
+});
+
+test('two results of one action are never mixed, be they fetched at once', async (t) => {
+  const farm = await peerFarm(t);
+  const door = await farm.open();
+  const [first, second] = [resultOf([object]), resultOf([header])];
+  await door.results.keep('lua', first);
+  const { peers } = farm.asking();
+  const [one, other] = await Promise.all([first, second].map((result) => peers.bring(held(result, door), nothingHere)));
+  t.true(one?.[2]?.equals(object) ?? true);
+  t.is(other, undefined, 'the server has the first one only');
+});
+
+test('a port that nobody has signed ends no connection to a server that has proved its name, and no rest', async (t) => {
+  const farm = await peerFarm(t);
+  const door = await farm.open();
+  const [result, another] = [resultOf([object]), resultOf([header], Buffer.alloc(0), sha256(Buffer.from('another')))];
+  for (const one of [result, another]) await door.results.keep('lua', one);
+  let connections = 0;
+  const chosen = createServer((socket) => {
+    connections += 1;
+    socket.on('error', () => {}).destroy();
+  });
+  const { port } = await new Promise<AddressInfo>((resolve) => chosen.listen(0, '127.0.0.1', () => resolve(chosen.address() as AddressInfo)));
+  t.teardown(() => chosen.close());
+  const { peers } = farm.asking();
+  await peers.bring(held(result, door), nothingHere);
+  t.deepEqual((await peers.bring(held(another, { port }), nothingHere))?.[2], header);
+  t.is(connections, 0);
+  t.is(door.events.filter(({ event }) => event === 'peer.allowed').length, 1);
+  const resting = farm.asking().peers;
+  for (const at of [port, 1, door.port]) t.is(await resting.bring(held(result, { port: at }), nothingHere), undefined);
+  t.is(connections, 1);
+});
+
+test('a server whose certificate is revoked while there is a connection to it is asked no more', async (t) => {
+  const farm = await peerFarm(t);
+  const door = await farm.open();
+  const [result, another] = [resultOf([object]), resultOf([header], Buffer.alloc(0), sha256(Buffer.from('another')))];
+  for (const one of [result, another]) await door.results.keep('lua', one);
+  const { peers, troubles, authorities } = farm.asking();
+  t.is((await peers.bring(held(result, door), nothingHere))?.length, 3);
+  await farm.forServers.revoke(farm.own.serial, 'keyCompromise');
+  writeFileSync(join(farm.directory, 'servers-ca.crl'), await farm.forServers.writeCrl());
+  authorities.reload();
+  t.is(await peers.bring(held(another, door), nothingHere), undefined);
+  t.deepEqual(codes(troubles), ['server-untrusted']);
+  t.regex(troubles[0]?.message ?? '', /was revoked/);
 });

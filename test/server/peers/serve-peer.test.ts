@@ -197,3 +197,18 @@ test('what does not fit into memory beside the rest is not read: so many bytes a
   const error = await t.throwsAsync(fetchFrom(channel, 'lua', results[1]!.record.action, [2]), { instanceOf: WardError });
   refused(t, error, { class: 'infrastructure', code: 'busy', message: /no room in memory/ });
 });
+
+test('a server that takes a result too slowly is given up, and its room in memory is free again', async (t) => {
+  const farm = await peerFarm(t);
+  const door = await farm.open({ unread: { fetchMs: 1_000 } });
+  const results = [0, 1].map((index) => resultOf([Buffer.alloc(40 * 2 ** 20, `${index}`)], Buffer.alloc(0), sha256(Buffer.from(`action ${index}`))));
+  for (const result of results) await door.results.keep('lua', result);
+  const channel = await farm.connect(door, farm.other);
+  const slow = channel.fetch({ type: 'fetch', domain: 'lua', action: results[0]!.record.action, parts: [2] });
+  // A little every now and then: it never stands still for long.
+  const drip = setInterval(() => slow.consumed(64 * 1024), 50);
+  t.teardown(() => clearInterval(drip));
+  const error = await new Promise<WardError>((resolve) => slow.onReset(resolve));
+  refused(t, error, { class: 'infrastructure', code: 'job-timeout', message: /^The server does not take the result in time\.$/ });
+  t.is((await fetchFrom(channel, 'lua', results[1]!.record.action, [2])).length, 40 * 2 ** 20);
+});
