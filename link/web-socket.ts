@@ -10,7 +10,7 @@ import { WebSocket } from 'ws';
 import type { Channel } from '../protocol/channel.ts';
 import { WardError } from '../protocol/errors.ts';
 import type { PeerWelcome, Welcome } from '../protocol/messages.ts';
-import { SUBPROTOCOL, webSocketClientOptions } from '../protocol/transport.ts';
+import { SUBPROTOCOL, webSocketClientOptions, webSocketTransport, type Transport } from '../protocol/transport.ts';
 import { connectFailed } from './tls.ts';
 
 /** The step before may have taken all the time there was: a signal that has fired does not fire again. */
@@ -19,8 +19,11 @@ const onAbort = (signal: AbortSignal, abort: () => void): void => {
   else signal.addEventListener('abort', abort, { once: true });
 };
 
-/** A WebSocket on a connection that is there already. `name` stands in its Host header. */
-export const openWebSocket = (socket: Duplex, host: { readonly name: string }, name: string, signal: AbortSignal): Promise<WebSocket> =>
+/**
+ * A WebSocket on a connection that is there already. `name` stands in its Host header. It is a transport from the very moment that it is open:
+ * what comes together with the server's answer, an error included, finds somebody who listens.
+ */
+export const openWebSocket = (socket: Duplex, host: { readonly name: string }, name: string, signal: AbortSignal): Promise<Transport> =>
   new Promise((resolve, reject) => {
     const authority = isIP(name) === 6 ? `[${name}]` : name;
     const webSocket = new WebSocket(`ws://${authority}/`, SUBPROTOCOL, { ...webSocketClientOptions, createConnection: () => socket as Socket });
@@ -35,7 +38,7 @@ export const openWebSocket = (socket: Duplex, host: { readonly name: string }, n
     webSocket.once('open', () => {
       signal.removeEventListener('abort', abort);
       webSocket.off('error', fail);
-      resolve(webSocket);
+      resolve(webSocketTransport(webSocket));
     });
   });
 

@@ -13,7 +13,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { openWebSocket, receiveWelcome } from '../../link/web-socket.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import { clientHandshake } from '../../protocol/handshake.ts';
-import { webSocketTransport } from '../../protocol/transport.ts';
 import { ChildDuplex } from './child-duplex.ts';
 import { connected, isNear, type Connection } from './connect.ts';
 import { named } from './failure.ts';
@@ -100,11 +99,11 @@ export const connectSsh = async (options: SshOptions): Promise<Connection> => {
     const abort = (): void => void ssh.duplex.destroy(new Error('it does not answer'));
     signal.addEventListener('abort', abort, { once: true });
     try {
-      const webSocket = await openWebSocket(ssh.duplex, host, 'wardcc', signal).catch(async () => {
+      const transport = await openWebSocket(ssh.duplex, host, 'wardcc', signal).catch(async () => {
         const silent = signal.aborted ? 'it does not answer' : 'what answers there is not wardcc';
         throw sshError(host, await ssh.lastWords(), silent);
       });
-      const channel = await clientHandshake(webSocketTransport(webSocket), {
+      const channel = await clientHandshake(transport, {
         authenticator: { mechanism: 'ssh', target: host.host }, exporter: () => undefined,
       });
       return connected(channel, await receiveWelcome(channel, signal), host.host === 'localhost' || isNear({ remoteAddress: host.host }));

@@ -19,7 +19,7 @@ import { toWardError, WardError } from '../../protocol/errors.ts';
 import { clientHandshake } from '../../protocol/handshake.ts';
 import { canPack } from '../../protocol/packing.ts';
 import type { Welcome } from '../../protocol/messages.ts';
-import { tlsExporter, webSocketTransport } from '../../protocol/transport.ts';
+import { tlsExporter } from '../../protocol/transport.ts';
 import type { TrustConfig } from '../config.ts';
 import type { CertCredential } from '../credentials/cert.ts';
 import type { Krb5Context } from '../credentials/krb5-helper.ts';
@@ -112,8 +112,8 @@ export const connectTls = async (options: ConnectOptions): Promise<Connection> =
       socket.destroy();
       throw thrown;
     }
-    const webSocket = await openWebSocket(socket, host, name, signal);
-    const channel = await clientHandshake(webSocketTransport(webSocket), {
+    const transport = await openWebSocket(socket, host, name, signal);
+    const channel = await clientHandshake(transport, {
       authenticator: isCert(credential) ? { mechanism: 'cert', target: name } : krb5Authenticator(credential), exporter: tlsExporter(socket),
     });
     return connected(channel, await receiveWelcome(channel, signal), isNear(socket));

@@ -10,7 +10,7 @@ import type { Channel } from '../../protocol/channel.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import { clientHandshake } from '../../protocol/handshake.ts';
 import type { Fetch } from '../../protocol/messages.ts';
-import { PEER_SERVERNAME, tlsExporter, webSocketTransport } from '../../protocol/transport.ts';
+import { PEER_SERVERNAME, tlsExporter } from '../../protocol/transport.ts';
 import { abortable } from '../jobs/abortable.ts';
 
 export interface PeerTimes {
@@ -44,8 +44,8 @@ const connectPeer = async ({ to, times }: PeerLinkOptions, material: TlsMaterial
     socket.destroy();
     throw thrown;
   }
-  const webSocket = await openWebSocket(socket, to, to.host, signal);
-  const channel = await clientHandshake(webSocketTransport(webSocket), {
+  const transport = await openWebSocket(socket, to, to.host, signal);
+  const channel = await clientHandshake(transport, {
     authenticator: { mechanism: 'peer', target: to.host }, exporter: tlsExporter(socket), timeoutMs: times.connectMs,
   });
   await receivePeerWelcome(channel, signal);

@@ -1,7 +1,11 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import test from 'ava';
-import { receivePeerWelcome } from '../../link/web-socket.ts';
+import { openWebSocket, receivePeerWelcome } from '../../link/web-socket.ts';
 import { WardError } from '../../protocol/errors.ts';
-import { sessionPair } from '../protocol/pair.ts';
+import { clientHandshake } from '../../protocol/handshake.ts';
+import { certClient, fixedExporter, sessionPair } from '../protocol/pair.ts';
 
 test('a server that used up all the time there was before it had to say welcome is left at once', async (t) => {
   const { client } = await sessionPair();
@@ -10,4 +14,32 @@ test('a server that used up all the time there was before it had to say welcome 
   t.is(error.code, 'handshake-timeout');
   t.is(error.message, 'The server did not say welcome in time.');
   t.is((await client.closed)?.code, 'handshake-timeout');
+});
+
+/** What a server may send in the same packet as its answer to the upgrade. */
+const hasty: readonly (readonly [string, Buffer])[] = [
+  ['a frame of an unknown kind', Buffer.of(0x8f, 0)],
+  ['a frame that is too large', Buffer.of(0x82, 127, 0, 0, 0, 255, 255, 255, 255, 255)],
+  ['a masked frame', Buffer.of(0x82, 0x81, 0, 0, 0, 0, 0)],
+  ['the end', Buffer.of(0x88, 0)],
+];
+
+test('whatever a server sends together with its answer ends this connection at once, and nothing else', async (t) => {
+  for (const [title, bytes] of hasty) {
+    const server = createServer((socket) => socket.on('error', () => {}).once('data', (request) => {
+      const key = /sec-websocket-key: (.*)\r/i.exec(request.toString('latin1'))?.[1];
+      const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+      const head = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: wardcc.1\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`;
+      socket.write(Buffer.concat([Buffer.from(head), bytes]));
+    }));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.teardown(() => server.close());
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    await once(socket, 'connect');
+    const transport = await openWebSocket(socket, { name: 'localhost' }, 'localhost', AbortSignal.timeout(20_000));
+    const error = await t.throwsAsync(clientHandshake(transport, { authenticator: certClient, exporter: fixedExporter, timeoutMs: 20_000 }), { instanceOf: WardError }, title);
+    t.is(error.class, 'infrastructure', title);
+    t.is(error.code, 'session-lost', title);
+    t.regex(error.message, /^The connection ended during the handshake: /, title);
+  }
 });
