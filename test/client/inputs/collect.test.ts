@@ -250,6 +250,25 @@ test('a header that appears, vanishes, changes or begins to shadow another one i
   t.deepEqual(await now(), ['A/deep', 'B/deep/x.h', 'absent/late.h', 'main.c']);
 });
 
+test('a directory that begins to hold a precompiled header is noticed, and one that ceases to', async (t) => {
+  const root = await temporaryDirectory(t);
+  lay(root, { 'main.c': '#include <x.h>\n', 'A/other.h': '', 'B/x.h': 'int x;\n' });
+  const memory = new InputsMemory();
+  const now = async () => (await collect(root, ['-IA', '-IB', '-c', 'main.c'], { memory })).reason?.code;
+  for (const name of ['B/x.h.gch', 'A/x.h.gch', 'A/x.h.pch']) {
+    t.is(await now(), undefined);
+    lay(root, { [name]: '' });
+    t.is(await now(), 'precompiled-header', name);
+    rmSync(join(root, name));
+    t.is(await now(), undefined, name);
+    lay(root, { 'A/another.h.gch': '' });
+    t.is(await now(), undefined, name);
+    lay(root, { [name]: '' });
+    t.is(await now(), 'precompiled-header', `${name}, where there is another one already`);
+    for (const each of [name, 'A/another.h.gch']) rmSync(join(root, each));
+  }
+});
+
 test('many commands at once have their own answers', async (t) => {
   const root = await temporaryDirectory(t);
   const names = Array.from({ length: 24 }, (_, n) => `m${n}`);
