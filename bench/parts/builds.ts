@@ -122,8 +122,9 @@ const report = ({ results }: Context, project: Project, records: readonly Record
       const told = counts[kind] === undefined ? {} : { counts: counts[kind] };
       results.add(measure, project.name, contender.name, samples, kind === 'cold' && contender !== standIn ? { ...told, identical: [identical, compared] } : told);
     };
-    const over = (kind: Kind, pick: keyof Timing): number[] =>
-      (harness === undefined || timings[kind].length === 0 ? [] : paired(aJob(timings[kind], pick), aJob(harness, pick), (ours, theirs) => ours - theirs));
+    // A colleague has no part in the first turn.
+    const over = (kind: Kind, pick: keyof Timing): number[] => (harness === undefined || timings[kind].length === 0
+      ? [] : paired(aJob(timings[kind], pick), aJob(harness.slice(-timings[kind].length), pick), (ours, theirs) => ours - theirs));
     put('coldMs', aJob(timings.cold, 'wallMs'), 'cold');
     if (reference !== undefined) put('cold', paired(aJob(timings.cold, 'wallMs'), aJob(reference, 'wallMs'), (ours, theirs) => ours / theirs), 'cold');
     if (contender.remote) put('clientCpu', over('cold', 'cpuMs'), 'cold');
