@@ -62,9 +62,12 @@ const demonstrate = async (place: string, mechanism: DemoMechanism): Promise<boo
     const progress = counter(files);
     const built = await buildLua(source, 'wardcc gcc', { ...environment, WARDCC_FALLBACK: 'never' }, progress.count);
     progress.end(built.status === 0 ? `done in ${seconds(built.ms)}` : `make failed:\n${built.stderr}`);
-    const { jobs } = JSON.parse((await run(['wardctl', 'stats', '--json'], { env: environment })).stdout || '{"jobs":{}}') as Stats;
+    const counted = async (): Promise<Stats> => JSON.parse((await run(['wardctl', 'stats', '--json'], { env: environment })).stdout || '{"jobs":{}}') as Stats;
+    const { jobs } = await counted();
     const identical = countIdentical(expected, await objectDigests(source));
     const lua = await run([join(source, 'lua'), '-e', 'print(_VERSION, 6 * 7)']);
+    const again = await buildLua(source, 'wardcc gcc', { ...environment, WARDCC_FALLBACK: 'never' });
+    const { hit } = (await counted()).jobs;
     rows.push(
       {
         what: 'compiled on the farm',
@@ -83,6 +86,7 @@ const demonstrate = async (place: string, mechanism: DemoMechanism): Promise<boo
           'a first build fills the farm\'s store)',
         good: true,
       },
+      { what: 'the same again', found: `${hit} of ${files} kept from before, ${seconds(again.ms)} with linking`, good: hit === files && again.status === 0 },
     );
 
     step('4. Who is let in?');

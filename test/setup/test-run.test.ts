@@ -40,7 +40,8 @@ test('when a test fails, the status is 1', async (t) => {
 test('when a test file crashes, the status is 1 and something counts as failed', async (t) => {
   const { status, last } = await runTests(t, { 'a.test.ts': passing, 'b.test.ts': crashing });
   t.is(status, 1);
-  t.regex(last, /^2 passed, [1-9] failed$/);
+  // What a crash interrupts may be lost: on a busy machine the other file had not told yet.
+  t.regex(last, /^[0-2] passed, [1-9] failed$/);
 });
 
 test('a test that is skipped counts as neither', async (t) => {
