@@ -10,6 +10,7 @@ import { checkServer } from '../certs/inspect.ts';
 import { serverRefusal, type TrustNames } from '../certs/verdict.ts';
 import { cleanText } from '../protocol/alert.ts';
 import { WardError } from '../protocol/errors.ts';
+import { onAbort } from './on-abort.ts';
 
 /** Where a connection goes. */
 export interface Destination {
@@ -88,9 +89,9 @@ export const openTls = ({ to, servername, material, from, signal }: TlsOptions):
       signal.removeEventListener('abort', abort);
       reject(connectFailed(to, error));
     };
-    signal.addEventListener('abort', abort, { once: true });
     socket.setNoDelay(true);
     socket.once('error', fail);
+    onAbort(signal, abort);
     socket.once('secureConnect', () => {
       signal.removeEventListener('abort', abort);
       socket.off('error', fail);

@@ -11,13 +11,8 @@ import type { Channel } from '../protocol/channel.ts';
 import { WardError } from '../protocol/errors.ts';
 import type { PeerWelcome, Welcome } from '../protocol/messages.ts';
 import { SUBPROTOCOL, webSocketClientOptions, webSocketTransport, type Transport } from '../protocol/transport.ts';
+import { onAbort } from './on-abort.ts';
 import { connectFailed } from './tls.ts';
-
-/** The step before may have taken all the time there was: a signal that has fired does not fire again. */
-const onAbort = (signal: AbortSignal, abort: () => void): void => {
-  if (signal.aborted) abort();
-  else signal.addEventListener('abort', abort, { once: true });
-};
 
 /**
  * A WebSocket on a connection that is there already. `name` stands in its Host header. It is a transport from the very moment that it is open:

@@ -61,6 +61,10 @@ export interface Validator<T> {
 /** A JSON Schema (2020-12), or one that was compiled already. */
 export type Schema = object | Validator<any>;
 
+/** Schema of an object that has exactly these properties. */
+export const closed = (properties: Record<string, object>) =>
+  ({ type: 'object', additionalProperties: false, properties, required: Object.keys(properties) }) as const;
+
 const compiled = new WeakMap<object, ValidateFunction>();
 
 const compileNow = (schema: object): ValidateFunction => {

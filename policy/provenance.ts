@@ -8,7 +8,7 @@
 import type { KeyObject } from 'node:crypto';
 import { buildType, payloadType, predicateType, statementType, type Claim, type Envelope } from '../protocol/statement.ts';
 import type { Farm } from './farm.ts';
-import { compileSchema, parseJsonc } from './jsonc.ts';
+import { closed, compileSchema, parseJsonc } from './jsonc.ts';
 import { keyId, verifyResult } from './log/checkpoint.ts';
 
 /** An output that a statement is about. */
@@ -25,8 +25,6 @@ export interface Provenance extends Claim {
   readonly key: string;
 }
 
-const closed = (properties: Record<string, object>) =>
-  ({ type: 'object', additionalProperties: false, properties, required: Object.keys(properties) }) as const;
 const list = (items: object, minItems: number, maxItems: number) => ({ type: 'array', items, minItems, maxItems }) as const;
 const text = { type: 'string', maxLength: 4096 } as const;
 const digest = closed({ sha256: { type: 'string', pattern: '^[0-9a-f]{64}$' } });

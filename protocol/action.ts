@@ -36,6 +36,12 @@ export interface ResultParts {
   readonly outputs: readonly OutputPart[];
 }
 
+/** Standard output, standard error and the outputs: the order in which they are kept, sealed, fetched and sent. */
+export const inOrder = <T>({ stdout, stderr, outputs }: { readonly stdout: T; readonly stderr: T; readonly outputs: readonly T[] }): T[] => [stdout, stderr, ...outputs];
+
+/** Bytes of all of them together. */
+export const bytesOf = (result: Parameters<typeof inOrder<{ readonly size: number }>>[0]): number => inOrder(result).reduce((sum, { size }) => sum + size, 0);
+
 /** Digest of all that came out, in hex: a part of the statement that a keeper signs. */
 export const resultDigest = ({ stdout, stderr, outputs }: ResultParts): string => {
   const part = ({ digest, size }: Part): [string, number] => [digest, size];

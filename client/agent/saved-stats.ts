@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { compileSchema } from '../../policy/jsonc.ts';
+import { closed, compileSchema } from '../../policy/jsonc.ts';
 import type { VerifyCounts } from '../verify/verification.ts';
 import type { JobOutcome } from './types.ts';
 
@@ -26,15 +26,14 @@ export interface SavedStats {
 
 const count = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER } as const;
 const amount = { type: 'number', minimum: 0, maximum: Number.MAX_SAFE_INTEGER } as const;
-const exactly = (properties: Record<string, object>) => ({ type: 'object', additionalProperties: false, properties, required: Object.keys(properties) }) as const;
-const counts = (...names: string[]) => exactly(Object.fromEntries(names.map((name) => [name, count])));
+const counts = (...names: string[]) => closed(Object.fromEntries(names.map((name) => [name, count])));
 /** One more than are counted by name: `other`. */
 const byName = (value: object) => ({ type: 'object', maxProperties: mostCounters + 1, propertyNames: { maxLength: longestName }, additionalProperties: value, required: [] }) as const;
 
-const isSavedStats = compileSchema<SavedStats>(exactly({
+const isSavedStats = compileSchema<SavedStats>(closed({
   since: count,
   jobs: counts('remote', 'hit', 'local', 'denied', 'failed', 'cancelled'),
-  ms: exactly({ remote: amount, hit: amount }),
+  ms: closed({ remote: amount, hit: amount }),
   localReasons: byName(count),
   againReasons: byName(count),
   refusals: byName(count),

@@ -38,7 +38,6 @@ const fill = <T>(counts: Map<string, T>, from: Readonly<Record<string, T>>): voi
   for (const [name, value] of Object.entries(from)) counts.set(name, value);
 };
 
-
 const sorted = (counts: Map<string, number>): Record<string, number> =>
   Object.fromEntries([...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)));
 

@@ -45,13 +45,13 @@ const checkToolchain = (session: Session, welcome: Welcome, needs: Needs): Sessi
   throw new WardError('toolchain-unknown', sentence, { at: name });
 };
 
-/** Of those that can be asked now, the one with the most room; among equals the first in the job's order. */
-const roomiest = (sessions: readonly Session[], needs: Needs): Session | undefined => {
+/** Of those that may be asked now, the one with the most room; among equals the first in the job's order. */
+export const roomiest = (sessions: readonly Session[], mayAsk: (session: Session) => boolean): Session | undefined => {
   let best: Session | undefined;
   let most = -Infinity;
   for (const session of sessions) {
     const room = Math.max(0, session.room);
-    if (room <= most || session.connection === undefined || !canRun(session.connection.welcome, needs)) continue;
+    if (room <= most || !mayAsk(session)) continue;
     best = session;
     most = room;
   }
@@ -86,7 +86,7 @@ export const findCandidates = async (
       if (now.length === 0) {
         const { welcome } = connection ?? await orAborted(opening.get(session) ?? session.ready(), signal);
         now.push(checkToolchain(session, welcome, needs));
-        const other = roomiest(order.slice(place + 1), needs);
+        const other = roomiest(order.slice(place + 1), (session) => session.connection !== undefined && canRun(session.connection.welcome, needs));
         if (other !== undefined) return { now: [...now, other], late: undefined };
       } else if (connection !== undefined) {
         checkToolchain(session, connection.welcome, needs);

@@ -6,7 +6,7 @@
 import type { Probe } from '../../protocol/messages.ts';
 import { WardError } from '../../protocol/errors.ts';
 import { Attempt, type FarmJob, type FarmResult, type VerifyResult } from './attempt.ts';
-import { canRun, type Candidates, type Needs } from './candidates.ts';
+import { canRun, roomiest, type Candidates, type Needs } from './candidates.ts';
 import { choose } from './choose.ts';
 import type { Session } from './session.ts';
 
@@ -105,15 +105,8 @@ export class Placement {
   }
 
   #askRoomiest(): Attempt | undefined {
-    let best: Session | undefined;
-    let most = 0;
-    for (const session of this.#options.servers) {
-      const { room } = session;
-      if (room <= most || this.#leave.has(session) || !this.#mayAsk(session)) continue;
-      best = session;
-      most = room;
-    }
-    return best === undefined ? undefined : this.#ask(best);
+    const best = roomiest(this.#options.servers, (session) => !this.#leave.has(session) && this.#mayAsk(session));
+    return best === undefined || best.room <= 0 ? undefined : this.#ask(best);
   }
 
   #askNamed(server: string): Attempt | undefined {

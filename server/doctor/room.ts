@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { inOrder } from '../../protocol/action.ts';
 import { WardError } from '../../protocol/errors.ts';
 import { encodeTree, type TreeEntry } from '../../protocol/tree.ts';
 import type { Done, RunRequest } from '../executor/job.ts';
@@ -118,7 +119,7 @@ export class Room {
       .map((_, index) => done.outputs.find((output) => output.index === index))
       .map((output) => output && readFileSync(output.path));
     const answer = { ...done, stdoutText: text(done.stdout), stderrText: text(done.stderr), contents };
-    for (const { path } of [done.stdout, done.stderr, ...done.outputs]) rmSync(path, { force: true });
+    for (const { path } of inOrder<{ readonly path: string }>(done)) rmSync(path, { force: true });
     return answer;
   }
 

@@ -86,3 +86,9 @@ export function endEvent(of: number, { principal, action, status, usage, outputs
     ...(message === undefined ? {} : { message: cleanText(message, longestText) }),
   };
 }
+
+/** A session is over: cut off where the right or the credential behind it has ended. */
+export function goneEvent({ principal, address }: Pick<JobSession, 'principal' | 'address'>, { class: cls, code, message }: WardError): Omit<LogEvent, 'server'> {
+  const event = cls === 'authorization' || cls === 'authentication' ? 'access.ended' : 'session.ended';
+  return { event, principal, address, reason: code, message: cleanText(message) };
+}

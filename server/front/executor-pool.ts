@@ -7,10 +7,11 @@
  */
 import { unlink } from 'node:fs';
 import { join } from 'node:path';
+import { inOrder } from '../../protocol/action.ts';
 import { WardError } from '../../protocol/errors.ts';
 import type { IpcPeer } from '../ipc/peer.ts';
 import { JobFailure } from '../jobs/job-failure.ts';
-import type { ExecutorJob, Executors, Outcome, Usage } from '../jobs/services.ts';
+import type { ExecutorJob, Executors, Outcome, StoredFile, Usage } from '../jobs/services.ts';
 import { FairLine, type Customer, type Release } from '../queue/fair-line.ts';
 import type { Store } from '../store/store.ts';
 import { readAnswer } from './executor-answer.ts';
@@ -131,7 +132,7 @@ export class ExecutorPool implements Executors {
       const { verdict, ...answer } = readAnswer(done, join(resultDir, job), probe.outputs.length);
       this.onRun(answer.usage);
       const discard = (): void => {
-        for (const { path } of [answer.stdout, answer.stderr, ...answer.outputs]) unlink(path, () => {});
+        for (const { path } of inOrder<StoredFile>(answer)) unlink(path, () => {});
       };
       if (verdict === undefined) return { ...answer, discard };
       discard();

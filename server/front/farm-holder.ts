@@ -9,9 +9,7 @@ import { join } from 'node:path';
 import type { Farm } from '../../policy/farm.ts';
 import { FarmFile, type WrittenFarmTrust } from '../../policy/farm-file.ts';
 import type { ServerConfig } from '../config.ts';
-
-/** How long the last good file counts while the one on disk is broken. */
-const staleMs = 3_600_000;
+import { staleMs } from './policy-holder.ts';
 
 export class FarmHolder {
   readonly #trust: WrittenFarmTrust | undefined;

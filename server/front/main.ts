@@ -38,6 +38,7 @@ import { ClientAuthorities } from './authenticate-cert.ts';
 import type { PeerSession } from './authenticate-peer.ts';
 import { sshAuthenticator } from './authenticate-ssh.ts';
 import { receiveBlob } from './blobs.ts';
+import { goneEvent } from './events.ts';
 import { ExecutorPool } from './executor-pool.ts';
 import { FarmHolder } from './farm-holder.ts';
 import { JobRate } from './job-rate.ts';
@@ -51,14 +52,12 @@ import { proveToolchains } from './prove-toolchains.ts';
 import { openServiceKeys } from './service-keys.ts';
 import { Revisions } from './revision-memory.ts';
 import { servePeer, type PeerDoor } from './serve-peer.ts';
+import { silenceMs } from './session.ts';
 import { Sessions, type Judge } from './sessions.ts';
 import { Speed } from './speed.ts';
 import { SshListener } from './ssh-listener.ts';
 import { SshRevocations } from './ssh-revocations.ts';
 import { Watcher } from './watcher.ts';
-
-/** A client that says nothing for so long is asked; one that goes on saying nothing for as long again is gone. */
-const silenceMs = 60_000;
 
 interface Configuration {
   readonly config: ServerConfig;
@@ -165,8 +164,7 @@ async function main(): Promise<void> {
       sessions.add(session, judge);
       session.whenEnded((reason) => {
         uploads.abandon(session);
-        const event = reason.class === 'authorization' || reason.class === 'authentication' ? 'access.ended' : 'session.ended';
-        log.note({ event, principal: session.principal, address, reason: reason.code, message: cleanText(reason.message) });
+        log.note(goneEvent(session, reason));
       });
       session.channel.onBlob((blob) => receiveBlob(blob, session, services));
       const rate = new JobRate(config.jobRate);

@@ -19,8 +19,8 @@ import type { Identity, Session } from './session.ts';
 
 type Question = Omit<DecisionRequest, 'principal' | 'committer' | 'isCommitter' | 'sources'>;
 
-/** A policy on disk that has been broken for so long means that nobody knows any more what it should say. */
-const staleMs = 3600_000;
+/** A policy or farm file on disk that has been broken for so long means that nobody knows any more what it should say. */
+export const staleMs = 3600_000;
 
 export class PolicyHolder {
   readonly #file: string;

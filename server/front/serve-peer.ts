@@ -14,13 +14,11 @@ import { giveParts, type GivingServices } from '../peers/give-parts.ts';
 import type { RateLimits } from '../queue/rate.ts';
 import type { ClientAuthorities } from './authenticate-cert.ts';
 import { admittedName, peerAuthenticator, type PeerSession, type ProvenServer } from './authenticate-peer.ts';
+import { goneEvent } from './events.ts';
 import { JobRate } from './job-rate.ts';
 import type { KeeperLog } from './keeper-log.ts';
-import { LiveSession } from './session.ts';
+import { LiveSession, silenceMs } from './session.ts';
 import type { Sessions } from './sessions.ts';
-
-/** A server that says nothing for so long is asked; one that goes on saying nothing for as long again is gone. */
-const silenceMs = 60_000;
 
 export interface PeerDoor {
   readonly authorities: ClientAuthorities;
@@ -56,10 +54,7 @@ export async function servePeer({ socket, tls, address }: PeerConnection, door: 
   }
   door.sessions.add(session, () => undefined);
   const { principal } = session;
-  session.whenEnded((reason) => {
-    const event = reason.class === 'authorization' || reason.class === 'authentication' ? 'access.ended' : 'session.ended';
-    log.note({ event, principal, address, reason: reason.code, message: cleanText(reason.message) });
-  });
+  session.whenEnded((reason) => log.note(goneEvent(session, reason)));
   const rate = new JobRate(door.rate);
   const fetched: GivingServices['fetched'] = (peer, given) => log.fetched(peer, given);
   channel.onBlob(() => session.end(new WardError('policy-denied', 'A server of the farm may fetch results here, and send nothing.')));

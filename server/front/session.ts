@@ -22,6 +22,9 @@ export interface Identity {
   stillValid(): WardError | undefined;
 }
 
+/** Somebody who says nothing for so long is asked; who goes on saying nothing for as long again is gone. */
+export const silenceMs = 60_000;
+
 /** What ends a session: the end of the credential, or a look at it that says no. */
 export type LiveIdentity = Pick<Identity, 'principal' | 'expires' | 'fingerprint' | 'stillValid'>;
 

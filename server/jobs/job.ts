@@ -13,6 +13,7 @@
  *
  * @module
  */
+import { bytesOf } from '../../protocol/action.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { Probe } from '../../protocol/messages.ts';
 import type { Stream } from '../../protocol/channel.ts';
@@ -26,7 +27,7 @@ import { JobFailure } from './job-failure.ts';
 import { offerPlace } from './offer-place.ts';
 import { checkPrecompiled, makesPrecompiled } from './precompiled.ts';
 import { receiveTree } from './receive-tree.ts';
-import { bytesOf, sendKept, sendResult } from './send-result.ts';
+import { sendKept, sendResult } from './send-result.ts';
 import type { Room } from '../store/result-cache.ts';
 import type { JobEnd, JobServices, JobSession, Outcome } from './services.ts';
 

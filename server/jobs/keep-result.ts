@@ -6,14 +6,14 @@
  */
 import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { Part, ResultParts } from '../../protocol/action.ts';
+import { bytesOf, inOrder, type Part, type ResultParts } from '../../protocol/action.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { ResultSignature } from '../../protocol/messages.ts';
 import { largestResult, type ResultCache } from '../store/result-cache.ts';
 import type { ResultRecord } from '../store/result-record.ts';
 import type { SignRequest } from '../keeper/sign-outcome.ts';
 import { precompiledName } from './precompiled.ts';
-import { bytesOf, resultFlags } from './send-result.ts';
+import { resultFlags } from './send-result.ts';
 import type { Outcome, StoredFile } from './services.ts';
 
 export interface Signer {
@@ -93,7 +93,7 @@ export class ResultKeeping {
     if (bytesOf(outcome) > largestResult || this.#keeping.has(action)) return;
     this.#keeping.add(action);
     try {
-      const [stdout, stderr, ...outputs] = (await Promise.all([outcome.stdout, outcome.stderr, ...outcome.outputs].map(read))) as [Buffer, Buffer, ...Buffer[]];
+      const [stdout, stderr, ...outputs] = (await Promise.all(inOrder<StoredFile>(outcome).map(read))) as [Buffer, Buffer, ...Buffer[]];
       for (const [index, { digest }] of record.outputs.entries()) {
         if (partOf(outputs[index] as Buffer).digest !== digest) throw new WardError('blob-corrupt', `An output of ${action} changed before it was kept.`);
       }

@@ -5,6 +5,7 @@
  */
 import { open } from 'node:fs/promises';
 import { constants, readFile } from 'node:fs';
+import { bytesOf, inOrder } from '../../protocol/action.ts';
 import type { Stream } from '../../protocol/channel.ts';
 import { limits } from '../../protocol/limits.ts';
 import type { Load, ResultSignature } from '../../protocol/messages.ts';
@@ -20,7 +21,6 @@ const pieceBytes = 256 * 1024;
 export const resultFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** Bytes of a result, diagnostics included. */
-export const bytesOf = ({ stdout, stderr, outputs }: Outcome): number => [stdout, stderr, ...outputs].reduce((sum, { size }) => sum + size, 0);
 
 /** How a result is given away. */
 export interface Giving {
@@ -43,7 +43,7 @@ export interface Receiver {
 
 /** Resolves when the last byte was taken by the stream. */
 export async function sendResult(to: Receiver, outcome: Outcome, { server, keep, signed, load }: Giving): Promise<void> {
-  const bodies = [outcome.stdout, outcome.stderr, ...outcome.outputs].filter(({ size }) => size > 0);
+  const bodies = inOrder<StoredFile>(outcome).filter(({ size }) => size > 0);
   const packed = mayPack(to, bytesOf(outcome)) ? await pack(Buffer.concat(await Promise.all(bodies.map(readWhole))), limits.packedResultBytes) : undefined;
   const { stream, unread } = to;
   stream.send(
@@ -68,9 +68,10 @@ export async function sendResult(to: Receiver, outcome: Outcome, { server, keep,
 }
 
 /** Sends a result that was kept: its bytes were checked already. Resolves when the last of them was taken by the stream. */
-export async function sendKept(to: Receiver, { record, stdout, stderr, outputs }: KeptResult, load: () => Load): Promise<void> {
+export async function sendKept(to: Receiver, kept: KeptResult, load: () => Load): Promise<void> {
+  const { record, stdout, stderr } = kept;
   const { domain, epoch, job, principal, policy, finished, key, signature } = record;
-  const bodies = [stdout, stderr, ...outputs].filter(({ length }) => length > 0);
+  const bodies = inOrder(kept).filter(({ length }) => length > 0);
   const total = bodies.reduce((sum, { length }) => sum + length, 0);
   const packed = mayPack(to, total) ? await pack(bodies.length === 1 ? bodies[0]! : Buffer.concat(bodies), limits.packedResultBytes) : undefined;
   to.stream.send(

@@ -5,7 +5,7 @@
  * @module
  */
 import { signResult } from '../../policy/log/checkpoint.ts';
-import { compileSchema } from '../../policy/jsonc.ts';
+import { closed, compileSchema } from '../../policy/jsonc.ts';
 import type { ResultParts } from '../../protocol/action.ts';
 import { WardError } from '../../protocol/errors.ts';
 import { limits } from '../../protocol/limits.ts';
@@ -26,8 +26,6 @@ export interface SignRequest extends ResultParts {
 const natural = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER } as const;
 const digest = { type: 'string', pattern: '^[0-9a-f]{64}$' } as const;
 const part = { digest, size: natural } as const;
-const closed = (properties: Record<string, object>) =>
-  ({ type: 'object', additionalProperties: false, properties, required: Object.keys(properties) }) as const;
 
 const validate = compileSchema<SignRequest>(closed({
   job: natural,

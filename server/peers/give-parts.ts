@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { inOrder, type Part } from '../../protocol/action.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { Stream } from '../../protocol/channel.ts';
 import type { Fetch } from '../../protocol/messages.ts';
@@ -47,9 +48,8 @@ export async function giveParts(stream: Stream, { domain, action, parts }: Fetch
     });
     if (isFull) throw new WardError('busy', 'This server has no room in memory for another result now.');
     if (kept === undefined) throw new WardError('result-absent', 'This server does not keep the result that was asked for.');
-    const { record, stdout, stderr, outputs } = kept;
-    const all = [record.stdout, record.stderr, ...record.outputs];
-    const bodies = [stdout, stderr, ...outputs];
+    const all = inOrder<Part>(kept.record);
+    const bodies = inOrder(kept);
     if (parts.some((part) => part >= all.length)) throw new WardError('result-absent', 'The result that was asked for has no such part.');
     if (isGone) return;
     await services.unread.give(async () => {

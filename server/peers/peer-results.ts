@@ -9,6 +9,7 @@
  */
 import { hash } from 'node:crypto';
 import type { TlsMaterial } from '../../link/tls.ts';
+import { inOrder } from '../../protocol/action.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { Part, ResultRecord } from '../store/result-record.ts';
 import { PeerLink, peerTimes, type PeerTimes } from './peer-link.ts';
@@ -65,7 +66,7 @@ export class PeerResults {
   async #bring({ domain, record, port }: Held, local: Local): Promise<readonly Buffer[] | undefined> {
     const link = this.#link(record.server, port);
     if (link.rests) return undefined;
-    const parts = [record.stdout, record.stderr, ...record.outputs];
+    const parts = inOrder<Part>(record);
     const bodies = await Promise.all(parts.map(local));
     const missing = parts.flatMap((part, index) => (bodies[index] === undefined ? [{ ...part, at: index }] : []));
     const bytes = missing.reduce((sum, { size }) => sum + size, 0);

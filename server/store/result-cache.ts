@@ -8,6 +8,7 @@
 import { hash } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { bytesOf, inOrder } from '../../protocol/action.ts';
 import { WardError } from '../../protocol/errors.ts';
 import { parseRecord, type Part, type ResultRecord } from './result-record.ts';
 import type { Standing } from './result-trust.ts';
@@ -39,8 +40,6 @@ export interface ResultCacheEvents {
   /** What is this record worth today? */
   standing(record: ResultRecord): Standing;
 }
-
-const sizeOf = ({ stdout, stderr, outputs }: ResultRecord): number => [stdout, stderr, ...outputs].reduce((sum, { size }) => sum + size, 0);
 
 export class ResultCache {
   readonly #directory: string;
@@ -79,7 +78,7 @@ export class ResultCache {
     const standing = this.#events.standing(found.record);
     if (standing === 'forged') this.#events.damaged(new WardError('blob-corrupt', `The shared result of ${action} is not signed by a key of today.`));
     if (standing !== 'good') return undefined;
-    const bytes = sizeOf(found.record);
+    const bytes = bytesOf(found.record);
     if (bytes > largestResult) return undefined;
     const leave = room(bytes);
     if (leave === undefined) return undefined;
@@ -113,10 +112,10 @@ export class ResultCache {
     }
   }
 
-  async #keepHere(domain: string, { record, stdout, stderr, outputs }: KeptResult): Promise<void> {
-    const contents = [stdout, stderr, ...outputs];
-    const parts = [record.stdout, record.stderr, ...record.outputs];
-    await Promise.all(parts.map(({ digest }, at) => this.#keepPart(domain, digest, contents[at] as Buffer)));
+  async #keepHere(domain: string, result: KeptResult): Promise<void> {
+    const { record } = result;
+    const contents = inOrder(result);
+    await Promise.all(inOrder(record).map(({ digest }, at) => this.#keepPart(domain, digest, contents[at] as Buffer)));
     await this.#keepRecord(record);
   }
 
@@ -137,12 +136,12 @@ export class ResultCache {
         await this.forget(action);
         return undefined;
       }
-      const { stdout, stderr, outputs } = record;
-      if (![stdout, stderr, ...outputs].every(({ digest, size }) => size === 0 || this.#parts.has(domain, digest))) return undefined;
-      leave = room(sizeOf(record));
+      const parts = inOrder<Part>(record);
+      if (!parts.every(({ digest, size }) => size === 0 || this.#parts.has(domain, digest))) return undefined;
+      leave = room(bytesOf(record));
       if (leave === undefined) return undefined;
-      const [out, err, ...rest] = await Promise.all([stdout, stderr, ...outputs].map((part) => this.#read(domain, part)));
-      return { record, stdout: out as Buffer, stderr: err as Buffer, outputs: rest };
+      const [stdout, stderr, ...outputs] = await Promise.all(parts.map((part) => this.#read(domain, part)));
+      return { record, stdout: stdout as Buffer, stderr: stderr as Buffer, outputs };
     } catch (error) {
       leave?.();
       if (error instanceof WardError) this.#events.damaged(error);

@@ -9,6 +9,7 @@
  * @module
  */
 import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync, randomBytes } from 'node:crypto';
+import { inOrder } from '../../protocol/action.ts';
 import { WardError } from '../../protocol/errors.ts';
 import type { KeptResult } from './result-cache.ts';
 import { parseRecord, type Part, type ResultRecord } from './result-record.ts';
@@ -45,8 +46,8 @@ export class Sealing {
   }
 
   /** A result with all its bytes. */
-  seal(name: string, { record, stdout, stderr, outputs }: KeptResult): Buffer {
-    return this.#seal(whole, name, [lineOf(record), stdout, stderr, ...outputs]);
+  seal(name: string, result: KeptResult): Buffer {
+    return this.#seal(whole, name, [lineOf(result.record), ...inOrder(result)]);
   }
 
   /** A result that stays with the server that made it. */

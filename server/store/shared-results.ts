@@ -7,6 +7,7 @@
  * @module
  */
 import { Redis, type RedisOptions } from 'ioredis';
+import { inOrder } from '../../protocol/action.ts';
 import { toWardError, WardError } from '../../protocol/errors.ts';
 import type { KeptResult } from './result-cache.ts';
 import { Sealing, type HeldResult } from './sealed-value.ts';
@@ -88,7 +89,7 @@ export class SharedResults {
 
   /** Keeps a result. Returns at once; nobody learns whether it worked. */
   keep(domain: string, action: string, result: KeptResult): void {
-    const bytes = [result.stdout, result.stderr, ...result.outputs].reduce((sum, { length }) => sum + length, 0);
+    const bytes = inOrder(result).reduce((sum, { length }) => sum + length, 0);
     const isLarge = bytes > largestValue;
     if (!this.#up || this.#waiting >= mostWaiting || (isLarge && this.#port === undefined)) return;
     this.#waiting++;

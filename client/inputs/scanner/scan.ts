@@ -231,8 +231,8 @@ export class Scanner {
   #include(lookup: Lookup, { name, quoted }: Mention, everywhere: readonly string[]): string | undefined {
     const places = quoted ? everywhere : this.#search.angle;
     const found = lookup.first(name, places) ?? (quoted ? undefined : lookup.first(name, everywhere));
+    if (found !== undefined) return found;
     const plain = name.replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, '');
-    return found ?? (plain === name ? undefined : lookup.first(plain, places));
+    return plain === name ? undefined : lookup.first(plain, places);
   }
-
 }
