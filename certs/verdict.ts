@@ -14,8 +14,8 @@ interface Verdict {
   readonly code: ErrorCode;
   /** Said by the server to the client whose certificate it is. */
   readonly client: string;
-  /** Said on the client about the server's certificate. */
-  readonly server: string;
+  /** Said on the client about the server's certificate, with the names of the settings that made it refuse. */
+  readonly server: (trust: TrustNames) => string;
 }
 
 /** Where a configuration says whom it trusts, as sentences name it. */
@@ -29,22 +29,22 @@ const clientTrust: TrustNames = { ca: 'trust.ca in client.jsonc', crl: 'trust.cr
 const untrusted: Verdict = {
   code: 'certificate-invalid',
   client: 'Your certificate was not issued by a CA that this server trusts; check that it is the one for this farm.',
-  server: `The certificate of the server was not issued by a CA that is trusted here; check ${clientTrust.ca}.`,
+  server: ({ ca }) => `The certificate of the server was not issued by a CA that is trusted here; check ${ca}.`,
 };
 const forged: Verdict = {
   code: 'certificate-invalid',
   client: 'The signature on your certificate is wrong: the file is damaged, or its CA has been replaced.',
-  server: 'The signature on the certificate of the server is wrong: somebody may be in between, or its CA has been replaced.',
+  server: () => 'The signature on the certificate of the server is wrong: somebody may be in between, or its CA has been replaced.',
 };
 const malformed: Verdict = {
   code: 'certificate-invalid',
   client: 'Your certificate breaks a rule of X.509, such as the name constraints of its CA: openssl verify says which.',
-  server: 'The certificate of the server breaks a rule of X.509, such as the name constraints of its CA: openssl verify says which.',
+  server: () => 'The certificate of the server breaks a rule of X.509, such as the name constraints of its CA: openssl verify says which.',
 };
 const badCrl: Verdict = {
   code: 'crl-missing',
   client: 'The revocation list of your CA on the server cannot be used: the administrator must install a new one.',
-  server: `The revocation list in ${clientTrust.crl} cannot be used; install a new one from the CA.`,
+  server: ({ crl }) => `The revocation list in ${crl} cannot be used; install a new one from the CA.`,
 };
 
 /** Node's names for OpenSSL's verification results, as in `authorizationError` and `error.code`. */
@@ -52,32 +52,32 @@ const table: Record<string, Verdict> = {
   CERT_HAS_EXPIRED: {
     code: 'certificate-expired',
     client: 'Your certificate has expired; ask for a new one.',
-    server: 'The certificate of the server has expired; its administrator must renew it.',
+    server: () => 'The certificate of the server has expired; its administrator must renew it.',
   },
   CERT_NOT_YET_VALID: {
     code: 'certificate-expired',
     client: 'Your certificate is not valid yet; check the clocks of this machine and of the CA.',
-    server: 'The certificate of the server is not valid yet; check the clock of this machine.',
+    server: () => 'The certificate of the server is not valid yet; check the clock of this machine.',
   },
   CERT_REVOKED: {
     code: 'certificate-revoked',
     client: 'Your certificate was revoked; ask the administrator why, and for a new one.',
-    server: 'The certificate of the server was revoked: do not trust this server, and tell the administrator.',
+    server: () => 'The certificate of the server was revoked: do not trust this server, and tell the administrator.',
   },
   CRL_HAS_EXPIRED: {
     code: 'crl-expired',
     client: 'The revocation list on the server is out of date, so it can accept no certificate; the administrator must install a new one.',
-    server: `The revocation list in ${clientTrust.crl} is out of date, so no server can be accepted; install a new one from the CA.`,
+    server: ({ crl }) => `The revocation list in ${crl} is out of date, so no server can be accepted; install a new one from the CA.`,
   },
   CRL_NOT_YET_VALID: {
     code: 'crl-expired',
     client: 'The revocation list on the server is not valid yet; its administrator should check the clocks.',
-    server: `The revocation list in ${clientTrust.crl} is not valid yet; check the clock of this machine.`,
+    server: ({ crl }) => `The revocation list in ${crl} is not valid yet; check the clock of this machine.`,
   },
   UNABLE_TO_GET_CRL: {
     code: 'crl-missing',
     client: 'The server has no revocation list of the CA that issued your certificate; the administrator must install one.',
-    server: `Either the CA that issued the certificate of the server is not trusted here, or ${clientTrust.crl} has no revocation list of it.`,
+    server: ({ crl }) => `Either the CA that issued the certificate of the server is not trusted here, or ${crl} has no revocation list of it.`,
   },
   UNABLE_TO_DECRYPT_CRL_SIGNATURE: badCrl,
   CRL_SIGNATURE_FAILURE: badCrl,
@@ -96,7 +96,7 @@ const table: Record<string, Verdict> = {
   INVALID_PURPOSE: {
     code: 'certificate-invalid',
     client: 'Your certificate is not for client authentication (extended key usage clientAuth).',
-    server: 'The certificate of the server is not for servers (extended key usage serverAuth).',
+    server: () => 'The certificate of the server is not for servers (extended key usage serverAuth).',
   },
   INVALID_CA: malformed,
   PATH_LENGTH_EXCEEDED: malformed,
@@ -127,8 +127,7 @@ export const serverRefusal = (error: NodeJS.ErrnoException, host: string, trust 
   if (verdict === undefined) return undefined;
   // An unknown CA ends in UNABLE_TO_GET_CRL too when its certificate was sent along, so that one says nothing about our list.
   const own = verdict.code === 'crl-expired' || verdict === badCrl;
-  const sentence = verdict.server.replace(clientTrust.ca, trust.ca).replace(clientTrust.crl, trust.crl);
-  return new WardError(own ? verdict.code : 'server-untrusted', sentence, { at: host, cause: error });
+  return new WardError(own ? verdict.code : 'server-untrusted', verdict.server(trust), { at: host, cause: error });
 };
 
 /** Whether a certificate, or one that was sent along with it, was signed by one of the authorities. */

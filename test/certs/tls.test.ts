@@ -6,6 +6,7 @@ import { generateKey } from '../../certs/keys.ts';
 import { signCrl } from '../../certs/certificate.ts';
 import { fingerprint, type NameAnchor } from '../../certs/inspect.ts';
 import { oids } from '../../certs/oids.ts';
+import { serverRefusal } from '../../certs/verdict.ts';
 import { WardError, type ErrorClass, type ErrorCode } from '../../protocol/errors.ts';
 import { temporaryDirectory } from '../fixtures/temporary.ts';
 import { meet, oddCertificate, type Holder, type Sides, type Trust } from './tls-pair.ts';
@@ -177,4 +178,20 @@ test('a client accepts exactly the compile server it asked for, over TLS 1.3', a
     t.regex(client.message, message, title);
   }
   t.log(`${asServer.length} rows`);
+});
+
+const bySettings: [verdict: string, code: ErrorCode, message: RegExp][] = [
+  ['SELF_SIGNED_CERT_IN_CHAIN', 'server-untrusted', /; check peers\.ca in server\.jsonc\.$/],
+  ['UNABLE_TO_GET_CRL', 'server-untrusted', /, or peers\.crl has no revocation list of it\.$/],
+  ['CRL_SIGNATURE_FAILURE', 'crl-missing', /^The revocation list in peers\.crl cannot be used;/],
+  ['CRL_HAS_EXPIRED', 'crl-expired', /^The revocation list in peers\.crl is out of date,/],
+  ['CRL_NOT_YET_VALID', 'crl-expired', /^The revocation list in peers\.crl is not valid yet;/],
+];
+
+test('who trusts by other settings than those of client.jsonc is told which of them to look at', (t) => {
+  for (const [verdict, code, message] of bySettings) {
+    const error = serverRefusal(Object.assign(new Error(verdict), { code: verdict }), host, { ca: 'peers.ca in server.jsonc', crl: 'peers.crl' });
+    t.like(error, { class: 'authentication', code }, verdict);
+    t.regex(error!.message, message, verdict);
+  }
 });
