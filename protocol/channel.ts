@@ -19,7 +19,7 @@ import { Scheduler } from './scheduler.ts';
 import { isEnd, Opener, Sealer } from './seal.ts';
 import { encodeStart, ListReader, ListWriter, type NewFile } from './start-list.ts';
 import { ChannelStream } from './stream.ts';
-import type { Stream, StreamOwner } from './stream.ts';
+import type { SendOptions, Stream, StreamOwner } from './stream.ts';
 import type { Role } from './transcript.ts';
 import type { Transport } from './transport.ts';
 
@@ -110,23 +110,17 @@ export class Channel {
 
   /** Client: opens a stream with its first message. Throws `busy` when the session has as many streams as it may. */
   open(message: Probe): Stream {
-    if (this.#streams.size >= limits.streams) throw new WardError('busy', 'This session has as many jobs under way as it may.');
-    const stream = this.#newStream();
-    stream.send(message);
-    return stream;
+    return this.#openWith(message);
   }
 
   /** Client: says something that needs no answer. What the server cannot take, it has not heard. */
   tell(message: Pointer): void {
-    if (this.#streams.size < limits.streams) this.#newStream().send(message, { end: true });
+    if (!this.#isFull) this.#openWith(message, { end: true });
   }
 
   /** A server as the client of another: asks for parts of a kept result. Throws `busy` when the session has as many streams as it may. */
   fetch(message: Fetch): Stream {
-    if (this.#streams.size >= limits.streams) throw new WardError('busy', 'This session fetches as much as it may.');
-    const stream = this.#newStream();
-    stream.send(message, { end: true });
-    return stream;
+    return this.#openWith(message, { end: true });
   }
 
   /**
@@ -213,6 +207,18 @@ export class Channel {
     this.#end(error);
   }
 
+  /** As many streams are open as may be. */
+  get #isFull(): boolean {
+    return this.#streams.size >= limits.streams;
+  }
+
+  #openWith(message: ClientMessage, options?: SendOptions): Stream {
+    if (this.#isFull) throw new WardError('busy', 'This session has as many streams open as it may.');
+    const stream = this.#newStream();
+    stream.send(message, options);
+    return stream;
+  }
+
   #newStream(): ChannelStream {
     this.#lastId += 2;
     if (this.#lastId > 0xffff_ffff) throw new WardError('limit-exceeded', 'This session has opened as many streams as it may.');
@@ -223,7 +229,7 @@ export class Channel {
   }
 
   #sendBlobs(): void {
-    while (this.#waitingBlobs.length > 0 && this.#blobStreams.size < limits.blobs && this.#streams.size < limits.streams) {
+    while (this.#waitingBlobs.length > 0 && this.#blobStreams.size < limits.blobs && !this.#isFull) {
       const { digest, content, packed, resolve, reject } = this.#waitingBlobs.shift()!;
       if (this.#ended) {
         reject(new WardError('session-lost', 'The session has ended.'));
@@ -337,7 +343,7 @@ export class Channel {
   }
 
   #accept(id: number): ChannelStream {
-    if (this.#streams.size >= limits.streams) throw new WardError('limit-exceeded', `The client has more than ${limits.streams} streams.`);
+    if (this.#isFull) throw new WardError('limit-exceeded', `The client has more than ${limits.streams} streams.`);
     this.#lastId = id;
     const stream = new ChannelStream(id, this.#owner, true);
     this.#streams.set(id, stream);

@@ -5,7 +5,7 @@ import { Channel } from '../../protocol/channel.ts';
 import { WardError, type ErrorCode } from '../../protocol/errors.ts';
 import { FLAG_END, FrameDecoder, frameType } from '../../protocol/frame.ts';
 import { limits } from '../../protocol/limits.ts';
-import type { Probe, ServerNotice } from '../../protocol/messages.ts';
+import type { Fetch, Pointer, Probe, ServerNotice } from '../../protocol/messages.ts';
 import { Sealer } from '../../protocol/seal.ts';
 import { encodeTree } from '../../protocol/tree.ts';
 import { sessionPair, transportPair, until } from './pair.ts';
@@ -327,6 +327,21 @@ test('a reset ends a stream on both sides and leaves the others alone', async (t
   t.is(error.message, 'No ?[31mroom.');
   await until(() => client.openStreams === 0 && server.openStreams === 0);
   await client.ping();
+});
+
+test('a session has no more streams than it may: jobs and fetches beyond that are refused, a pointer is not said, and one that ends makes room', (t) => {
+  const fetch: Fetch = { type: 'fetch', domain: 'lua', action: 'a'.repeat(64), parts: [0] };
+  const pointer: Pointer = { type: 'pointer', statement: '{}', key: 'a'.repeat(16), signature: `${'A'.repeat(86)}==` };
+  const { channel } = lonely('client');
+  const streams = Array.from({ length: limits.streams }, () => channel.open(probe));
+  const beyond = { instanceOf: WardError, code: 'busy', message: 'This session has as many streams open as it may.' };
+  t.throws(() => channel.open(probe), beyond);
+  t.throws(() => channel.fetch(fetch), beyond);
+  channel.tell(pointer);
+  t.is(channel.openStreams, limits.streams);
+  streams[0]!.reset(new WardError('cancelled'));
+  channel.fetch(fetch);
+  t.is(channel.openStreams, limits.streams);
 });
 
 test('a stream that is reset before its first frame has left is never heard of', async (t) => {
