@@ -31,26 +31,45 @@ const accountOf = (server: number): string => `server-${server}`;
 const passwordFile = 'redis.password';
 const farmKeyFile = 'shared.key';
 const caFile = 'redis-ca.pem';
+const configurationFile = (directory: string): string => join(directory, 'redis.conf');
 
 /** As redis.conf takes a path that may have spaces. */
 const quoted = (path: string): string => `"${path.replaceAll(/["\\]/g, '\\$&')}"`;
 
-const configuration = (directory: string, port: number): string => [
+/** redis.conf of a Redis that keeps nothing on disk, and listens where the other lines say. */
+export const redisConfiguration = (directory: string, lines: readonly string[]): string => [
   'port 0',
-  `tls-port ${port}`,
-  'bind 127.0.0.1 -::1',
-  ...['cert', 'key'].map((what) => `tls-${what}-file ${quoted(join(directory, `${what}.pem`))}`),
-  `tls-ca-cert-file ${quoted(join(directory, 'ca', 'ca.pem'))}`,
-  // Who comes is known by account and password.
-  'tls-auth-clients no',
-  `aclfile ${quoted(join(directory, 'users.acl'))}`,
   `dir ${quoted(directory)}`,
   'save ""',
   'appendonly no',
   'maxmemory 256mb',
   'maxmemory-policy allkeys-lru',
+  ...lines,
   '',
 ].join('\n');
+
+export interface TlsDoor {
+  readonly port: number;
+  /** Paths of PEM files. */
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string;
+  /** Name and password of each account. There is no other. */
+  readonly accounts: readonly (readonly [name: string, password: string])[];
+}
+
+/** Lines of redis.conf that open a port on loopback, with TLS, where each account may get and set and nothing else. */
+export const tlsDoorLines = ({ port, cert, key, ca, accounts }: TlsDoor): string[] => [
+  `tls-port ${port}`,
+  'bind 127.0.0.1 -::1',
+  `tls-cert-file ${quoted(cert)}`,
+  `tls-key-file ${quoted(key)}`,
+  `tls-ca-cert-file ${quoted(ca)}`,
+  // Who comes is known by account and password.
+  'tls-auth-clients no',
+  'user default off',
+  ...accounts.map(([name, password]) => `user ${name} on >${password} ~wardcc:* +get +set`),
+];
 
 /** Makes its certificate, accounts and configuration, all anew but for the CA. Nothing runs yet. */
 export const prepareRedis = async (layout: FarmLayout, servers: number): Promise<FarmRedis> => {
@@ -62,9 +81,12 @@ export const prepareRedis = async (layout: FarmLayout, servers: number): Promise
   const issued = await authority.issueServer(['localhost']);
   const port = await freePort();
   const passwords = Array.from({ length: servers }, () => randomBytes(24).toString('hex'));
-  const accounts = passwords.map((password, index) => `user ${accountOf(index + 1)} on >${password} ~wardcc:* +get +set\n`);
-  const files = { 'cert.pem': issued.chainPem, 'key.pem': issued.keyPem, 'users.acl': `user default off\n${accounts.join('')}`, 'redis.conf': configuration(directory, port) };
-  for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text, { mode: 0o600 });
+  const door: TlsDoor = {
+    port, cert: join(directory, 'cert.pem'), key: join(directory, 'key.pem'), ca: join(ca, 'ca.pem'),
+    accounts: passwords.map((password, index) => [accountOf(index + 1), password]),
+  };
+  const files = [[door.cert, issued.chainPem], [door.key, issued.keyPem], [configurationFile(directory), redisConfiguration(directory, tlsDoorLines(door))]] as const;
+  for (const [file, text] of files) await writeFile(file, text, { mode: 0o600 });
   await writeFile(join(layout.trust, caFile), authority.caPem, { mode: 0o644 });
   return { directory, port, passwords, farmKey: randomBytes(32).toString('hex') };
 };
@@ -88,7 +110,7 @@ export const equipForRedis = async (layout: FarmLayout, { passwords, farmKey }: 
 
 /** Starts it, detached; it accepts when this returns. @throws WardError `dev-failed` */
 export const startRedis = async ({ directory, port }: FarmRedis): Promise<ProcessRecord> => {
-  const redis = spawn('redis-server', [join(directory, 'redis.conf')], { cwd: '/', detached: true, stdio: 'ignore' });
+  const redis = spawn('redis-server', [configurationFile(directory)], { cwd: '/', detached: true, stdio: 'ignore' });
   const died = new Promise<never>((_, reject) => {
     redis.once('error', () => reject(new WardError('dev-failed', 'redis-server cannot be started: is it installed?')));
     redis.once('exit', (status) => reject(new WardError('dev-failed', `redis-server ended at once (exit status ${status}).`)));

@@ -16,6 +16,7 @@ import { signedRecord } from '../../fixtures/result-record.ts';
 import { startRedis } from '../../fixtures/redis.ts';
 import { temporaryDirectory } from '../../fixtures/temporary.ts';
 import { freePort } from '../../../ctl/dev/ports.ts';
+import { tlsDoorLines } from '../../../ctl/dev/redis.ts';
 
 const sha256 = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
 const part = (content: Buffer) => ({ digest: sha256(content), size: content.length });
@@ -175,16 +176,17 @@ test('over TLS, as an account that may get and set and nothing else', async (t) 
     writeFileSync(file, text, { mode: 0o600 });
   }
   const port = await freePort();
-  await startRedis(t, [
-    '--tls-port', String(port), '--tls-cert-file', files.cert, '--tls-key-file', files.key, '--tls-ca-cert-file', files.ca, '--tls-auth-clients', 'no',
-    '--user', 'default', 'off', '--user', 'build1', 'on', '>secret', '~wardcc:*', '+get', '+set',
-  ]);
+  await startRedis(t, tlsDoorLines({ port, ...files, accounts: [['build1', 'secret']] }));
   const written = { host: 'localhost', port, ca: files.ca, username: 'build1', passwordFile: files.password, farmKeyFile: files.farmKey };
   const { connection } = openSharedConfig(written);
   const { shared } = await connect(t, connection);
   shared.keep('lua', action, result);
   await until(async () => (await shared.find('lua', action)) !== undefined);
-  t.pass();
+  const account = new Redis({ ...connection, replyMapping: 'legacy', enableReadyCheck: false, disableClientInfo: true });
+  t.teardown(() => account.disconnect());
+  await t.throwsAsync(account.keys('*'), { message: /^NOPERM/ });
+  await t.throwsAsync(account.get('of somebody else'), { message: /^NOPERM/ });
+  await t.throwsAsync(account.auth('default', 'secret'), { message: /^WRONGPASS/ });
 });
 
 test('secrets that others can read, and connections in the clear, are refused', async (t) => {
