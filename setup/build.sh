@@ -54,12 +54,12 @@ copy_data_files() {
   done
 }
 
-# An agent starts in less time with code that is compiled already. With other options than the agent's it would not be taken.
+# An agent starts in less time with code that is compiled already. The agent itself compiles it: what was compiled with other options of
+# node than an agent's would not be taken.
 keep_agent_code() {
   rm -rf dist/code-cache
-  options=$(sed -n 's/^exec "$node" \(.*\) "$dist.*/\1/p' bin/wardcc-agent)
-  # shellcheck disable=SC2086 # a list of options
-  quietly code-cache "$node" $options setup/keep-code.mjs
+  mkdir dist/code-cache
+  quietly code-cache dist/bin/wardcc-agent --only-load
   chmod -R a+rX dist/code-cache # node makes files for its own user alone
 }
 

@@ -13,19 +13,22 @@ import { runJob } from './job.ts';
 import { buildId } from './place.ts';
 import { createServices } from './services.ts';
 
-const readOptions = (): { readonly 'idle-ms': string; readonly 'build-id'?: string } => parseArgs({
+const readOptions = (): { readonly 'idle-ms': string; readonly 'build-id'?: string; readonly 'only-load': boolean } => parseArgs({
   options: {
     /** Milliseconds without a connection after which the agent leaves. */
     'idle-ms': { type: 'string', default: String(10 * 60 * 1000) },
     /** Name of the build that launchers were compiled with. */
     'build-id': { type: 'string' },
+    /** Leave when all is loaded: node keeps the code that it has compiled. */
+    'only-load': { type: 'boolean', default: false },
   },
 }).values;
 
-/** Runs the agent that the command line asks for; the process exits from inside. */
+/** Runs the agent that the command line asks for, and the process exits from inside; or has only loaded it. */
 export const start = async (): Promise<void> => {
   try {
     const options = readOptions();
+    if (options['only-load']) return;
     await runAgent({ build: options['build-id'] ?? buildId(), idleMs: Number(options['idle-ms']), runJob, createServices });
   } catch (error) {
     process.stderr.write(`wardcc-agent: ${(error as Error).message}\n`);
