@@ -11,6 +11,7 @@ import { cleanText } from '../../protocol/alert.ts';
 import { WardError } from '../../protocol/errors.ts';
 import type { Probe } from '../../protocol/messages.ts';
 import type { JobEnd, JobSession } from '../jobs/services.ts';
+import type { Answer, Asking } from '../peers/give-parts.ts';
 import type { Identity } from './session.ts';
 
 /** Longest text that an event may carry. */
@@ -85,6 +86,11 @@ export function endEvent(of: number, { principal, action, status, usage, outputs
     ...(code === undefined ? {} : { reason: code }),
     ...(message === undefined ? {} : { message: cleanText(message, longestText) }),
   };
+}
+
+/** Another server asked for parts of a kept result: it is given them, or not. */
+export function answerEvent({ principal, address }: Asking, answer: Answer): Omit<LogEvent, 'server'> {
+  return { event: 'reason' in answer ? 'result.denied' : 'result.fetched', principal, address, ...answer, domain: cleanText(answer.domain, 300) };
 }
 
 /** A session is over: cut off where the right or the credential behind it has ended. */

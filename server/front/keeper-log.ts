@@ -7,14 +7,13 @@
 import { createPublicKey } from 'node:crypto';
 import type { LogEvent } from '../../policy/log/events.ts';
 import type { Decision, DecisionRequest } from '../../policy/types.ts';
-import { cleanText } from '../../protocol/alert.ts';
 import { WardError } from '../../protocol/errors.ts';
 import type { Probe, ResultSignature } from '../../protocol/messages.ts';
-import { connectEvent, decisionEvent, endEvent, type EventContext } from './events.ts';
+import { answerEvent, connectEvent, decisionEvent, endEvent, type EventContext } from './events.ts';
 import type { IpcPeer } from '../ipc/peer.ts';
 import type { Signer } from '../jobs/keep-result.ts';
 import type { DecisionLog, JobEnd, JobSession } from '../jobs/services.ts';
-import type { Asking, Given } from '../peers/give-parts.ts';
+import type { Answer, Asking } from '../peers/give-parts.ts';
 import type { SignRequest } from '../keeper/sign-outcome.ts';
 import type { OwnKey } from '../store/result-trust.ts';
 import type { Identity } from './session.ts';
@@ -81,10 +80,10 @@ export class KeeperLog implements DecisionLog, Signer {
     await this.#append({ server: this.#context().server, ...event });
   }
 
-  /** Another server is given parts of a kept result. @throws WardError `busy` when the keeper is far behind, `log-unavailable` */
-  async fetched({ principal, address }: Asking, { domain, action, outputs }: Given): Promise<void> {
+  /** Another server is given parts of a kept result, or not. @throws WardError `busy` when the keeper is far behind, `log-unavailable` */
+  async answered(peer: Asking, answer: Answer): Promise<void> {
     if (this.#waiting >= mostWaiting) throw new WardError('busy', 'The decision log of this server is behind.');
-    await this.write({ event: 'result.fetched', principal, address, domain: cleanText(domain, 300), action, outputs });
+    await this.write(answerEvent(peer, answer));
   }
 
   /** The keeper's signature under a result, for a job that is logged and not over. */

@@ -25,8 +25,8 @@ export interface PeerDoor {
   /** Names of those that may come, now. */
   servers(): readonly string[];
   readonly sessions: Sessions<PeerSession>;
-  readonly log: Pick<KeeperLog, 'write' | 'fetched' | 'note'>;
-  readonly giving: Omit<GivingServices, 'fetched'>;
+  readonly log: Pick<KeeperLog, 'write' | 'answered' | 'note'>;
+  readonly giving: Omit<GivingServices, 'answered'>;
   /** Fetches that one session may begin. */
   readonly rate: RateLimits;
 }
@@ -56,14 +56,14 @@ export async function servePeer({ socket, tls, address }: PeerConnection, door: 
   const { principal } = session;
   session.whenEnded((reason) => log.note(goneEvent(session, reason)));
   const rate = new JobRate(door.rate);
-  const fetched: GivingServices['fetched'] = (peer, given) => log.fetched(peer, given);
+  const answered: GivingServices['answered'] = (peer, answer) => log.answered(peer, answer);
   channel.onBlob(() => session.end(new WardError('policy-denied', 'A server of the farm may fetch results here, and send nothing.')));
   channel.onStream((stream, first) => {
     const refusal = rate.refusal();
     if (first.type !== 'fetch') session.end(new WardError('policy-denied', 'A server of the farm may fetch results here, and have nothing done.'));
     else if (refusal?.code === 'limit-exceeded') session.end(refusal);
     else if (refusal !== undefined) stream.reset(refusal);
-    else void giveParts(stream, first, { principal, address }, { ...giving, fetched });
+    else void giveParts(stream, first, { principal, address }, { ...giving, answered });
   });
   channel.keepAlive(silenceMs);
   channel.notify({ type: 'peer-welcome', expires: proven.expires });

@@ -1,11 +1,11 @@
 /**
- * The answer to another server of the farm that fetches parts of a kept result: from this server's own disk, checked, and in the log before
- * a byte of it goes. Nothing can be asked for but parts of results, by the digest of what ran; inputs have no name here.
+ * The answer to another server of the farm that fetches parts of a kept result: from this server's own disk, checked. It is in the log
+ * before anything of it goes. Nothing can be asked for but parts of results, by the digest of what ran; inputs have no name here.
  *
  * @module
  */
 import { inOrder, type Part } from '../../protocol/action.ts';
-import { toWardError, WardError } from '../../protocol/errors.ts';
+import { toWardError, WardError, type ErrorCode } from '../../protocol/errors.ts';
 import type { Stream } from '../../protocol/channel.ts';
 import type { Fetch } from '../../protocol/messages.ts';
 import type { Unread } from '../jobs/unread.ts';
@@ -20,18 +20,14 @@ export interface Asking {
   readonly address: string;
 }
 
-export interface Given {
-  readonly domain: string;
-  readonly action: string;
-  /** Digests of the parts. */
-  readonly outputs: readonly string[];
-}
+/** What is said to a fetch: digests of the parts that are given, or why none is. */
+export type Answer = Pick<Fetch, 'domain' | 'action'> & ({ readonly outputs: readonly string[] } | { readonly reason: ErrorCode });
 
 export interface GivingServices {
   readonly results: Pick<ResultCache, 'findHere'>;
   readonly unread: Pick<Unread, 'hold' | 'write' | 'give'>;
-  /** Resolves when it is written. @throws WardError `log-unavailable` */
-  fetched(peer: Asking, given: Given): Promise<void>;
+  /** Resolves when it is in the log. @throws WardError `busy`, `log-unavailable` */
+  answered(peer: Asking, answer: Answer): Promise<void>;
 }
 
 /** Attacker-controlled. Never throws: what goes wrong is said on the stream. */
@@ -53,16 +49,20 @@ export async function giveParts(stream: Stream, { domain, action, parts }: Fetch
     if (parts.some((part) => part >= all.length)) throw new WardError('result-absent', 'The result that was asked for has no such part.');
     if (isGone) return;
     await services.unread.give(async () => {
-      await services.fetched(peer, { domain, action, outputs: parts.map((part) => all[part]!.digest) });
+      await services.answered(peer, { domain, action, outputs: parts.map((part) => all[part]!.digest) });
       const pieces = parts.flatMap((part) => piecesOf(bodies[part]!));
       for (const [index, piece] of pieces.entries()) await services.unread.write(stream, piece, index === pieces.length - 1);
     });
   } catch (thrown) {
-    stream.reset(toWardError(thrown));
+    stream.reset(await refusal(toWardError(thrown), (reason) => services.answered(peer, { domain, action, reason })));
   } finally {
     leave?.();
   }
 }
+
+/** What the peer hears: that nothing is kept, once that is in the log. To be busy is no decision. */
+const refusal = (error: WardError, log: (reason: ErrorCode) => Promise<void>): WardError | Promise<WardError> =>
+  (error.code === 'result-absent' ? log(error.code).then(() => error, toWardError) : error);
 
 /** One at least, which may be empty: the last one of all ends the stream. */
 const piecesOf = (body: Buffer): Buffer[] =>

@@ -100,6 +100,8 @@ test.serial('where the bytes were damaged on the disk of the one, the other comp
     t.true(second.object.equals(first.object));
   }
   t.true(alarm());
+  const denied = await until('the refusal in the log', () => eventsOf(1).find(({ event }) => event === 'result.denied'));
+  t.like(denied, { principal: 'peer:127.0.0.2', domain: 'project:default', reason: 'result-absent' });
 });
 
 test.serial('the certificate of a server runs no jobs', async (t) => {

@@ -220,6 +220,7 @@ test('event codes are unique and stable', (t) => {
       'WL110 peer.allowed',
       'WL111 peer.denied',
       'WL112 result.fetched',
+      'WL113 result.denied',
       'WL200 job.allowed',
       'WL201 job.denied',
       'WL202 job.end',

@@ -18,6 +18,7 @@ import { clientHandshake, type HelloMechanism } from '../../../protocol/handshak
 import { PEER_SERVERNAME, tlsExporter } from '../../../protocol/transport.ts';
 import { ClientAuthorities } from '../../../server/front/authenticate-cert.ts';
 import type { PeerSession } from '../../../server/front/authenticate-peer.ts';
+import { answerEvent } from '../../../server/front/events.ts';
 import { Listener } from '../../../server/front/listener.ts';
 import { servePeer, type PeerDoor } from '../../../server/front/serve-peer.ts';
 import { Sessions } from '../../../server/front/sessions.ts';
@@ -44,6 +45,8 @@ export interface Door {
   readonly port: number;
   readonly results: ResultCache;
   readonly events: LogEvent[];
+  /** Why nothing can be written there. */
+  logFailure: WardError | undefined;
   readonly sessions: Sessions<PeerSession>;
   /** Names in the farm file, which may change. */
   servers: string[];
@@ -89,16 +92,17 @@ export const peerFarm = async (t: ExecutionContext<unknown>): Promise<PeerFarm> 
       const write = async (event: Omit<LogEvent, 'server'>): Promise<void> => {
         const mistake = findEventMistake({ server: 'localhost', ...event }, 'front');
         if (mistake !== undefined) throw new Error(mistake);
+        if (door.logFailure !== undefined) throw door.logFailure;
         events.push(event);
       };
       const authorities = new ClientAuthorities(trust.servers);
       const results = new ResultCache(join(directory, name, 'results'), 2 ** 30, { damaged: (error) => events.push({ event: 'session.ended', message: error.message }), standing: () => 'good' });
       const deadlines = new Deadlines();
       const sessions = new Sessions<PeerSession>();
-      const door: Door = { port: 0, results, events, sessions, servers: ['localhost', 'build2.test'], refusals: [], authorities };
+      const door: Door = { port: 0, results, events, logFailure: undefined, sessions, servers: ['localhost', 'build2.test'], refusals: [], authorities };
       const inside: PeerDoor = {
         authorities, servers: () => door.servers, sessions, rate, giving: { results, unread: new Unread(deadlines, { ...unreadLimits, ...unread }) },
-        log: { note: (event) => void write(event), write, fetched: (peer, given) => write({ event: 'result.fetched', ...peer, ...given }) },
+        log: { note: (event) => void write(event), write, answered: (peer, answer) => write(answerEvent(peer, answer)) },
       };
       const tls = { cert: file(`${name}.cert`, identity.certPem), key: file(`${name}.key`, identity.keyPem) };
       const connections = { total: 100, perAddress: 100 };

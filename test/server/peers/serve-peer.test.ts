@@ -159,9 +159,33 @@ test('nothing is given but parts of results that are kept, each in its own domai
   for (const [title, domain, of, parts, message] of absent) {
     const error = await t.throwsAsync(fetchFrom(channel, domain, of, parts), { instanceOf: WardError }, title);
     refused(t, error, { class: 'infrastructure', code: 'result-absent', message }, title);
+    t.deepEqual(door.events.at(-1), { event: 'result.denied', principal: 'peer:build2.test', address: '127.0.0.1', domain, action: of, reason: 'result-absent' }, title);
   }
   t.is((await fetchFrom(channel, 'lua', action, [2])).toString(), header.toString());
   t.is(door.events.filter(({ event }) => event === 'result.fetched').length, 1);
+});
+
+test('the name of a domain is cut and cleaned before it gets into the log', async (t) => {
+  const farm = await peerFarm(t);
+  const door = await farm.open();
+  const channel = await farm.connect(door, farm.other);
+  await t.throwsAsync(fetchFrom(channel, `\u001b[31m${'d'.repeat(2000)}`, 'a'.repeat(64), [2]), { instanceOf: WardError, code: 'result-absent' });
+  t.is(door.events.at(-1)?.domain, `?[31m${'d'.repeat(295)}`);
+});
+
+test('without the log nothing is given, and not even said to be absent', async (t) => {
+  const farm = await peerFarm(t);
+  const door = await farm.open();
+  const result = resultOf([header]);
+  await door.results.keep('lua', result);
+  const channel = await farm.connect(door, farm.other);
+  door.logFailure = new WardError('log-unavailable', 'The disk of the log is full.');
+  for (const action of [result.record.action, sha256(Buffer.from('another'))]) {
+    const error = await t.throwsAsync(fetchFrom(channel, 'lua', action, [2]), { instanceOf: WardError });
+    refused(t, error, { class: 'infrastructure', code: 'log-unavailable', message: /^The disk of the log is full\.$/ });
+  }
+  door.logFailure = undefined;
+  t.is((await fetchFrom(channel, 'lua', result.record.action, [2])).toString(), header.toString());
 });
 
 test('a request that is none ends the session', async (t) => {
