@@ -16,9 +16,9 @@ export function assemble(command: CompileCommand, inputs: Inputs, toolchain: str
   return {
     tree,
     blob: (digest) => {
-      const source = inputs.blobs.get(digest);
-      if (source === undefined) throw new WardError('protocol-violation', 'The server asked for a file that is no input of this job.');
-      return readInput(source.path, digest);
+      const path = inputs.fileWith(Buffer.from(digest, 'hex'));
+      if (path === undefined) throw new WardError('protocol-violation', 'The server asked for a file that is no input of this job.');
+      return readInput(path, digest);
     },
     probe: {
       id: randomUUID(),

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { fileWith } from '../../protocol/tree-files.ts';
 import { decodeTree, encodeTree, type TreeEntry } from '../../protocol/tree.ts';
 import { placeOf } from './checkout.ts';
 import type { StaysLocal } from './reasons.ts';
@@ -21,7 +22,6 @@ export class CollectedInputs implements Inputs {
   readonly how: 'compiler' | 'scanner';
   readonly seen: Seen;
   readonly checkout: string | undefined;
-  #blobs: Map<string, { path: string; size: number }> | undefined;
 
   constructor(encoded: Buffer, digest: string, { bytes, how, seen, checkout }: About) {
     this.encoded = encoded;
@@ -37,33 +37,29 @@ export class CollectedInputs implements Inputs {
     const tree = encodeTree(entries);
     const encoded = Buffer.allocUnsafeSlow(tree.length);
     tree.copy(encoded);
-    return new CollectedInputs(encoded, createHash('sha256').update(encoded).digest('hex'), about);
+    return CollectedInputs.of(encoded, about);
+  }
+
+  /** @param encoded a tree */
+  static of(encoded: Buffer, about: About): CollectedInputs {
+    return new CollectedInputs(encoded, hash('sha256', encoded, 'hex'), about);
   }
 
   get entries(): readonly TreeEntry[] {
     return decodeTree(this.encoded);
   }
 
-  get blobs(): ReadonlyMap<string, { readonly path: string; readonly size: number }> {
-    if (this.#blobs === undefined) {
-      this.#blobs = new Map();
-      for (const entry of this.entries) {
-        if (entry.kind === 'file') this.#blobs.set(entry.digest.toString('hex'), { path: this.checkout === undefined ? entry.path : placeOf(entry.path, this.checkout), size: entry.size });
-      }
-    }
-    return this.#blobs;
+  fileWith(digest: Buffer): string | undefined {
+    const path = fileWith(this.encoded, digest);
+    return path === undefined || this.checkout === undefined ? path : placeOf(path, this.checkout);
   }
 
   unchanged(since: number): boolean {
     return this.seen.holds(since);
   }
 
-  /** The same answer for another job: nothing that was decoded for this one. */
-  again(): CollectedInputs {
-    return new CollectedInputs(this.encoded, this.digest, this);
-  }
 }
 
 /** The answer for a command that is compiled where it was typed. */
 export const staysLocal = ({ code, detail }: StaysLocal): Inputs =>
-  ({ encoded: Buffer.alloc(0), digest: '', entries: [], blobs: new Map(), bytes: 0, how: 'none', checkout: undefined, unchanged: () => true, reason: { code, detail } });
+  ({ encoded: Buffer.alloc(0), digest: '', entries: [], fileWith: () => undefined, bytes: 0, how: 'none', checkout: undefined, unchanged: () => true, reason: { code, detail } });

@@ -34,6 +34,8 @@ const clockResolutionMs = 20;
 const costOfEntry = 800;
 const triesWhileChanging = 3;
 const largestRoom = 4 * 1024 * 1024;
+/** Contents of before whose facts are remembered: an edit of a header is one, a change of branch some thousands. */
+const mostEarlier = 8192;
 
 const costOf = (path: string, { facts }: KnownFile): number => {
   const mentions = [...(facts.includes ?? []), ...(facts.nexts ?? []), ...(facts.asks ?? [])];
@@ -80,6 +82,8 @@ const readWhole = (path: string): { content: Buffer; words: Int32Array } => {
   }
 };
 
+const sameFacts = (a: Facts, b: Facts): boolean => a === b || JSON.stringify(a) === JSON.stringify(b);
+
 /** Nothing is included by what a compiler made. */
 const isText = (path: string): boolean => !path.endsWith('.gch');
 
@@ -92,6 +96,8 @@ export interface FileCacheOptions {
 
 export class FileCache {
   readonly #files = new Map<string, Remembered>();
+  /** Facts of what was in files before they were changed, by digest: only where the change left the facts as they were. */
+  readonly #earlier = new Map<string, Facts>();
   readonly #maxBytes: number;
   readonly #now: () => number;
   #bytes = 0;
@@ -108,7 +114,8 @@ export class FileCache {
   }
 
   /**
-   * Digest and facts of the file at an absolute path without links.
+   * Digest and facts of the file at an absolute path without links. While its facts stay the same they are the same object, whatever else
+   * changes in it.
    *
    * @param state what lstat just said about it
    * @throws StaysLocal when it can't be read or keeps changing
@@ -134,9 +141,28 @@ export class FileCache {
     const hex = hash('sha256', read.content);
     const settled = ageOf(read.words, this.#now()) > clockResolutionMs;
     const digest = keep(hex);
-    const file = { digest, hex, size: read.content.length, facts: isText(path) ? factsOf(read.content) : noFacts, settled, words: read.words, state: undefined };
+    const facts = this.#factsAfter(known, isText(path) ? factsOf(read.content) : noFacts);
+    const file = { digest, hex, size: read.content.length, facts, settled, words: read.words, state: undefined };
     if (settled) this.#remember(path, file);
     return file;
+  }
+
+  /**
+   * The facts of a content that some file has or had until it was changed, if the change left them as they were.
+   *
+   * @param hex SHA-256 of the content
+   */
+  earlierFacts(hex: string): Facts | undefined {
+    return this.#earlier.get(hex);
+  }
+
+  /** Facts that are found after a change: the object of before, if it says the same. */
+  #factsAfter(before: KnownFile | undefined, found: Facts): Facts {
+    if (before === undefined || !sameFacts(before.facts, found)) return found;
+    this.#earlier.delete(before.hex);
+    this.#earlier.set(before.hex, before.facts);
+    if (this.#earlier.size > mostEarlier) this.#earlier.delete(this.#earlier.keys().next().value!);
+    return before.facts;
   }
 
   #remember(path: string, file: Remembered): void {

@@ -146,10 +146,30 @@ export class FileTable {
   }
 
   /** Whether all of it is as it was seen, by looks at or after `since`. */
-  holds({ ids, versions, generation }: Sighting, since: number): boolean {
-    if (generation !== this.#generation) return false;
+  holds(sighting: Sighting, since: number): boolean {
+    return this.changed(sighting, since)?.length === 0;
+  }
+
+  /** Numbers of what is not as it was seen, by looks at or after `since`; undefined if the numbers mean nothing any more. */
+  changed({ ids, versions, generation }: Sighting, since: number): number[] | undefined {
+    if (generation !== this.#generation) return undefined;
     this.look(ids, since);
-    for (let at = 0; at < ids.length; at++) if (this.#versions[ids[at] as number] !== versions[at]) return false;
+    const changed: number[] = [];
+    for (let at = 0; at < ids.length; at++) if (this.#versions[ids[at] as number] !== versions[at]) changed.push(ids[at] as number);
+    return changed;
+  }
+
+  path(id: number): string {
+    return this.#paths[id] as string;
+  }
+
+  /** Whether none of the others is the same file as this one, by another name. */
+  isSingle(id: number, others: Uint32Array): boolean {
+    const [words, at] = [this.#words, id * stateWords];
+    for (let index = 0; index < others.length; index++) {
+      const other = (others[index] as number) * stateWords;
+      if (other !== at && words[other] === words[at] && words[other + 1] === words[at + 1] && words[other + 2] === words[at + 2] && words[other + 3] === words[at + 3]) return false;
+    }
     return true;
   }
 

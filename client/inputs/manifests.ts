@@ -8,6 +8,9 @@
 import { createHash } from 'node:crypto';
 import type { Toolchain } from '../../toolchain/describe.ts';
 import type { CollectedInputs } from './collected.ts';
+import type { FileCache } from './file-cache.ts';
+import type { FileTable } from './file-table.ts';
+import { renew } from './renew.ts';
 import { definitionsOf } from './scanner/computed.ts';
 import type { Folder, Folders } from './scanner/folders.ts';
 import type { ScanRoots } from './scanner/scan.ts';
@@ -58,11 +61,15 @@ export const scanKeyOf = (command: InputsCommand, toolchain: Toolchain, roots: S
 export class Manifests {
   readonly #known = new Map<string, Manifest>();
   readonly #folders: Folders;
+  readonly #table: FileTable;
+  readonly #files: FileCache;
   readonly #maxBytes: number;
   #bytes = 0;
 
-  constructor(folders: Folders, maxBytes = defaultBytes) {
+  constructor({ folders, table, files }: { readonly folders: Folders; readonly table: FileTable; readonly files: FileCache }, maxBytes = defaultBytes) {
     this.#folders = folders;
+    this.#table = table;
+    this.#files = files;
     this.#maxBytes = maxBytes;
   }
 
@@ -77,20 +84,23 @@ export class Manifests {
     this.#known.delete(key);
     this.#bytes -= costOf(manifest);
     const isSame = manifest.search === search && definitionsOf(manifest.macros, defines) === manifest.definitions;
-    if (!isSame || !this.#holds(manifest, since)) return undefined;
-    this.#remember(key, manifest);
-    return manifest.inputs.again();
+    const inputs = isSame ? this.#now(manifest, since) : undefined;
+    if (inputs !== undefined) this.#remember(key, inputs === manifest.inputs ? manifest : { ...manifest, inputs });
+    return inputs;
   }
 
-  #holds({ folders, versions, inputs }: Manifest, since: number): boolean {
-    if (!inputs.unchanged(since)) return false;
+  /** What the command reads now: what it did, perhaps with other contents. A definition of a macro that names headers may lie in any of them. */
+  #now({ folders, versions, macros, inputs }: Manifest, since: number): CollectedInputs | undefined {
+    const changed = inputs.seen.changed(since);
+    if (changed === undefined || (changed.length > 0 && macros.size > 0)) return undefined;
     this.#folders.refresh(folders, since);
-    return folders.every((folder, index) => folder.version === versions[index]);
+    if (!folders.every((folder, index) => folder.version === versions[index])) return undefined;
+    return changed.length === 0 ? inputs : renew(inputs, changed, { table: this.#table, files: this.#files });
   }
 
   keep(key: string, search: SearchPath, { consulted, macros }: Found, defines: readonly string[], inputs: CollectedInputs): void {
     const [folders, versions] = [[...consulted.keys()], [...consulted.values()]];
-    this.#remember(key, { search, macros, definitions: definitionsOf(macros, defines), folders, versions, inputs: inputs.again() });
+    this.#remember(key, { search, macros, definitions: definitionsOf(macros, defines), folders, versions, inputs });
   }
 
   #remember(key: string, manifest: Manifest): void {

@@ -31,6 +31,20 @@ export class Seen {
     return this.#sighting.ids.length;
   }
 
+  /** Numbers of paths that are not what they were; undefined if that can't be told. Looks before `since` do not count. */
+  changed(since: number): number[] | undefined {
+    return this.#table.changed(this.#sighting, since);
+  }
+
+  /** The same paths, as they are by the last look. */
+  again(): Seen {
+    return new Seen(this.#table, this.#table.sight(this.#sighting.ids));
+  }
+
+  get ids(): Uint32Array {
+    return this.#sighting.ids;
+  }
+
   /** Whether every path that was walked is what it was, and every input has the content that it had. Looks before `since` do not count. */
   holds(since: number): boolean {
     return this.#table.holds(this.#sighting, since) && this.#young.every(({ path, hex }) => hexOf(path) === hex);

@@ -22,14 +22,14 @@ export interface Inputs {
   readonly digest: string;
   /** Sorted by path; every directory on the way is there. Decoded when it is asked for. */
   readonly entries: readonly TreeEntry[];
-  /** Digest of a content (hex) → a file that has it. */
-  readonly blobs: ReadonlyMap<string, { readonly path: string; readonly size: number }>;
   /** Sum of the sizes of all files. */
   readonly bytes: number;
   /** How the closure was found: by asking the compiler, by the scanner, or not at all. */
   readonly how: 'compiler' | 'scanner' | 'none';
   /** The directory that the tree has in the common checkout instead, if it was moved there. */
   readonly checkout: string | undefined;
+  /** Path of an input that has this SHA-256 (32 bytes). */
+  fileWith(digest: Buffer): string | undefined;
   /** Whether all of it is what it was when the tree was made, by looks at the file system at or after `since`. */
   unchanged(since: number): boolean;
   readonly reason?: { readonly code: InputReason; readonly detail: string };

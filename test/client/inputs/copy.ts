@@ -24,10 +24,10 @@ export const layOut = (inputs: Inputs, root: string): void => {
   for (const entry of inputs.entries) if (entry.kind === 'directory') mkdirSync(join(root, entry.path), { recursive: true });
   for (const entry of inputs.entries) {
     if (entry.kind !== 'file') continue;
-    const blob = inputs.blobs.get(entry.digest.toString('hex'));
-    if (blob === undefined) throw new Error(`no blob for ${entry.path}`);
+    const path = inputs.fileWith(entry.digest);
+    if (path === undefined) throw new Error(`no file for ${entry.path}`);
     mkdirSync(dirname(join(root, entry.path)), { recursive: true });
-    copyFileSync(blob.path, join(root, entry.path));
+    copyFileSync(path, join(root, entry.path));
     chmodSync(join(root, entry.path), 0o644);
     utimesSync(join(root, entry.path), 1_000_000_000, 1_000_000_000 + entry.group);
   }

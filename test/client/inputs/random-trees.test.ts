@@ -5,7 +5,7 @@
  * @module
  */
 
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -50,12 +50,14 @@ const option = fc.tuple(fc.constantFrom('-I', '-iquote', '-isystem', '-idirafter
 const change = fc.oneof(
   fc.record({ kind: fc.constant('write' as const), file }),
   fc.record({ kind: fc.constant('remove' as const), which: fc.nat(20) }),
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('edit' as const), which: fc.nat(20), n: number }) },
 );
 const scenario = fc.record({
   files: fc.array(file, { minLength: 3, maxLength: 12 }), links: fc.uniqueArray(link, { maxLength: 4 }), options: fc.array(option,
     { maxLength: 5 }),
   source: text, forced: fc.constantFrom(null, null, null, null, null, 'h0.h', 'a/h1.h'), changes: fc.array(change, { minLength: 1,
     maxLength: 3 }),
+  settled: fc.boolean(),
 });
 
 type Scenario = typeof scenario extends fc.Arbitrary<infer T> ? T : never;
@@ -70,6 +72,16 @@ const write = (root: string, { folder, header, text: content, second }: File): v
   utimesSync(path, 1_500_000_000, 1_500_000_000 + second);
 };
 
+/** Another text that leads to the same headers, as old as the files around it. */
+const edit = (path: string, n: number): void => {
+  try {
+    appendFileSync(path, `asm(".ascii \"edit ${n}\"");\n`);
+  } catch {
+    return; // It is a directory, or a link to nowhere.
+  }
+  utimesSync(path, 1_500_000_000, 1_500_000_000 + (n % 2));
+};
+
 const build = (root: string, { files, links, source }: Scenario): void => {
   for (const folder of folders) mkdirSync(join(root, folder), { recursive: true });
   for (const each of files) write(root, each);
@@ -80,6 +92,9 @@ const build = (root: string, { files, links, source }: Scenario): void => {
   }
   writeFileSync(join(root, 'main.c'), source);
 };
+
+/** What was found is remembered only of files that are older than their clock's resolution. */
+const settle = ({ settled }: Scenario): Promise<void> => new Promise((resolve) => setTimeout(resolve, settled ? 25 : 0));
 
 /** `WARDCC_SOAK=20` runs that many times as many trees. */
 const soak = Number(process.env['WARDCC_SOAK'] ?? 1);
@@ -122,12 +137,18 @@ for (const [compiler, method, numRuns] of [
       const root = mkdtempSync(join(place, 'tree-'));
       try {
         build(root, each);
+        await settle(each);
         if (!(await check(t, compiler, method, each, root, memory))) return false;
         for (const step of each.changes) {
-          const known = each.files[step.kind === 'remove' ? step.which % each.files.length : 0] as File;
-          if (step.kind === 'write') write(root, step.file);
-          else rmSync(join(root, known.folder, known.header), { force: true });
+          if (step.kind === 'write') {
+            write(root, step.file);
+            continue;
+          }
+          const known = each.files[step.which % each.files.length] as File;
+          if (step.kind === 'remove') rmSync(join(root, known.folder, known.header), { force: true });
+          else edit(step.which % 3 === 0 ? join(root, 'main.c') : join(root, known.folder, known.header), step.n);
         }
+        await settle(each);
         return await check(t, compiler, method, each, root, memory);
       } finally {
         rmSync(root, { recursive: true, force: true });
