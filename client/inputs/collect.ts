@@ -101,7 +101,7 @@ const takeSource = (task: Task, scanKey: string): Inputs => {
   checkObstacles(command, toolchain, opened.file.facts, opened.place);
   addReferences(job.tree, command, search, [], opened);
   job.consider(opened.file.facts);
-  return job.finish(scanKey, { consulted: new Map(), macros: new Set() }, roots.defines, 'scanner');
+  return job.finish(scanKey, { consulted: new Map(), asked: { macros: new Set(), definers: new Set() } }, roots.defines, 'scanner');
 };
 
 /** The tree as the compiler tells it with `-M`, and what only texts tell. */

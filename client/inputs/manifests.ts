@@ -11,7 +11,7 @@ import type { CollectedInputs } from './collected.ts';
 import type { FileCache } from './file-cache.ts';
 import type { FileTable } from './file-table.ts';
 import { renew } from './renew.ts';
-import { definitionsOf } from './scanner/computed.ts';
+import { definitionsOf, type Asked } from './scanner/computed.ts';
 import type { Folder, Folders } from './scanner/folders.ts';
 import type { ScanRoots } from './scanner/scan.ts';
 import type { SearchPath } from './search-path.ts';
@@ -23,13 +23,13 @@ export type Consulted = ReadonlyMap<Folder, number>;
 /** What a scan rests on. */
 export interface Found {
   readonly consulted: Consulted;
-  readonly macros: ReadonlySet<string>;
+  readonly asked: Asked;
 }
 
 interface Manifest {
   readonly search: SearchPath;
   /** Macros that name headers, and what the command line said of them. */
-  readonly macros: ReadonlySet<string>;
+  readonly asked: Asked;
   readonly definitions: string;
   readonly folders: readonly Folder[];
   readonly versions: readonly number[];
@@ -83,24 +83,24 @@ export class Manifests {
     if (manifest === undefined) return undefined;
     this.#known.delete(key);
     this.#bytes -= costOf(manifest);
-    const isSame = manifest.search === search && definitionsOf(manifest.macros, defines) === manifest.definitions;
+    const isSame = manifest.search === search && definitionsOf(manifest.asked.macros, defines) === manifest.definitions;
     const inputs = isSame ? this.#now(manifest, since) : undefined;
     if (inputs !== undefined) this.#remember(key, inputs === manifest.inputs ? manifest : { ...manifest, inputs });
     return inputs;
   }
 
-  /** What the command reads now: what it did, perhaps with other contents. A definition of a macro that names headers may lie in any of them. */
-  #now({ folders, versions, macros, inputs }: Manifest, since: number): CollectedInputs | undefined {
+  /** What the command reads now: what it did, perhaps with other contents. */
+  #now({ folders, versions, asked, inputs }: Manifest, since: number): CollectedInputs | undefined {
     const changed = inputs.seen.changed(since);
-    if (changed === undefined || (changed.length > 0 && macros.size > 0)) return undefined;
+    if (changed === undefined) return undefined;
     this.#folders.refresh(folders, since);
     if (!folders.every((folder, index) => folder.version === versions[index])) return undefined;
-    return changed.length === 0 ? inputs : renew(inputs, changed, { table: this.#table, files: this.#files });
+    return changed.length === 0 ? inputs : renew(inputs, changed, asked, { table: this.#table, files: this.#files });
   }
 
-  keep(key: string, search: SearchPath, { consulted, macros }: Found, defines: readonly string[], inputs: CollectedInputs): void {
+  keep(key: string, search: SearchPath, { consulted, asked }: Found, defines: readonly string[], inputs: CollectedInputs): void {
     const [folders, versions] = [[...consulted.keys()], [...consulted.values()]];
-    this.#remember(key, { search, macros, definitions: definitionsOf(macros, defines), folders, versions, inputs });
+    this.#remember(key, { search, asked, definitions: definitionsOf(asked.macros, defines), folders, versions, inputs });
   }
 
   #remember(key: string, manifest: Manifest): void {

@@ -12,6 +12,7 @@ import { CollectedInputs } from './collected.ts';
 import type { FileCache, KnownFile } from './file-cache.ts';
 import type { FileTable } from './file-table.ts';
 import { StaysLocal } from './reasons.ts';
+import { definesOne, type Asked } from './scanner/computed.ts';
 import { precompiledEndings } from './tree-builder.ts';
 
 /** Where the states and contents of files are known. */
@@ -22,9 +23,10 @@ export interface Sources {
 
 /**
  * @param changed numbers, in the table, of the paths whose state is another than it was
+ * @param asked about macros that name headers: what defines them may not have changed
  * @returns undefined where it takes a scan to tell
  */
-export const renew = (inputs: CollectedInputs, changed: readonly number[], { table, files }: Sources): CollectedInputs | undefined => {
+export const renew = (inputs: CollectedInputs, changed: readonly number[], asked: Asked, { table, files }: Sources): CollectedInputs | undefined => {
   const { seen, how, checkout } = inputs;
   // A compiler's list rests on what the branches were.
   if (how !== 'scanner') return undefined;
@@ -32,7 +34,7 @@ export const renew = (inputs: CollectedInputs, changed: readonly number[], { tab
   for (const id of changed) {
     const path = table.path(id);
     const file = table.isSingle(id, seen.ids) ? fileAt(id, path, { table, files }) : undefined;
-    if (file === undefined) return undefined;
+    if (file === undefined || asked.definers.has(path) || definesOne({ file, real: path }, asked.macros)) return undefined;
     contents.set(checkout === undefined ? path : movePath(path, checkout), file);
   }
   let { bytes } = inputs;

@@ -31,7 +31,7 @@ const meaningOf = (text: string): Definition | undefined => {
 /** Definitions found in a text, by macro: a text is searched once for each. */
 const searched = new WeakMap<KnownFile, Map<string, Definition[]>>();
 
-const definitionsIn = ({ file, real }: BuiltFile, macro: string): Definition[] => {
+const definitionsIn = ({ file, real }: Pick<BuiltFile, 'file' | 'real'>, macro: string): Definition[] => {
   let known = searched.get(file);
   if (known === undefined) searched.set(file, (known = new Map()));
   const found = known.get(macro);
@@ -51,6 +51,18 @@ const definitionsOnCommandLine = (defines: readonly string[], macro: string): De
     return text.startsWith(`${macro}=`) ? meaningOf(Buffer.from(text.slice(macro.length + 1)).toString('latin1')) ?? [] : [];
   });
 
+/** What was asked about macros, and where there was an answer. */
+export interface Asked {
+  /** Macros whose definitions had a say. */
+  readonly macros: Set<string>;
+  /** Files, by their paths without links, that define some of them. */
+  readonly definers: Set<string>;
+}
+
+/** Whether a file defines one of these macros. */
+export const definesOne = (opened: Pick<BuiltFile, 'file' | 'real'>, macros: ReadonlySet<string>): boolean =>
+  [...macros].some((macro) => definitionsIn(opened, macro).length > 0);
+
 /** What `-D` options say of some macros. */
 export const definitionsOf = (macros: ReadonlySet<string>, defines: readonly string[]): string =>
   macros.size === 0 ? '' : JSON.stringify(defines.filter((text) => macros.has(/^[\w$]*/.exec(text)?.[0] ?? '')));
@@ -59,19 +71,24 @@ export const definitionsOf = (macros: ReadonlySet<string>, defines: readonly str
  * The headers that `#include MACRO` can mean, as far as the files visited so far tell.
  *
  * @param defines what `-D` options say
- * @param asked takes the names of all macros whose definitions had a say
+ * @param asked takes what was asked
  * @throws AskCompiler when a definition has to be expanded
  */
-export const headersOf = (macro: string, visited: Iterable<BuiltFile>, defines: readonly string[], asked: Set<string>): Mention[] => {
+export const headersOf = (macro: string, visited: Iterable<BuiltFile>, defines: readonly string[], asked: Asked): Mention[] => {
   const files = [...visited];
   const headers: Mention[] = [];
   const seen = new Set<string>();
   const look = (name: string, depth: number): void => {
     if (seen.has(name)) return;
     seen.add(name);
-    asked.add(name);
+    asked.macros.add(name);
     if (name === '?' || depth > deepest) throw new AskCompiler(`#include ${name}`);
-    const definitions = [...definitionsOnCommandLine(defines, name), ...files.flatMap((file) => definitionsIn(file, name))];
+    const definitions = definitionsOnCommandLine(defines, name);
+    for (const file of files) {
+      const found = definitionsIn(file, name);
+      if (found.length > 0) asked.definers.add(file.real);
+      definitions.push(...found);
+    }
     if (definitions.length === 0 && predefined.test(name)) throw new AskCompiler(`#include ${name}`);
     for (const definition of definitions) {
       if (definition === 'other') throw new AskCompiler(`#include ${name}`);

@@ -13,7 +13,7 @@ import type { Facts, Mention } from '../facts.ts';
 import type { SearchPath } from '../search-path.ts';
 import type { BuiltFile, TreeBuilder } from '../tree-builder.ts';
 import { AskCompiler } from './ask.ts';
-import { headersOf } from './computed.ts';
+import { headersOf, type Asked } from './computed.ts';
 import type { Folder, Folders } from './folders.ts';
 import { Lookup } from './lookup.ts';
 
@@ -53,7 +53,7 @@ class Run {
   readonly followed = new Set<string>();
   readonly consulted = new Map<Folder, number>();
   absolute = false;
-  readonly macros = new Set<string>();
+  readonly asked: Asked = { macros: new Set(), definers: new Set() };
 
   constructor(tree: TreeBuilder, roots: ScanRoots, since: number) {
     this.tree = tree;
@@ -79,8 +79,8 @@ export interface Scan {
   readonly consulted: ReadonlyMap<Folder, number>;
   /** A computed name was an absolute path. */
   readonly absolute: boolean;
-  /** Macros whose definitions had a say in it. */
-  readonly macros: ReadonlySet<string>;
+  /** What it had to ask about macros. */
+  readonly asked: Asked;
 }
 
 const mostNodes = 50_000;
@@ -163,7 +163,7 @@ export class Scanner {
     const lookup = this.#lookup(run);
     for (const { place, file } of run.visited.values()) {
       for (const macro of file.facts.computed ?? []) {
-        for (const { name, quoted } of headersOf(macro, run.visited.values(), run.roots.defines, run.macros)) {
+        for (const { name, quoted } of headersOf(macro, run.visited.values(), run.roots.defines, run.asked)) {
           if (name.startsWith('/')) run.absolute = true;
           const path = lookup.first(name, quoted ? this.#places(place) : this.#search.angle);
           if (path !== undefined && !run.visited.has((run.tree.file(path) as BuiltFile).place)) found.push(path);

@@ -103,6 +103,16 @@ test('a file that was only touched needs no scan', async (t) => {
   t.is(await again(), 0);
 });
 
+/** A header that only a macro names. */
+const named = { ...plain, 'main.c': '#include "b.h"\n#define H "a.h"\n#include H\n' };
+
+test('where a macro names a header, edits that do not define it need no scan', async (t) => {
+  const { root, again } = await project(t, named);
+  put(join(root, 'inc/c.h'), 'long c;\n#define OTHER "b.h"\n');
+  put(join(root, 'inc/b.h'), 'int b; /* H */\n');
+  t.is(await again(), 0);
+});
+
 type Change = (root: string) => void;
 const scanned: readonly (readonly [string, Readonly<Record<string, string>>, Change])[] = [
   ['a header includes another one', plain, (root) => put(join(root, 'inc/a.h'), '#include "c.h"\n#include "b.h"\n')],
@@ -114,8 +124,8 @@ const scanned: readonly (readonly [string, Readonly<Record<string, string>>, Cha
     rmSync(join(root, 'inc/b.h'));
     symlinkSync('c.h', join(root, 'inc/b.h'));
   }],
-  ['a macro that names a header may have got another definition', { ...plain, 'main.c': '#include "b.h"\n#define H "a.h"\n#include H\n' },
-    (root) => put(join(root, 'inc/b.h'), '#define H "c.h"\n')],
+  ['a macro that names a header has got another definition', named, (root) => put(join(root, 'inc/b.h'), '#define H "c.h"\n')],
+  ['a macro that names a header has lost a definition', named, (root) => put(join(root, 'main.c'), '#include "b.h"\n#include H\n')],
   ['contents that were the same are not any more', { ...plain, 'inc/b.h': plain['inc/c.h'] }, (root) => put(join(root, 'inc/b.h'), 'int b;\n')],
 ];
 
