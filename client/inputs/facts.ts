@@ -132,7 +132,7 @@ const isFollowed = (text: string, word: string, by: RegExp): boolean => {
 };
 
 /** A text as it is after lines that end in a backslash were joined; a blank between the backslash and the end of its line does not count. */
-const spliced = (text: string): string =>
+export const spliced = (text: string): string =>
   (isFollowed(text, '\\', /[ \t\f\v\r]/y) ? text.replace(/\\[ \t\f\v]*\r?\n/g, '') : text.replaceAll('\\\n', ''));
 
 /** Finds out what a text may make a compiler read. */

@@ -7,7 +7,7 @@
  */
 
 import { readFileSync } from 'node:fs';
-import type { Mention } from '../facts.ts';
+import { spliced, type Mention } from '../facts.ts';
 import type { KnownFile } from '../file-cache.ts';
 import type { BuiltFile } from '../tree-builder.ts';
 import { AskCompiler } from './ask.ts';
@@ -36,13 +36,18 @@ const definitionsIn = ({ file, real }: Pick<BuiltFile, 'file' | 'real'>, macro: 
   if (known === undefined) searched.set(file, (known = new Map()));
   const found = known.get(macro);
   if (found !== undefined) return found;
-  const text = readFileSync(real, 'latin1').replace(/\\[ \t\f\v]*\r?\n/g, '');
-  const blank = String.raw`(?:[ \t\f\v\r]|/\*[^]*?\*/)`;
-  const pattern = new RegExp(String.raw`(?:#|%:|\?\?=)${blank}*define${blank}+${macro.replaceAll('$', '\\$')}(?![\w$])([^\n]*)`, 'g');
-  const definitions = [...text.matchAll(pattern)].flatMap(([, rest = '']): Definition | Definition[] =>
-    rest.startsWith('(') ? 'other' : meaningOf(rest) ?? []);
+  const definitions = findDefinitions(spliced(readFileSync(real, 'latin1')), macro);
   known.set(macro, definitions);
   return definitions;
+};
+
+const findDefinitions = (text: string, macro: string): Definition[] => {
+  // Most texts do not have the name at all, and that is found out fast.
+  if (!text.includes(macro)) return [];
+  const blank = String.raw`(?:[ \t\f\v\r]|/\*[^]*?\*/)`;
+  const pattern = new RegExp(String.raw`(?:#|%:|\?\?=)${blank}*define${blank}+${macro.replaceAll('$', '\\$')}(?![\w$])([^\n]*)`, 'g');
+  return [...text.matchAll(pattern)].flatMap(([, rest = '']): Definition | Definition[] =>
+    rest.startsWith('(') ? 'other' : meaningOf(rest) ?? []);
 };
 
 const definitionsOnCommandLine = (defines: readonly string[], macro: string): Definition[] =>
