@@ -35,8 +35,11 @@ const executorMain = (): string => {
   return fileURLToPath(new URL(`../executor/main.${here.endsWith('.ts') ? 'ts' : 'js'}`, here));
 };
 
-/** Small heaps and no helper threads: the time that Node takes to spawn a process grows with its resident memory. */
-const nodeOptions = ['--disable-sigusr1', '--max-old-space-size=64', '--max-semi-space-size=1', '--v8-pool-size=0'];
+/**
+ * Small heaps and no helper threads: the time that Node takes to spawn a process grows with its resident memory. Nor compilers that
+ * optimise: 10 MB of each executor would be theirs, and what it does for a job is little.
+ */
+const nodeOptions = ['--disable-sigusr1', '--max-old-space-size=64', '--max-semi-space-size=1', '--v8-pool-size=0', '--max-opt=1'];
 
 /** Program and arguments; the configuration goes to its standard input. `command` runs in the slot, by default the executor. */
 export const slotCommand = (
