@@ -18,8 +18,8 @@ import type { Context } from './part.ts';
 /** Plain gcc first: the others are compared with what it makes. */
 const names: readonly ContenderName[] = ['plain', 'stand-in', 'distcc', 'distcc-gss', 'icecc', 'ccache', 'sccache', 'cert', 'krb5'];
 
-/** A cached build is so short that a few of them make one sample. */
-const repeats = 3;
+/** A cached build is so short that it takes some of them to make one sample. */
+const repeats = 10;
 
 type Kind = 'cold' | 'cached' | 'another' | 'newcomer';
 
