@@ -75,7 +75,7 @@ const write = (root: string, { folder, header, text: content, second }: File): v
 /** Another text that leads to the same headers, as old as the files around it. */
 const edit = (path: string, n: number): void => {
   try {
-    appendFileSync(path, `asm(".ascii \"edit ${n}\"");\n`);
+    appendFileSync(path, `asm(".ascii \\"edit ${n}\\"");\n`);
   } catch {
     return; // It is a directory, or a link to nowhere.
   }
