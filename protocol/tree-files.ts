@@ -36,8 +36,8 @@ export const fileWith = (tree: Buffer, digest: Buffer): string | undefined => {
  *
  * @param contents by path
  * @param mayReplace is asked for each of them
- * @returns undefined if that is refused, if one of them is no file of the tree, or if files have, or had, the same content: then
- * how they are grouped would have to be found out anew
+ * @returns undefined if that is refused, if one of them is no file of the tree, or if files have, or had, the same content: then they may be
+ * one file under two names, and how they are grouped would have to be found out anew
  */
 export const withContents = (tree: Buffer, contents: ReadonlyMap<string, Content>, mayReplace: MayReplace): Buffer | undefined => {
   const wanted = [...contents].map(([path, content]) => ({ path, bytes: Buffer.from(path), content })).sort((a, b) => Buffer.compare(a.bytes, b.bytes));

@@ -163,16 +163,6 @@ export class FileTable {
     return this.#paths[id] as string;
   }
 
-  /** Whether none of the others is the same file as this one, by another name. */
-  isSingle(id: number, others: Uint32Array): boolean {
-    const [words, at] = [this.#words, id * stateWords];
-    for (let index = 0; index < others.length; index++) {
-      const other = (others[index] as number) * stateWords;
-      if (other !== at && words[other] === words[at] && words[other + 1] === words[at + 1] && words[other + 2] === words[at + 2] && words[other + 3] === words[at + 3]) return false;
-    }
-    return true;
-  }
-
   #grow(): void {
     const size = this.#versions.length * 2;
     const [words, versions, lookedAt] = [new Int32Array(size * stateWords), new Uint32Array(size), new Float64Array(size)];

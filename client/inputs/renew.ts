@@ -33,7 +33,7 @@ export const renew = (inputs: CollectedInputs, changed: readonly number[], asked
   const contents = new Map<string, KnownFile>();
   for (const id of changed) {
     const path = table.path(id);
-    const file = table.isSingle(id, seen.ids) ? fileAt(id, path, { table, files }) : undefined;
+    const file = fileAt(id, path, { table, files });
     if (file === undefined || asked.definers.has(path) || definesOne({ file, real: path }, asked.macros)) return undefined;
     contents.set(checkout === undefined ? path : movePath(path, checkout), file);
   }

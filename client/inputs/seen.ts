@@ -41,10 +41,6 @@ export class Seen {
     return new Seen(this.#table, this.#table.sight(this.#sighting.ids));
   }
 
-  get ids(): Uint32Array {
-    return this.#sighting.ids;
-  }
-
   /** Whether every path that was walked is what it was, and every input has the content that it had. Looks before `since` do not count. */
   holds(since: number): boolean {
     return this.#table.holds(this.#sighting, since) && this.#young.every(({ path, hex }) => hexOf(path) === hex);
