@@ -107,10 +107,9 @@ export const runAgent = async <S extends BaseServices>({ build, idleMs, runJob, 
     clearInterval(running.watching);
     save();
     running.listener?.close();
-    services.provenance.close();
     services.warmUp.remember();
     setTimeout(exitForSure, farewellMs);
-    void Promise.all([services.farm.close(), services.verification.close()]).finally(exitForSure);
+    void Promise.all([services.farm.close(), services.verification.close(), services.provenance.close()]).finally(exitForSure);
   };
   process.on('SIGTERM', leave);
   process.on('SIGINT', leave);

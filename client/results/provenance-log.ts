@@ -6,8 +6,9 @@
  *
  * @module
  */
-import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, renameSync, statSync, write, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, renameSync, statSync, write } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Envelope } from '../../protocol/statement.ts';
 
 /** A file that has as many bytes becomes the older one. */
@@ -43,13 +44,16 @@ const placed = ({ payload }: Envelope, paths: readonly (string | undefined)[]): 
   return Object.fromEntries(subject.flatMap(({ digest }, at) => (paths[at] === undefined ? [] : [[paths[at], digest.sha256]])));
 };
 
+/** Resolves when it is written, or could not be: then a record is only missing. */
+const written = (descriptor: number, bytes: Buffer): Promise<void> => new Promise((resolve) => write(descriptor, bytes, () => resolve()));
+
 export class ProvenanceLog {
   readonly #directory: string;
   readonly #maxBytes: number;
   readonly #known = new Set<string>();
   #pending: string[] = [];
   #file: { readonly descriptor: number; size: number } | undefined;
-  #writing = false;
+  #writing: Promise<void> | undefined;
 
   constructor(directory: string, maxBytes = fileBytes) {
     this.#directory = directory;
@@ -70,42 +74,30 @@ export class ProvenanceLog {
     if (paths.length > 0) this.#append({ at: Date.now(), paths, local: reason });
   }
 
-  /** Writes what is pending. */
-  close(): void {
-    try {
-      while (this.#pending.length > 0) {
-        const file = this.#open();
-        writeSync(file.descriptor, this.#take(this.#maxBytes - file.size));
-      }
-      if (this.#file !== undefined) closeSync(this.#file.descriptor);
-    } catch {
-      // A full disk: the records are only missing.
-    }
+  /** Waits until what was recorded is written. Never rejects. */
+  async close(): Promise<void> {
+    await this.#writing;
+    if (this.#file !== undefined) closeSync(this.#file.descriptor);
     this.#file = undefined;
   }
 
   #append(record: ProvenanceRecord): void {
     this.#pending.push(`${JSON.stringify(record)}\n`);
-    if (!this.#writing) {
-      this.#writing = true;
-      setImmediate(() => this.#flush());
-    }
+    this.#writing ??= this.#flush();
   }
 
-  #flush(): void {
-    const done = (): void => {
-      this.#writing = false;
-    };
-    if (this.#pending.length === 0) return done();
-    let file: { readonly descriptor: number; size: number };
-    try {
-      file = this.#open();
-    } catch {
-      this.#pending = [];
-      return done();
+  /** Writes until nothing is pending. Never rejects. */
+  async #flush(): Promise<void> {
+    await turn();
+    while (this.#pending.length > 0) {
+      try {
+        const { descriptor, size } = this.#open();
+        await written(descriptor, this.#take(this.#maxBytes - size));
+      } catch {
+        this.#pending = [];
+      }
     }
-    const bytes = this.#take(this.#maxBytes - file.size);
-    write(file.descriptor, bytes, () => this.#flush());
+    this.#writing = undefined;
   }
 
   /** As many pending records as there is room for, and the one that fills it: a record is far smaller than a file. */

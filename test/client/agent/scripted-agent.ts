@@ -74,7 +74,7 @@ await runAgent({
     const compile = (): Promise<never> => Promise.reject(new WardError('no-server'));
     const verification = new Verification({ farm: { compile }, slots, alarms: new Alarms(directory), directory });
     const cacheDirectory = join(process.env['HOME'] ?? '/nonexistent', '.cache/wardcc');
-    return { cacheDirectory, localSlots: slots, farm, provenance: { local: () => {}, close: () => {} }, verification, warmUp: { run: async () => {}, remember: () => {} } };
+    return { cacheDirectory, localSlots: slots, farm, provenance: { local: () => {}, close: async () => {} }, verification, warmUp: { run: async () => {}, remember: () => {} } };
   },
   runJob: async (request, _services, reply, signal) => {
     const script = JSON.parse(request.env['WARDCC_TEST'] ?? '{}') as Script;

@@ -1,6 +1,6 @@
 import { appendFileSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
 import { ProvenanceLog, searchProvenance } from '../../../client/results/provenance-log.ts';
 import { envelopeOf, statementOf, type Claim } from '../../../protocol/statement.ts';
@@ -22,7 +22,7 @@ test('a result is found by digest and by path, a local compile by path, after th
   const log = new ProvenanceLog(directory);
   log.signed(envelope(1), [`/w/${1}.o`]);
   log.local(['/w/"quoted".o'], 'date-macro');
-  log.close();
+  await log.close();
   const records = searchProvenance(directory);
   t.deepEqual(records.byDigest(digestOf(1))?.envelope, envelope(1));
   t.like(records.byPath('/w/1.o'), { outputs: { '/w/1.o': digestOf(1) } });
@@ -40,7 +40,7 @@ test('the newest record of a path counts; the same result is written once', asyn
   await pause(50);
   const { size } = statSync(join(directory, 'current.jsonl'));
   log.signed(envelope(1), ['/w/a.o']);
-  log.close();
+  await log.close();
   t.is(statSync(join(directory, 'current.jsonl')).size, size);
   t.like(searchProvenance(directory).byPath('/w/a.o'), { outputs: { '/w/a.o': digestOf(2) } });
 });
@@ -53,19 +53,36 @@ test('two files are kept, each no larger than it may be, and several agents may 
     logs[number % 2]!.signed(envelope(number), [`/w/${number}.o`]);
     if (number % 5 === 0) await pause(2);
   }
-  for (const log of logs) log.close();
+  for (const log of logs) await log.close();
+  const last = new ProvenanceLog(directory, largest);
+  last.signed(envelope(101), ['/w/101.o']);
+  await last.close();
   t.deepEqual(readdirSync(directory).sort(), ['current.jsonl', 'previous.jsonl']);
   for (const name of readdirSync(directory)) t.true(statSync(join(directory, name)).size < 2 * largest);
   const records = searchProvenance(directory);
-  t.truthy(records.byDigest(digestOf(100)));
+  t.truthy(records.byDigest(digestOf(101)));
   t.is(records.byDigest(digestOf(1)), undefined);
+});
+
+test('what is being written when the agent ends is written whole', async (t) => {
+  const directory = await temporaryDirectory(t);
+  for (let number = 1; number <= 50; number++) {
+    const log = new ProvenanceLog(directory);
+    log.signed(envelope(number), [`/w/${number}.o`]);
+    // The write has begun by then, in another thread.
+    await turn();
+    log.signed(envelope(number + 1000), [`/w/${number + 1000}.o`]);
+    await log.close();
+  }
+  const records = searchProvenance(directory);
+  for (let number = 1; number <= 50; number++) for (const each of [number, number + 1000]) t.truthy(records.byDigest(digestOf(each)), `${each}`);
 });
 
 test('a line that was cut off, and a place where nothing can be written, cost no more than the record', async (t) => {
   const directory = await temporaryDirectory(t);
   const log = new ProvenanceLog(directory);
   log.signed(envelope(1), [`/w/${1}.o`]);
-  log.close();
+  await log.close();
   appendFileSync(join(directory, 'current.jsonl'), `{"at":1,"outputs":{"/w/1.o":"${digestOf(1)}"`);
   t.deepEqual(searchProvenance(directory).byDigest(digestOf(1))?.envelope, envelope(1));
 
@@ -74,6 +91,6 @@ test('a line that was cut off, and a place where nothing can be written, cost no
   const nowhere = new ProvenanceLog(taken);
   nowhere.signed(envelope(1), [`/w/${1}.o`]);
   await pause(20);
-  nowhere.close();
+  await nowhere.close();
   t.is(searchProvenance(taken).byDigest(digestOf(1)), undefined);
 });
