@@ -77,7 +77,11 @@ export class ProvenanceLog {
   /** Waits until what was recorded is written. Never rejects. */
   async close(): Promise<void> {
     await this.#writing;
-    if (this.#file !== undefined) closeSync(this.#file.descriptor);
+    try {
+      if (this.#file !== undefined) closeSync(this.#file.descriptor);
+    } catch {
+      // A full disk: the records are only missing.
+    }
     this.#file = undefined;
   }
 
