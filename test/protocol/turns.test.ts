@@ -21,13 +21,19 @@ const pieces = (count: number) => {
 };
 
 test('what is soon done is done at once, and nothing is held up', (t) => {
-  // Where somebody else has the processor for longer than a turn, this attempt ran out of time; not each of them does.
-  const attempts = Array.from({ length: 20 }, () => {
+  // On a busy machine even one piece may take longer than a turn; of twenty some do not.
+  let soonDone = 0;
+  for (let attempt = 0; attempt < 20; attempt++) {
     const { state, turns, flow } = pieces(1);
+    const begun = performance.now();
     turns.begin();
-    return state.left === 0 && flow.pauses === 0;
-  });
-  t.true(attempts.includes(true));
+    const tookMs = performance.now() - begun;
+    t.is(state.left, 0);
+    if (tookMs >= 2) continue;
+    t.is(flow.pauses, 0);
+    soonDone += 1;
+  }
+  t.true(soonDone > 0);
 });
 
 test('more than fits in a turn goes on in later ones; until then no more is read, and everybody else has a turn between', async (t) => {
