@@ -49,28 +49,22 @@ export const withContents = (tree: Buffer, contents: ReadonlyMap<string, Content
     if (one === undefined) break;
     const length = readPath(tree, entry);
     if (length !== one.bytes.length || one.bytes.compare(path, 0, length) !== 0) continue;
-    const { digest, size, end } = entry;
+    const { digest, size } = entry;
     if (digest === undefined || !mayReplace(one.path, { digest, size }, one.content)) return undefined;
-    if (!replace(renewed, end, one.content)) return undefined;
+    if (!replace(renewed, digest.byteOffset - tree.byteOffset, one.content)) return undefined;
     next += 1;
   }
   return next === wanted.length ? renewed : undefined;
 };
 
-/** Where the parts of a file begin, counted from the end of its entry: digest, then size (8), then group (2). */
-const digestFromEnd = 42;
-const sizeFromEnd = 10;
-
-/** Whether nothing else in the tree has, or had, the content. */
-const replace = (tree: Buffer, end: number, { digest, size }: Content): boolean => {
-  const at = end - digestFromEnd;
+/** Writes over the digest at a place and the size behind it. Says whether nothing else in the tree has, or had, the content. */
+const replace = (tree: Buffer, at: number, { digest, size }: Content): boolean => {
   const before = tree.subarray(at, at + digestBytes);
   if (tree.indexOf(before) !== at || tree.indexOf(before, at + digestBytes) !== -1) return false;
   if (digest.equals(before)) return true;
   if (tree.includes(digest)) return false;
   digest.copy(tree, at);
-  tree.writeUInt32BE(Math.floor(size / 0x1_0000_0000), end - sizeFromEnd);
-  tree.writeUInt32BE(size % 0x1_0000_0000, end - sizeFromEnd + 4);
+  tree.writeBigUInt64BE(BigInt(size), at + digestBytes);
   return true;
 };
 

@@ -57,7 +57,6 @@ export class CollectedInputs implements Inputs {
   unchanged(since: number): boolean {
     return this.seen.holds(since);
   }
-
 }
 
 /** The answer for a command that is compiled where it was typed. */

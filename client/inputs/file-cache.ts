@@ -148,7 +148,7 @@ export class FileCache {
   }
 
   /**
-   * The facts of a content that some file has or had until it was changed, if the change left them as they were.
+   * The facts of a content that some file had until it was changed, if the change left them as they were.
    *
    * @param hex SHA-256 of the content
    */

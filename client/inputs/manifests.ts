@@ -8,9 +8,7 @@
 import { createHash } from 'node:crypto';
 import type { Toolchain } from '../../toolchain/describe.ts';
 import type { CollectedInputs } from './collected.ts';
-import type { FileCache } from './file-cache.ts';
-import type { FileTable } from './file-table.ts';
-import { renew } from './renew.ts';
+import { renew, type Sources } from './renew.ts';
 import { definitionsOf, type Asked } from './scanner/computed.ts';
 import type { Folder, Folders } from './scanner/folders.ts';
 import type { ScanRoots } from './scanner/scan.ts';
@@ -28,8 +26,8 @@ export interface Found {
 
 interface Manifest {
   readonly search: SearchPath;
-  /** Macros that name headers, and what the command line said of them. */
   readonly asked: Asked;
+  /** What the command line said of the macros. */
   readonly definitions: string;
   readonly folders: readonly Folder[];
   readonly versions: readonly number[];
@@ -61,15 +59,13 @@ export const scanKeyOf = (command: InputsCommand, toolchain: Toolchain, roots: S
 export class Manifests {
   readonly #known = new Map<string, Manifest>();
   readonly #folders: Folders;
-  readonly #table: FileTable;
-  readonly #files: FileCache;
+  readonly #sources: Sources;
   readonly #maxBytes: number;
   #bytes = 0;
 
-  constructor({ folders, table, files }: { readonly folders: Folders; readonly table: FileTable; readonly files: FileCache }, maxBytes = defaultBytes) {
+  constructor(folders: Folders, sources: Sources, maxBytes = defaultBytes) {
     this.#folders = folders;
-    this.#table = table;
-    this.#files = files;
+    this.#sources = sources;
     this.#maxBytes = maxBytes;
   }
 
@@ -95,7 +91,7 @@ export class Manifests {
     if (changed === undefined) return undefined;
     this.#folders.refresh(folders, since);
     if (!folders.every((folder, index) => folder.version === versions[index])) return undefined;
-    return changed.length === 0 ? inputs : renew(inputs, changed, asked, { table: this.#table, files: this.#files });
+    return changed.length === 0 ? inputs : renew(inputs, changed, asked, this.#sources);
   }
 
   keep(key: string, search: SearchPath, { consulted, asked }: Found, defines: readonly string[], inputs: CollectedInputs): void {

@@ -28,7 +28,7 @@ export class InputsMemory {
   readonly #followed = new FileTable(true);
   readonly search = new SearchPaths(this.#followed);
   readonly #folders = new Folders(this.#followed);
-  readonly manifests = new Manifests({ folders: this.#folders, table: this.table, files: this.files });
+  readonly manifests = new Manifests(this.#folders, { table: this.table, files: this.files });
   readonly listings = new Listings(this.#folders);
   readonly #stages = new WeakMap<Parts, StageView>();
   /** Paths that the last command with this search path looked at. */

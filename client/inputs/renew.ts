@@ -26,21 +26,21 @@ export interface Sources {
  * @param asked about macros that name headers: what defines them may not have changed
  * @returns undefined where it takes a scan to tell
  */
-export const renew = (inputs: CollectedInputs, changed: readonly number[], asked: Asked, { table, files }: Sources): CollectedInputs | undefined => {
+export const renew = (inputs: CollectedInputs, changed: readonly number[], asked: Asked, sources: Sources): CollectedInputs | undefined => {
   const { seen, how, checkout } = inputs;
   // A compiler's list rests on what the branches were.
   if (how !== 'scanner') return undefined;
   const contents = new Map<string, KnownFile>();
   for (const id of changed) {
-    const path = table.path(id);
-    const file = fileAt(id, path, { table, files });
+    const path = sources.table.path(id);
+    const file = fileAt(id, path, sources);
     if (file === undefined || asked.definers.has(path) || definesOne({ file, real: path }, asked.macros)) return undefined;
     contents.set(checkout === undefined ? path : movePath(path, checkout), file);
   }
   let { bytes } = inputs;
   const mayReplace: MayReplace = (path, before, now) => {
     bytes += now.size - before.size;
-    return leadsWhereItDid(before, contents.get(path)!, files);
+    return leadsWhereItDid(before, contents.get(path)!, sources.files);
   };
   const encoded = withContents(inputs.encoded, contents, mayReplace);
   return encoded === undefined ? undefined : CollectedInputs.of(encoded, { bytes, how, checkout, seen: seen.again() });
