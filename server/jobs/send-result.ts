@@ -20,8 +20,6 @@ const pieceBytes = 256 * 1024;
 /** How files of an executor are opened: whoever broke out to it could have put a link or a pipe in the place of its own. */
 export const resultFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** Bytes of a result, diagnostics included. */
-
 /** How a result is given away. */
 export interface Giving {
   readonly server: string;
