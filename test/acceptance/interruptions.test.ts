@@ -55,6 +55,8 @@ const bringUpAgain = async (t: ExecutionContext<unknown>): Promise<void> => {
   await dev('down', shared.farm.directory);
   const up = await dev('up', shared.farm.directory, '--cores', '2');
   t.is(up.status, 0, up.stderr);
+  // A busy machine's agent may not have noticed yet, and a job that may be compiled here would be.
+  await until('the agent reaches the server that came up', async () => (await shared.run(['wardctl', 'whoami'], { cwd: shared.place })).status === 0);
 };
 
 test.serial('Ctrl-C in the middle of a job: the server\'s processes die, nothing is left, status 130', async (t) => {
