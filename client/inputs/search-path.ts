@@ -101,7 +101,8 @@ export class SearchPaths {
   async #ask(command: Asking, args: readonly string[], identified: (seen: Sighting) => void, signal?: AbortSignal): Promise<SearchPath> {
     const { ok, stderr } = await runCompiler(command, args, { LC_ALL: 'C' }, signal);
     const answer = parseVerbose(stderr);
-    if (!ok || answer.angle.length + answer.quote.length + answer.absent.length === 0) {
+    // Whether it answered is told by the end of the list: the list itself is empty with -nostdinc and nothing else.
+    if (!ok || !/^End of search list\.$/m.test(stderr)) {
       throw new StaysLocal('preprocessing-failed', stderr.split('\n')[0] ?? '');
     }
     const from = (list: readonly string[]): string[] => list.map((directory) => absolute(directory, command.cwd));

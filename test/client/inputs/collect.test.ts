@@ -81,6 +81,14 @@ for (const method of methods) {
     });
   }
 
+  test(`${method}: a command that looks for headers nowhere`, async (t) => {
+    const root = await temporaryDirectory(t);
+    lay(root, { 'main.c': '#include "a.h"\n', 'a.h': 'int a;\n' });
+    for (const compiler of ['/usr/bin/gcc', '/usr/bin/clang']) {
+      t.deepEqual(own(await sameInCopy(t, root, ['-nostdinc', '-c', 'main.c'], { compiler, method }), root), ['a.h', 'main.c']);
+    }
+  });
+
   test(`${method}: assembler sources with a preprocessor, and what they include`, async (t) => {
     const root = await temporaryDirectory(t);
     lay(root, { 'm.S': '#include "n.h"\n.include "o.inc"\nmov $N, %eax\n', 'n.h': '#define N 3\n', 'o.inc': '.include "p.inc"\n',
