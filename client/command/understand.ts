@@ -13,6 +13,7 @@ import { checkoutOf } from './checkout.ts';
 import { identifyCompiler } from './compiler.ts';
 import { dependencyArguments } from './dependency-arguments.ts';
 import { diagnosticEnvironment, diagnosticOptions } from './diagnostics.ts';
+import { withStage } from './header.ts';
 import { localeOf } from './locale.ts';
 import { moduleInTheWay } from './modules.ts';
 import { expandNative } from './native.ts';
@@ -45,7 +46,7 @@ export const understandCommand = async (request: CommandRequest): Promise<Comman
     known.probe = isProbe(cwd, expanded.argv);
     return local(identity, request.compiler);
   }
-  const argv = await expandNative([request.compiler, ...expanded.argv.slice(1)], identity.family);
+  const argv = withStage(await expandNative([request.compiler, ...expanded.argv.slice(1)], identity.family), identity);
 
   const reading = readArguments(argv, identity.family);
   const [first] = reading.sources;

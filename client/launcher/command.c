@@ -95,15 +95,32 @@ int find_command(int argc, char **argv, struct command *command) {
   return 0;
 }
 
-/* A command without these options links, prints or preprocesses: that needs no agent. A response file may hold them. */
+/* A header, or a language of headers: what is made of it is compiled, also without -c. */
+static int names_header(const char *text) {
+  static const char *const endings[] = {".h", ".hh", ".H", ".hp", ".hxx", ".hpp", ".HPP", ".h++", ".tcc", "-header"};
+  size_t length = strlen(text);
+  for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+    size_t ending = strlen(endings[i]);
+    if (length > ending && strcmp(text + length - ending, endings[i]) == 0) return 1;
+  }
+  return 0;
+}
+
+/*
+ * A command without these options links, prints or preprocesses: that needs no agent. A response file may hold them. One that
+ * names a header needs none of them, unless it only preprocesses it.
+ */
 int may_travel(char **argv) {
+  int header = 0, preprocesses = 0;
   for (char **argument = argv + 1; *argument; argument++) {
     const char *text = *argument;
     if (text[0] == '@') return 1;
     if (strcmp(text, "-c") == 0 || strcmp(text, "-S") == 0) return 1;
     if (strcmp(text, "--compile") == 0 || strcmp(text, "--assemble") == 0) return 1;
+    if (strcmp(text, "-E") == 0 || strcmp(text, "-M") == 0 || strcmp(text, "-MM") == 0) preprocesses = 1;
+    else if (strcmp(argument[-1], "-include") != 0 && (text[0] != '-' || text[1] == 'x')) header |= names_header(text);
   }
-  return 0;
+  return header && !preprocesses;
 }
 
 /* Becomes the compiler. A script in PATH may call wardcc again, so the depth is counted. */

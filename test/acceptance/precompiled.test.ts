@@ -68,6 +68,16 @@ for (const [compiler, language, suffix] of [['gcc', 'c-header', 'c'], ['g++', 'c
   }
 }
 
+test.serial('one that is made without -c is made by the farm too', async (t) => {
+  const directory = await prepare('plain', 'c');
+  t.regex((await said(directory, 'wardcc gcc -O2 pch/all.h -o pch/all.h.gch')).stderr, /^wardcc: remote: all\.h on /);
+  const use = 'gcc -O2 -Winvalid-pch -H -include pch/all.h -MD -c a.c -o a.o';
+  const used = await said(directory, `wardcc ${use}`);
+  t.regex(used.stderr, /wardcc: remote: a\.c on /, used.stderr);
+  t.regex(used.stderr, /^! .*all\.h\.gch$/m, 'it was taken');
+  await sameAsHere(t, directory, use);
+});
+
 test.serial('one that was made here, or changed since, keeps a compile here', async (t) => {
   const directory = await prepare('foreign', 'c');
   const use = 'wardcc gcc -include pch/all.h -c a.c -o a.o';

@@ -177,6 +177,14 @@ test('a header becomes a precompiled one where the compiler would put it', async
   for (const [words, path] of [['gcc -c h.h', 'h.h.gch'], ['gcc -x c++-header -MD -o out.gch -c h.h', 'out.gch']] as const) {
     t.like(compileOf(await type(words)).outputs[0], { role: 'precompiled', path: `${directory}/${path}` });
   }
+  for (const words of ['gcc h.h -MD -o out.gch', 'gcc -O2 -x c++-header h.h -L. -o out.gch']) {
+    const made = compileOf(await type(words));
+    t.like(made.outputs[0], { role: 'precompiled', path: `${directory}/out.gch` }, 'without -c');
+    t.is(made.argv[1], '-c');
+  }
+  for (const words of ['gcc h.h', 'gcc h.h -o out.gch -lm', 'gcc h.h a.o -o out.gch', 'gcc h.h -o out.gch -Wl,-z,now', 'clang h.h -o out.gch']) {
+    t.is((await type(words)).kind, 'local', words);
+  }
   t.is(compileOf(await type('gcc -include h.h -c a.c')).forcedIncludes[0]?.path, `${directory}/h.h`);
 });
 

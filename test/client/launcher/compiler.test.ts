@@ -10,14 +10,16 @@ const fakeCompiler = (path: string, name = 'fake'): void => writeFileSync(path, 
 /** An environment in which the agent cannot be asked: what still works needed none. */
 const noAgent = (bench: Bench): void => rmSync(join(bench.directory, 'bin', 'wardcc-agent'));
 
-test('becomes the compiler at once when the command has neither -c, -S nor a response file', async (t) => {
+test('becomes the compiler at once when the command has neither -c, -S, a header to compile nor a response file', async (t) => {
   const bench = await createBench(t);
   noAgent(bench);
   fakeCompiler(join(bench.work, 'cc'));
-  for (const args of [['a.o', '-o', 'a'], ['-E', 'a.c'], ['--version'], ['-print-search-dirs'], []]) {
+  for (const args of [['a.o', '-o', 'a'], ['-E', 'a.c'], ['--version'], ['-print-search-dirs'], [], ['-E', 'a.h'], ['-M', 'a.hpp'],
+    ['-include', 'a.h', 'a.o', '-o', 'a']]) {
     t.deepEqual(await bench.run(['./cc', ...args]), exited(0, { stdout: `${['fake', ...args].join(' ')}\n` }));
   }
-  for (const args of [['-c', 'a.c'], ['a.c', '-S'], ['@list'], ['--compile', 'a.c']]) {
+  for (const args of [['-c', 'a.c'], ['a.c', '-S'], ['@list'], ['--compile', 'a.c'], ['a.h', '-o', 'a.h.gch'], ['-x', 'c++-header', 'all', '-o', 'all.gch'],
+    ['-xc-header', 'all']]) {
     t.is((await bench.run(['./cc', ...args])).code, 116);
   }
 });
