@@ -12,7 +12,7 @@ const ownSentences = {
   'compiler-missing': 'The compiler was not found.',
   'compiler-script': 'The compiler is a script, so what it does cannot be known.',
   'compiler-unknown': 'The compiler is neither gcc nor clang.',
-  'configure-probe': 'The command is a probe of configure, CMake or Meson.',
+  'configure-probe': 'The command is a probe of configure, CMake, Meson or Kbuild.',
   'environment': 'An environment variable changes what the compiler does or writes.',
   'non-utf8': 'The command contains bytes that are not UTF-8.',
   'output-clash': 'Two outputs of the command are the same file, or one of them is the source.',

@@ -29,7 +29,7 @@ export interface LocalCommand {
   readonly reason: LocalReason;
   /** The argument, variable or file that says so. */
   readonly detail?: string;
-  /** A probe of configure, CMake or Meson: it waits for no slot. */
+  /** A probe of configure, CMake, Meson or Kbuild: it waits for no slot. */
   readonly probe: boolean;
   /** Absolute path of the source, where one was recognised. */
   readonly source?: string;

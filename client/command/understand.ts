@@ -50,7 +50,7 @@ export const understandCommand = async (request: CommandRequest): Promise<Comman
 
   const reading = readArguments(argv, identity.family);
   const [first] = reading.sources;
-  known.probe = isProbe(cwd, reading.sources.map(each => each.path));
+  known.probe = isProbe(cwd, reading.sources.map(each => each.path), reading.destination);
   if (first !== undefined && first.path !== '-') {
     known.source = absolutePath(cwd, first.path);
   }

@@ -139,6 +139,19 @@ test('probes of CMake and Meson are local and wait for nothing', async t => {
   t.is((await type('gcc -c a.c')).kind, 'compile');
 });
 
+test('probes of Kbuild, perlasm and SCons, most of which have no source, are local and wait for nothing', async t => {
+  const { type } = place(t);
+  for (const line of ['gcc -Werror -fno-stack-protector -S -o /dev/null -xc /dev/null', 'gcc -c -x c /dev/null -o out/a.o',
+    'gcc -Wa,-v -c -o /dev/null -x assembler /dev/null', 'gcc -x c -c -o /dev/null -', 'gcc -c -o out/x.o conftest_8cf9b2_0.c']) {
+    const command = await type(line);
+    t.true(command.kind === 'local' && command.probe && command.reason === 'configure-probe', line);
+  }
+  for (const line of ['gcc -c a.c -o /dev/null', 'gcc -x c -c -o out/a.o -']) {
+    const command = await type(line);
+    t.true(command.kind === 'local' && !command.probe && command.reason !== 'configure-probe', line);
+  }
+});
+
 test('what is not UTF-8 is local', async t => {
   const { type } = place(t);
   for (const command of [await type('gcc -c a.c', { isUtf8: false }), await type('gcc -c \ufffd.c')]) {
