@@ -95,7 +95,8 @@ export function run(t: ExecutionContext<unknown>, [file, ...args]: readonly stri
   const child = spawn(file as string, args, { cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => { said += text; });
-  const ended = once(child, 'exit').then(([code, signal]) => (signal ?? code) as number | string);
+  // By then all that it said was read.
+  const ended = once(child, 'close').then(([code, signal]) => (signal ?? code) as number | string);
   t.teardown(async () => {
     child.kill('SIGTERM');
     await ended;
@@ -133,7 +134,7 @@ export async function clientOf(t: ExecutionContext<unknown>, directory: string, 
       const job = spawn(join(checkout, 'dist/bin/wardcc'), [compiler, '-O2', ...options, '-c', file], { cwd: directory, env, stdio: ['ignore', 'ignore', 'pipe'] });
       let words = '';
       job.stderr.setEncoding('utf8').on('data', (text: string) => { words += text; });
-      const [status] = (await once(job, 'exit')) as [number | null];
+      const [status] = (await once(job, 'close')) as [number | null];
       return { status, said: words };
     },
   };

@@ -8,7 +8,7 @@ import { chaos, failuresOf } from '../chaos/chaos.ts';
 import { freshSeed } from '../long/random.ts';
 
 test('while servers, links, disks and agents fail, every build ends, every object is right, and nothing is left over', async (t) => {
-  t.timeout(300_000);
+  t.timeout(1_200_000);
   const seed = freshSeed();
   t.log(`seed ${seed}`);
   const say = (line: string): void => void t.log(line);

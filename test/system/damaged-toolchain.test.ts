@@ -12,6 +12,7 @@ import type { LogEvent } from '../../policy/log/events.ts';
 import type { Finding } from '../../server/doctor/finding.ts';
 import { probeStages } from '../../server/doctor/stage-probe.ts';
 import type { StagedCompiler } from '../../server/toolchains/index-file.ts';
+import { readEvents } from '../fixtures/decision-log.ts';
 import { addUsers, checkout, clientOf, removeUsers, run, stagePrograms, until, usersOf, whenReady, writeServer } from './account-server.ts';
 
 const execute = promisify(execFile);
@@ -45,10 +46,6 @@ const examine = async (directory: string): Promise<{ status: number | undefined;
   return { status: code, findings: findings.filter(({ probe }) => probe === 'staged toolchains') };
 };
 
-const eventsOf = (directory: string): LogEvent[] =>
-  readdirSync(join(directory, 'log')).filter((name) => name.endsWith('.jsonl')).flatMap((name) =>
-    readFileSync(join(directory, 'log', name), 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line) as LogEvent));
-
 test.serial('one bit of a staged compiler is changed: within an interval its jobs end, none travels, and client, log, standard error and doctor say so', async (t) => {
   const directory = await writeServer(t, users);
   const file = join(directory, 'server.jsonc');
@@ -61,7 +58,7 @@ test.serial('one bit of a staged compiler is changed: within an interval its job
   const client = await clientOf(t, directory);
   const staged = JSON.parse(readFileSync(join(directory, 'state/toolchains/index.json'), 'utf8')) as StagedCompiler[];
   const [gcc, clang] = ['/usr/bin/gcc', '/usr/bin/clang'].map((name) => staged.find((one) => one.name === name)!) as [StagedCompiler, StagedCompiler];
-  const events = (): LogEvent[] => eventsOf(directory);
+  const events = (): LogEvent[] => readEvents(join(directory, 'log'));
   const withdrawals = (): LogEvent[] => events().filter(({ event }) => event === 'toolchain.withdrawn');
   const decided = (compiler: StagedCompiler): number => events().filter(({ event, request }) => event === 'job.allowed' && request?.toolchain === compiler.digest).length;
 
@@ -81,7 +78,7 @@ test.serial('one bit of a staged compiler is changed: within an interval its job
   const words = /^The staged compiler \/usr\/bin\/gcc is not what it was: \S+\/cc1 has other content than when it was staged\. It is withdrawn; what it made since (\S+) may be wrong\.$/;
   const since = Date.parse(words.exec(message)?.[1] ?? '');
   t.true(since <= changedAt && since >= startedAt, message);
-  t.true(server.said().includes(`wardccd: ${message} wardccd doctor says what to do.\n`), server.said());
+  await until(() => server.said().includes(`wardccd: ${message} wardccd doctor says what to do.\n`), () => server.said());
 
   // The client was told: it does not even ask. The other compiler is as good as ever.
   const asked = decided(gcc);
