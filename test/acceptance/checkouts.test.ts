@@ -8,7 +8,9 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
+import { allEnded, readEvents } from '../fixtures/decision-log.ts';
 import { shareFarm } from '../fixtures/shared-farm.ts';
+import { until } from '../fixtures/slow-source.ts';
 
 const shared = shareFarm(test, ['--cores', '2']);
 
@@ -97,6 +99,8 @@ const compileInBoth = async (t: ExecutionContext<unknown>, build: Build, [first,
     t.is(here.left.status, 0, here.left.stderr);
     t.deepEqual(there.left, here.left, `${command.join(' ')}\n${there.said}`);
     said.push(there.said);
+    // A result is kept after it was answered.
+    await until('what was made is kept', () => allEnded(readEvents(join(shared.farm.directory, 'log'))));
   }
   return said[1]!;
 };

@@ -5,7 +5,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { compiling, writeSlowSource } from '../fixtures/slow-source.ts';
+import { readEvents } from '../fixtures/decision-log.ts';
+import { compiling, until, writeSlowSource } from '../fixtures/slow-source.ts';
 import type { Running } from '../fixtures/command.ts';
 import { shareFarm } from '../fixtures/shared-farm.ts';
 
@@ -52,6 +53,10 @@ test.serial('what ran elsewhere because home was full is found there by way of h
   const text = 'int second;\n';
   const second = await compile('alice', text);
   t.like(second, { how: 'remote', server: elsewhere }, second.said);
+  // A result is kept after it was answered; then its end is logged.
+  const number = Number(/^127\.0\.0\.(\d+):/.exec(elsewhere!)![1]);
+  const log = join(shared.farm.directory, 'log', ...(number === 1 ? [] : [`server-${number}`]));
+  await until('what was made is kept', () => readEvents(log).some(({ event, principal }) => event === 'job.end' && principal === 'cert:alice'));
   await Promise.all(full.map(end));
 
   // Bob's own job is there: of the others, he asks the one that is idle, and home.

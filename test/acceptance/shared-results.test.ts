@@ -11,6 +11,7 @@ import { loadFarm } from '../../policy/farm.ts';
 import type { LogEvent } from '../../policy/log/events.ts';
 import { WardError, type ErrorClass, type ErrorCode } from '../../protocol/errors.ts';
 import { until } from '../fixtures/changing-farm.ts';
+import { readEvents } from '../fixtures/decision-log.ts';
 import { logIn } from '../fixtures/raw-session.ts';
 import { shareFarm } from '../fixtures/shared-farm.ts';
 import { writeSignedFarm } from '../fixtures/signed-farm.ts';
@@ -20,11 +21,7 @@ const shared = shareFarm(test, ['--servers', '2', '--cores', '1', '--redis']);
 const layout = (): FarmLayout => farmLayout(join(shared.place, 'farm'));
 const servers = (): string[] => readFileSync(layout().client, 'utf8').match(/127\.0\.0\.[12]:[0-9]+/g)!;
 
-const eventsOf = (server: 1 | 2): LogEvent[] => {
-  const directory = server === 1 ? layout().log : join(layout().log, 'server-2');
-  const texts = readdirSync(directory).filter((name) => name.endsWith('.jsonl')).sort().map((name) => readFileSync(join(directory, name), 'utf8'));
-  return texts.join('').split('\n').filter(Boolean).map((line) => JSON.parse(line) as LogEvent);
-};
+const eventsOf = (server: 1 | 2): LogEvent[] => readEvents(server === 1 ? layout().log : join(layout().log, 'server-2'));
 
 const fetched = (): number => eventsOf(1).filter(({ event }) => event === 'result.fetched').length;
 
