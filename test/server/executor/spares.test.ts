@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
+import { allEnded, readEvents } from '../../fixtures/decision-log.ts';
 import { shareFarm } from '../../fixtures/shared-farm.ts';
 import { compilersOf, processesOf, until, writeSlowSource } from '../../fixtures/slow-source.ts';
 
@@ -25,12 +25,13 @@ test.serial('a job that is prepared compiles only when its turn has come, and it
   for (const { ended } of commands) t.is((await ended).status, 0);
   clearInterval(watch);
   t.is(most, 1, 'never two at once');
-  const log = await readFile(join(shared.farm.directory, 'log/decisions-0000000000000001.jsonl'), 'utf8');
-  const records = log.trim().split('\n').map((line) => JSON.parse(line));
+  const log = join(shared.farm.directory, 'log');
+  await until('both ends are in the log', () => allEnded(readEvents(log)));
+  const records = readEvents(log);
   const begun = records.filter(({ event }) => event === 'job.allowed').slice(-2).map(({ time }) => Date.parse(time));
   const ends = records.filter(({ event, usage }) => event === 'job.end' && usage !== undefined).slice(-2);
   const whole = Math.max(...ends.map(({ time }) => Date.parse(time))) - Math.min(...begun);
-  const counted = ends.reduce((sum, { usage }) => sum + usage.wallMs, 0);
+  const counted = ends.reduce((sum, { usage }) => sum + usage!.wallMs, 0);
   t.true(counted <= whole + 50, `the times of the two, ${counted} ms, do not overlap in ${whole} ms`);
 });
 

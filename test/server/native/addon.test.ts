@@ -78,8 +78,10 @@ test('setLimit limits another process', async (t) => {
   native().setLimit(child.pid!, 'cpu', 33, 35);
   native().setLimit(child.pid!, 'core', 0, 0);
   child.stdin!.end('\n');
-  const [said] = await once(child.stdout!, 'data');
-  t.is(String(said), '77\n33\n0\n');
+  let said = '';
+  child.stdout!.setEncoding('utf8').on('data', (text: string) => { said += text; });
+  await once(child, 'close');
+  t.is(said, '77\n33\n0\n');
 });
 
 test('setLimit of a process that is gone, or of an unknown resource, throws', (t) => {
@@ -141,8 +143,11 @@ test('spawn of what cannot be run throws, and leaves no child', (t) => {
 });
 
 test('collect tells of a child once, and of strangers never', async (t) => {
-  const pid = native().spawn('/bin/sh', ['sh', '-c', 'sleep 0.05'], [], 0);
+  const [input, end] = native().makePipe();
+  const pid = native().spawn('/bin/sh', ['sh', '-c', 'read line'], [input], 0);
+  closeSync(input);
   t.false(native().collect(pid));
+  closeSync(end);
   await collected(pid);
   t.throws(() => native().collect(pid), { code: 'ECHILD' });
   t.throws(() => native().collect(1), { code: 'ECHILD' });

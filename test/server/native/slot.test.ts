@@ -108,7 +108,7 @@ for (const victim of ['the helper itself', 'the first process in the slot', 'the
     process.kill(victim === 'the helper itself' ? child.pid! : victim === 'the command' ? command : first!, 'SIGKILL');
     await ended;
     const alive = () => spawnSync('pgrep', ['-f', `sleep ${mark}`]).status === 0;
-    for (let attempt = 0; alive() && attempt < 100; attempt++) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (let attempt = 0; alive() && attempt < 1000; attempt++) await new Promise((resolve) => setTimeout(resolve, 10));
     t.false(alive());
   });
 }

@@ -87,7 +87,7 @@ test.serial('a session that lives on a ticket goes over a new login when the tic
   const begun = performance.now();
   await run('kdestroy', ['-c', cache], { env: realmEnvironment(realm) });
   await second.channel.closed;
-  t.true(performance.now() - begun < 8_000, `${performance.now() - begun} ms`);
+  t.true(performance.now() - begun < 30_000, `${performance.now() - begun} ms`);
   await t.throwsAsync(session.ready(), { instanceOf: WardError, code: 'session-lost', message: 'The session has ended.' });
   await t.throwsAsync(sessions.get(host!, { ...config, mechanisms: ['ssh'], ssh: ssh!, environment: env as Record<string, string> }).ready(), {
     instanceOf: WardError, code: 'ssh-refused',

@@ -47,7 +47,7 @@ test.serial('a new certificate in the place of the old one gets a session of its
   const { door, certify, session } = await openForAlice(t, '-1m:+1h');
   const first = await session.ready();
   certify('-1m:+9h');
-  await untilSeen(door, 2, 10_000);
+  await untilSeen(door, 2, 30_000);
   await first.channel.closed;
   const second = await session.ready();
   t.is(door.seen.length, 2);

@@ -28,7 +28,7 @@ const farmKey = randomBytes(32);
 
 const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
   for (let waited = 0; !(await condition()); waited += 10) {
-    if (waited > 10_000) throw new Error('it did not happen');
+    if (waited > 30_000) throw new Error('it did not happen');
     await pause(10);
   }
 };
@@ -41,13 +41,19 @@ async function connect(t: ExecutionContext<unknown>, connection: object, key = f
   return { shared, alarms };
 }
 
+/** What is found. A look-up may be late on a busy machine: a miss, and it is made again. */
+const found = async (shared: SharedResults): Promise<Awaited<ReturnType<SharedResults['find']>>> => {
+  let result: Awaited<ReturnType<SharedResults['find']>>;
+  await until(async () => (result = await shared.find('lua', action)) !== undefined);
+  return result;
+};
+
 test('what one server keeps, another finds', async (t) => {
   const { socket } = await startRedis(t);
   const one = await connect(t, { path: socket });
   const two = await connect(t, { path: socket });
   one.shared.keep('lua', action, result);
-  await until(async () => (await two.shared.find('lua', action)) !== undefined);
-  t.like(await two.shared.find('lua', action), { outputs: [object] });
+  t.like(await found(two.shared), { outputs: [object] });
   t.is(await two.shared.find('redis', action), undefined);
 });
 
@@ -128,7 +134,7 @@ test('a result larger than 4 MiB stays where it is: where servers fetch from eac
   shared.giveAt(7632);
   shared.keep('lua', action, large);
   await until(async () => (await spy.dbsize()) === 1);
-  t.deepEqual(await shared.find('lua', action), { record, port: 7632 });
+  t.deepEqual(await found(shared), { record, port: 7632 });
   const [name] = await spy.keys('*') as [string];
   const value = (await spy.getBuffer(name))!;
   t.true(value.length < 4096);
@@ -161,7 +167,10 @@ test('a shared result counts only with the signature of a key of today; then the
   await until(async () => (await second.find('lua', action)) !== undefined);
   t.is(await third.find('lua', action), undefined);
   t.deepEqual(damaged, []);
-  t.is(await fourth.find('lua', action), undefined);
+  await until(async () => {
+    t.is(await fourth.find('lua', action), undefined);
+    return damaged.length > 0;
+  });
   t.deepEqual(damaged, ['blob-corrupt']);
   shared.close();
   t.deepEqual((await second.find('lua', action))?.outputs, [object]);
