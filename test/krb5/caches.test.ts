@@ -11,7 +11,7 @@ import { startCacheManager } from '../fixtures/kcm.ts';
 import { addPrincipal, realmEnvironment, startRealm, type TestRealm } from '../fixtures/realm.ts';
 import { clientOf, makeKeytab, refusalOf, startService } from './service.ts';
 
-const until = async (what: string, condition: () => boolean | Promise<boolean>, ms = 15_000): Promise<void> => {
+const until = async (what: string, condition: () => boolean | Promise<boolean>, ms = 60_000): Promise<void> => {
   for (const deadline = Date.now() + ms; !(await condition()); await pause(20)) {
     if (Date.now() > deadline) throw new Error(`not in time: ${what}`);
   }

@@ -426,7 +426,7 @@ test('bodies wait while the transport is full', async (t) => {
 // Alone, and unhurried: both ends share one event loop here, and a turn of it must be short beside the time of silence.
 test.serial('a peer that falls silent is pinged and then given up', async (t) => {
   const { client, server, clientTransport, serverTransport } = await sessionPair();
-  client.keepAlive(400);
+  client.keepAlive(1_000);
   const { sends } = serverTransport;
   await until(() => serverTransport.sends >= sends + 3);
   serverTransport.stalled = true;

@@ -155,11 +155,11 @@ test('a connection that ends during the handshake says so', async (t) => {
 });
 
 /** What a server makes of these bytes. */
-const serverTakes = async (bytes: Buffer | Buffer[]): Promise<WardError> => {
+const serverTakes = async (bytes: Buffer | Buffer[], timeoutMs = 60_000): Promise<WardError> => {
   const [clientTransport, serverTransport] = transportPair();
   for (const piece of [bytes].flat()) serverTransport.deliver(piece);
   const accepting = serverHandshake(
-    serverTransport, { authenticators: new Map([['cert', acceptAll], ['krb5', tokenServer]]), exporter: fixedExporter, timeoutMs: 300 },
+    serverTransport, { authenticators: new Map([['cert', acceptAll], ['krb5', tokenServer]]), exporter: fixedExporter, timeoutMs },
   );
   const error = await accepting.then(() => undefined, (thrown: WardError) => thrown);
   await until(() => clientTransport.closed);
@@ -192,9 +192,9 @@ test('what no client may send before its keys ends the connection with a code', 
     ['more pieces than a stranger may send', Array.from({ length: limits.handshakePieces + 2 }, () => Buffer.from([1])), 'limit-exceeded'],
     ['an alert', encodeFrame(frameType.ALERT, 0, 0, 0, Buffer.from('{"code":"cancelled","message":"bye"}')), 'cancelled'],
     ['an alert that is no JSON', encodeFrame(frameType.ALERT, 0, 0, 0, Buffer.from('{]')), 'protocol-violation'],
-    ['silence after half a hello', helloFrame(hello()).subarray(0, 50), 'handshake-timeout'],
   ];
   for (const [what, bytes, code] of rows) t.is((await serverTakes(bytes)).code, code, what);
+  t.is((await serverTakes(helloFrame(hello()).subarray(0, 50), 300)).code, 'handshake-timeout', 'silence after half a hello');
 });
 
 test('an authentication that never ends is cut off', async (t) => {

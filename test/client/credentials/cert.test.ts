@@ -123,7 +123,7 @@ test('a removed certificate is reported once, and so is one that ends', async (t
   await until(() => gone.removed.length > 0);
   await delay(60);
   t.deepEqual(gone.removed.map(({ code }) => code), ['credential-missing']);
-  install(paths, await ca.issueUser('alice', { notAfter: new Date(Date.now() + 1500) }));
+  install(paths, await ca.issueUser('alice', { notAfter: new Date(Date.now() + 5000) }));
   const ending = watch(t, paths);
   await until(() => ending.removed.length > 0);
   t.deepEqual(ending.removed.map(({ code }) => code), ['credential-expired']);

@@ -8,6 +8,10 @@ import { temporaryDirectory } from '../../fixtures/temporary.ts';
 
 const lookMs = 20;
 
+const until = async (condition: () => boolean): Promise<void> => {
+  for (let attempt = 0; attempt < 1500 && !condition(); attempt += 1) await pause(lookMs);
+};
+
 test('a key that is replaced is told, one that is removed ends the watch', async (t) => {
   const identity = join(await temporaryDirectory(t), 'key');
   writeFileSync(identity, 'one');
@@ -17,12 +21,15 @@ test('a key that is replaced is told, one that is removed ends the watch', async
   t.deepEqual([removed, replaced], [[], []]);
   writeFileSync(`${identity}.new`, 'another');
   renameSync(`${identity}.new`, identity);
-  await pause(10 * lookMs);
+  await until(() => replaced.length === 1);
   t.deepEqual([removed, replaced], [[], [1]]);
-  writeFileSync(`${identity}-cert.pub`, 'a certificate');
-  await pause(10 * lookMs);
+  // Renamed, so that no look finds it half written.
+  writeFileSync(`${identity}-cert.pub.new`, 'a certificate');
+  renameSync(`${identity}-cert.pub.new`, `${identity}-cert.pub`);
+  await until(() => replaced.length === 2);
   t.deepEqual([removed, replaced], [[], [1, 1]]);
   rmSync(identity);
+  await until(() => removed.length > 0);
   await pause(10 * lookMs);
   t.deepEqual(removed.map(({ code, message }) => [code, message]), [['credential-missing', `The SSH key ${identity} is gone.`]]);
 });

@@ -93,7 +93,8 @@ test('a domain without records, and DNS that does not answer, say why; what was 
   const begun = performance.now();
   const client = setup.client([], { domains: ['corp.test'], discovery: { dns: ['127.0.0.1:1'] } });
   await t.throwsAsync(client.compile(testJob(), never), { instanceOf: WardError, code: 'no-server', message: /^DNS names no servers for corp\.test/ });
-  t.true(performance.now() - begun < 8000);
+  // Ten times what two questions may take.
+  t.true(performance.now() - begun < 30_000);
   t.like((await client.hosts({}))[0], { name: 'srv:corp.test', state: 'resting', reason: 'no-server' });
 });
 

@@ -13,15 +13,15 @@ test('a process is known by its id and its start time together', async (t) => {
   t.true(isRunning(record));
   t.false(isRunning({ ...record, startTime: '1' }));
   const exit = once(child, 'exit');
-  await endProcesses([record], 1000);
+  await endProcesses([record], 10_000);
   t.false(isRunning(record));
   t.deepEqual(await exit, [null, 'SIGTERM']);
 });
 
 test('a process that does not care for SIGTERM is killed when the grace is over', async (t) => {
-  const child = sleep('sh', '-c', 'trap "" TERM; echo; while :; do sleep 0.1; done');
+  const child = spawn('sh', ['-c', 'trap "" TERM; echo deaf; while :; do sleep 0.1; done'], { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
   endAfter(t, child.pid!);
-  await new Promise((resolve) => setTimeout(resolve, 150));
+  await once(child.stdout, 'data');
   const exit = once(child, 'exit');
   await endProcesses([recordProcess('deaf', child.pid!)], 100);
   t.deepEqual(await exit, [null, 'SIGKILL']);

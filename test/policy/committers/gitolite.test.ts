@@ -101,5 +101,5 @@ test('a comment begins where gitolite says that it begins, and finding it takes 
   fc.assert(fc.property(fc.string({ unit: fc.constantFrom('"', '#', 'a', ' ', '='), maxLength: 16 }), (line) => cleanLine(line) === gitolites(line)), { numRuns: 3000 });
   const begun = performance.now();
   t.is(cleanLine(`@g = ${'" a b'.repeat(20_000)}`).length, 5 + 5 * 20_000);
-  t.true(performance.now() - begun < 500);
+  t.true(performance.now() - begun < 5000);
 });
