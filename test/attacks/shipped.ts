@@ -6,11 +6,13 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { parse } from 'jsonc-parser';
 import { readFarmRecord } from '../../ctl/dev/farm-record.ts';
 import { farmLayout, programs } from '../../ctl/dev/layout.ts';
 import { WardError } from '../../protocol/errors.ts';
 import { run } from '../../setup/demo/run.ts';
+import { readEvents, type LoggedEvent } from '../fixtures/decision-log.ts';
 import { bringUp, dev } from '../fixtures/farm.ts';
 import { wireJob, type WireJob } from './job.ts';
 import { tightLimits } from './limits.ts';
@@ -62,12 +64,10 @@ export class ShippedFarm {
     const before = parse(readFileSync(policy, 'utf8')) as object;
     const tight = { ...before, serial: 2, limits: { tight: tightLimits }, defaults: { limits: 'tight' }, ...more };
     writeFileSync(policy, JSON.stringify(tight, undefined, 2));
-    const loaded = (): boolean => this.log().some(
-      ({ event, policy: named }) => event === 'policy.loaded' && (named as { serial: number }).serial === 2
-    );
+    const loaded = (): boolean => this.log().some(({ event, policy: named }) => event === 'policy.loaded' && named?.serial === 2);
     const said = (): string => readFileSync(join(server(1), 'output.txt'), 'utf8');
     for (
-      const patience = Date.now() + 15_000; !loaded(); await pause(50)
+      const patience = Date.now() + 60_000; !loaded(); await pause(50)
     ) if (Date.now() > patience) throw new Error(`the policy with tight limits is not taken: ${said()}`);
   }
 
@@ -136,18 +136,34 @@ export class ShippedFarm {
   }
 
   /** The records of the decision log. */
-  log(): Record<string, unknown>[] {
-    const { log } = farmLayout(this.directory);
-    return readdirSync(log).filter((name) => name.endsWith('.jsonl')).sort().flatMap((name) =>
-      readFileSync(join(log, name), 'utf8').split('\n').filter((line) => line.endsWith('}')).map(
-        (line) => JSON.parse(line) as Record<string, unknown>,
-      ));
+  log(): LoggedEvent[] {
+    return readEvents(farmLayout(this.directory).log);
   }
 
   /** What `wardctl audit verify` has against the log. */
   async auditFailures(): Promise<string[]> {
     const { status, stdout, stderr } = await run([join(programs, 'wardctl'), 'audit', 'verify', farmLayout(this.directory).log]);
     return status === 0 ? [] : [`wardctl audit verify: ${stdout}${stderr}`];
+  }
+
+  /** What there is once it is the same for a while: of a job that has just ended something may still be going. */
+  async settledFootprint(): Promise<Footprint> {
+    let [found, same] = [await this.footprint(), 0];
+    for (const patience = Date.now() + 30_000; same < 5 && Date.now() < patience;) {
+      await pause(100);
+      const next = await this.footprint();
+      same = isDeepStrictEqual(next, found) ? same + 1 : 0;
+      found = next;
+    }
+    return found;
+  }
+
+  /** What there is, as soon as it is this, or else after half a minute. */
+  async footprintLike(expected: Footprint): Promise<Footprint> {
+    for (const patience = Date.now() + 30_000; ; await pause(100)) {
+      const found = await this.footprint();
+      if (isDeepStrictEqual(found, expected) || Date.now() > patience) return found;
+    }
   }
 
   async footprint(): Promise<Footprint> {

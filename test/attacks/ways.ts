@@ -9,6 +9,7 @@
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { CheckOnly } from './check-only.ts';
 import { complaint } from './outcome.ts';
 import { Place } from './place.ts';
@@ -62,7 +63,7 @@ export class Ways {
       await farm.honest(compilers);
       const sandbox = await SandboxOnly.open(place, compilers);
       opened.push(sandbox);
-      return new Ways(place, farm, sandbox, check, await farm.footprint());
+      return new Ways(place, farm, sandbox, check, await farm.settledFootprint());
     } catch (thrown) {
       for (const each of opened) await each.close();
       await ShippedFarm.down(directory);
@@ -99,10 +100,12 @@ export class Ways {
   async aftermath(): Promise<string[]> {
     const failures: string[] = [];
     await this.farm.honest(compilers).catch((error: Error) => failures.push(`an honest job: ${error.message}`));
-    const after = await this.farm.footprint();
+    const after = await this.farm.footprintLike(this.#before);
     if (JSON.stringify(after) !== JSON.stringify(this.#before)) failures.push(
       `processes and mounts: ${JSON.stringify(after)} after ${JSON.stringify(this.#before)}`
     );
+    // How a job ended is logged after it was answered.
+    for (const patience = Date.now() + 30_000; this.#logFailures().length > 0 && Date.now() < patience;) await pause(100);
     return [...failures, ...this.#logFailures(), ...(await this.farm.auditFailures())];
   }
 
@@ -110,18 +113,18 @@ export class Ways {
   #logFailures(): string[] {
     const log = this.farm.log();
     const decisions = new Map(
-      log.filter(({ event }) => event === 'job.allowed' || event === 'job.denied').map((record) => [record['id'], record])
+      log.filter(({ event }) => event === 'job.allowed' || event === 'job.denied').map((record) => [record.id, record])
     );
-    const ends = new Map(log.filter(({ event }) => event === 'job.end').map((record) => [record['of'], record]));
+    const ends = new Map(log.filter(({ event }) => event === 'job.end').map((record) => [record.of, record]));
     return [...this.#jobs].flatMap(([id, end]): string[] => {
       const decision = decisions.get(id);
       if (decision === undefined) return [`the log does not have ${id} (${end})`];
-      if (decision['event'] === 'job.denied') return decision['reason'] === end ? [] : [
-        `the log says ${String(decision['reason'])} of ${id}, which ended with ${end}`,
+      if (decision.event === 'job.denied') return decision.reason === end ? [] : [
+        `the log says ${decision.reason} of ${id}, which ended with ${end}`,
       ];
-      const ended = ends.get(decision['seq']);
+      const ended = ends.get(decision.seq);
       if (ended === undefined) return [`the log does not say how ${id} ended (${end})`];
-      return stopped.has(end) && ended['usage'] === undefined ? [`the log does not say what ${id} used before ${end}`] : [];
+      return stopped.has(end) && ended.usage === undefined ? [`the log does not say what ${id} used before ${end}`] : [];
     });
   }
 

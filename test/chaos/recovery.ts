@@ -4,10 +4,8 @@
  *
  * @module
  */
-import { readFile, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { LogEvent } from '../../policy/log/events.ts';
+import { readEvents } from '../fixtures/decision-log.ts';
 import type { Builds, Project } from './builds.ts';
 import type { ChaosFarm } from './farm.ts';
 
@@ -56,17 +54,11 @@ export const recover = async (farm: ChaosFarm, builds: Builds, project: Project,
     const { directory } = disks.log;
     const { status, stdout, stderr } = await farm.run(['wardctl', 'audit', 'verify', directory], { cwd: farm.layout.directory, person });
     if (status !== 0) complaints.push(`the log of ${name} does not prove whole: ${stdout}${stderr}`);
-    for (const { event, reason: code, message } of await eventsIn(directory)) {
+    for (const { event, reason: code, message } of readEvents(directory)) {
       if (event !== 'job.end' || code === undefined) continue;
       ends[code] = (ends[code] ?? 0) + 1;
       if (bugs.has(code)) complaints.push(`a job on ${name} ended with ${code}: ${message}`);
     }
   }
   return { recoveredMs, ends, complaints };
-};
-
-const eventsIn = async (directory: string): Promise<LogEvent[]> => {
-  const names = (await readdir(directory)).filter((name) => name.endsWith('.jsonl')).sort();
-  const texts = await Promise.all(names.map((name) => readFile(join(directory, name), 'utf8')));
-  return texts.join('').split('\n').filter(Boolean).map((line) => JSON.parse(line) as LogEvent);
 };
