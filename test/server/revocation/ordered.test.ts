@@ -26,7 +26,7 @@ test.serial('a list that goes back to an older serial changes nothing until ward
   const failed = await farm.event(({ event }) => event === 'committers.failed', before);
   const [, revision = ''] = /went back from revision 5 to 4\. Is that intended\? Then: wardccd accept-revision --config FILE git-authors ([0-9a-f]{16})$/.exec(failed.message ?? '') ?? [];
   t.not(revision, '');
-  t.regex(await farm.said(), /went back from revision 5 to 4/);
+  await t.notThrowsAsync(farm.says(/went back from revision 5 to 4/));
   t.is((await (await farm.compile('bob', 'kept', 0)).ended).status, 0);
   t.is((await (await farm.compile('mallory', 'waits', 0)).ended).status, 113);
 

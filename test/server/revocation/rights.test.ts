@@ -6,10 +6,23 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { assertCutOff, changingFarm, replace, until } from '../../fixtures/changing-farm.ts';
+import { assertCutOff, busyTimes, changingFarm, replace, until, type LongJob } from '../../fixtures/changing-farm.ts';
 
 const farm = changingFarm(test);
 const long = 90;
+
+/** A job that has begun some seconds before what it lives on ends. On a busy machine it may come too late, and then has more seconds. */
+const beginInTime = async (start: (end: Date) => Promise<LongJob>): Promise<{ job: LongJob; end: Date }> => {
+  for (let seconds = 8; ; seconds *= 3) {
+    const end = new Date(Math.ceil(Date.now() / 1000) * 1000 + seconds * 1000);
+    const job = await start(end);
+    const begun = await job.begun().then(() => true, (error: unknown) => {
+      if (seconds > 100 || Date.now() < end.getTime()) throw error;
+      return false;
+    });
+    if (begun) return { job, end };
+  }
+};
 
 test.serial('a commit right that is taken in mid-job cuts its person off within 2 s; the log says why; a colleague does not notice', async (t) => {
   const bob = await farm.compile('bob', 'calm', 5);
@@ -87,35 +100,40 @@ test.serial('a certificate that is revoked in mid-job cuts its holder off within
 });
 
 test.serial('a certificate that ends in mid-job ends the session', async (t) => {
-  const notAfter = new Date(Math.ceil(Date.now() / 1000) * 1000 + 8000);
-  await farm.addPerson('frank', { notAfter });
-  const before = (await farm.events()).length;
-  const frank = await farm.compile('frank', 'short', long);
-  await frank.begun();
+  let [name, before] = ['frank', 0];
+  const { job: frank, end: notAfter } = await beginInTime(async (end) => {
+    name += 'y';
+    await farm.addPerson(name, { notAfter: end });
+    before = (await farm.events()).length;
+    return farm.compile(name, 'short', long);
+  });
   const { status, stderr } = await frank.ended;
+  const late = Date.now() - notAfter.getTime();
   t.not(status, 0);
-  t.true(Date.now() >= notAfter.getTime());
-  t.true(Date.now() <= notAfter.getTime() + 2500, `${Date.now() - notAfter.getTime()} ms later`);
-  await until('the process tree is dead', () => frank.processes().length === 0 || undefined, 1000);
+  t.true(late >= 0 && late <= busyTimes * 2500, `${late} ms later`);
+  await until('the process tree is dead', () => frank.processes().length === 0 || undefined);
   t.regex(stderr, /expired|ended/);
-  t.like(await farm.event(({ event, principal }) => event === 'access.ended' && principal === 'cert:frank', before), { reason: 'credential-expired' });
+  t.like(await farm.event(({ event, principal }) => event === 'access.ended' && principal === `cert:${name}`, before), { reason: 'credential-expired' });
 });
 
 test.serial('a right that ends by time alone ends in mid-job, without any file being changed', async (t) => {
   const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJpTOy7IhyET/iUMO1aiEx+jQd+hKP7x5sqYEMiSYehI';
-  const end = new Date(Math.ceil(Date.now() / 1000) * 1000 + 8000);
-  const written = end.toISOString().replace(/[-:T]/g, '').replace(/\.000Z$/, 'Z');
-  await writeFile(join(farm.layout.directory, 'signers'), `alice valid-before="${written}" ${key}\nbob ${key}\n`, { mode: 0o644 });
   const { committers } = await farm.policy();
-  const serial = await farm.changePolicy(() => ({ committers: { sources: [{ id: 'signers', kind: 'allowed-signers', file: 'signers' }] } }));
-  await farm.event(({ event, policy }) => event === 'policy.loaded' && policy?.serial === serial);
-  const before = (await farm.events()).length;
-  const alice = await farm.compile('alice', 'timed', long);
-  await alice.begun();
+  let before = 0;
+  const { job: alice, end } = await beginInTime(async (moment) => {
+    const written = moment.toISOString().replace(/[-:T]/g, '').replace(/\.000Z$/, 'Z');
+    await writeFile(join(farm.layout.directory, 'signers'), `alice valid-before="${written}" ${key}\nbob ${key}\n`, { mode: 0o644 });
+    const serial = await farm.changePolicy(() => ({ committers: { sources: [{ id: 'signers', kind: 'allowed-signers', file: 'signers' }] } }));
+    await farm.event(({ event, policy }) => event === 'policy.loaded' && policy?.serial === serial);
+    await farm.forget('alice');
+    before = (await farm.events()).length;
+    return farm.compile('alice', 'timed', long);
+  });
   const { status } = await alice.ended;
+  const late = Date.now() - end.getTime();
   t.is(status, 113);
-  t.true(Math.abs(Date.now() - end.getTime()) <= 2500, `${Date.now() - end.getTime()} ms later`);
-  await until('the process tree is dead', () => alice.processes().length === 0 || undefined, 1000);
+  t.true(late >= -2500 && late <= busyTimes * 2500, `${late} ms later`);
+  await until('the process tree is dead', () => alice.processes().length === 0 || undefined);
   t.like(await farm.event(({ event }) => event === 'access.ended', before), { principal: 'cert:alice', reason: 'access-ended' });
   t.is((await (await farm.compile('bob', 'untimed', 0)).ended).status, 0);
   await farm.changePolicy(() => ({ committers }));
@@ -148,7 +166,7 @@ test.serial('a right that is taken out of Subversion\'s authz file cuts its pers
 test.serial('a source that cannot be read counts for its stated time, then nobody may compile, and those who do are cut off', async (t) => {
   const { committers } = await farm.policy();
   const source = committers.sources[0]!;
-  const serial = await farm.changePolicy(() => ({ committers: { sources: [{ ...source, staleSeconds: 4 }] } }));
+  const serial = await farm.changePolicy(() => ({ committers: { sources: [{ ...source, staleSeconds: 15 }] } }));
   await farm.event(({ event, policy }) => event === 'policy.loaded' && policy?.serial === serial);
   const before = (await farm.events()).length;
   await farm.forget('alice');
@@ -163,16 +181,16 @@ test.serial('a source that cannot be read counts for its stated time, then nobod
   const { status, stderr } = await alice.ended;
   const took = performance.now() - removed;
   t.is(status, 113);
-  t.true(took >= 3900 && took <= 8000, `${took} ms`);
-  t.regex(stderr, /could not be read for more than 4 seconds, so it knows nobody/);
-  await until('the process tree is dead', () => alice.processes().length === 0 || undefined, 1000);
+  t.true(took >= 13_500 && took <= busyTimes * 15_000, `${took} ms`);
+  t.regex(stderr, /could not be read for more than 15 seconds, so it knows nobody/);
+  await until('the process tree is dead', () => alice.processes().length === 0 || undefined);
   const bob = await (await farm.compile('bob', 'outside', 0)).ended;
   t.not(bob.status, 0);
   t.regex(bob.stderr, /knows nobody: .*\[(policy-unavailable|access-ended)\]/);
-  t.regex(await farm.said(), /The committer source "git-authors" cannot be read: .* The last good state stays in force\./);
+  await t.notThrowsAsync(farm.says(/The committer source "git-authors" cannot be read: .* The last good state stays in force\./));
+  const since = (await farm.events()).length;
   await replace(farm.layout.committers, list);
-  const since = (await farm.events()).length - 1;
-  await farm.event(({ event }) => event === 'committers.changed', Math.max(0, since - 5));
+  await farm.event(({ event }) => event === 'committers.changed', since);
   await farm.forget('bob');
   t.is((await (await farm.compile('bob', 'well', 0)).ended).status, 0);
 });
