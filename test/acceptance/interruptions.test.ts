@@ -118,13 +118,15 @@ test.serial('an agent killed in the middle of a job: compiled here, or with fall
 });
 
 test.serial('an agent killed in the middle of a build: the build goes on with a new one, and its objects are a local build\'s', async (t) => {
-  t.timeout(240_000);
+  t.timeout(600_000);
   const directory = await layOut('lua', join(shared.place, 'agent and lua'));
+  let killed: number | undefined;
   const build = async (compiler: string): Promise<number> => {
     const make = shared.start(['make', '-j4', 'linux', `CC=${compiler}`], { cwd: directory, settings: { WARDCC_FALLBACK: 'infra' } });
     if (compiler !== 'gcc') {
       await until('a few objects are there', async () => (await readdir(directory)).filter((name) => name.endsWith('.o')).length > 6);
-      process.kill(await agentPid(), 'SIGKILL');
+      killed = await agentPid();
+      process.kill(killed, 'SIGKILL');
     }
     const { status, stderr } = await make.ended;
     t.is(status, 0, stderr);
@@ -132,11 +134,17 @@ test.serial('an agent killed in the middle of a build: the build goes on with a 
   };
   await build('gcc');
   const expected = await snapshot(directory, ['.o']);
-  await shared.run(['make', 'clean'], { cwd: directory });
-  await build('wardcc gcc');
-  t.deepEqual(await snapshot(directory, ['.o']), expected);
-  const { jobs } = await shared.counts();
-  t.true(jobs.remote + jobs.hit > 0, 'the new agent went on');
+  let wentOn = false;
+  // On a busy machine a build can be over before another agent has come up: then there is another one.
+  for (let attempt = 0; attempt < 5 && !wentOn; attempt++) {
+    await shared.run(['make', 'clean'], { cwd: directory });
+    await shared.counts();
+    await build('wardcc gcc');
+    t.deepEqual(await snapshot(directory, ['.o']), expected);
+    const { agent, jobs } = JSON.parse((await shared.run(['wardctl', 'stats', '--json'], { cwd: directory })).stdout) as { agent: { pid: number }; jobs: { remote: number; hit: number } };
+    wentOn = killed !== undefined && agent.pid !== killed && jobs.remote + jobs.hit > 0;
+  }
+  t.true(wentOn, 'the new agent went on');
   t.deepEqual((await readdir(directory)).filter((name) => name.startsWith('.')), []);
 });
 
