@@ -136,7 +136,7 @@ test('a process that lives on sees a new farm file', async (t) => {
   t.teardown(() => source.close());
   t.deepEqual(source.current().trust.servers, ['a']);
   signer.write(file, farm(2, 'b'));
-  for (let tries = 0; source.current().farm?.serial !== 2 && tries < 500; tries++) await pause(10);
+  for (let tries = 0; source.current().farm?.serial !== 2 && tries < 3000; tries++) await pause(10);
   t.deepEqual(source.current().trust.servers, ['b']);
 });
 
