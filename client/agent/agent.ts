@@ -61,7 +61,9 @@ const watch = (place: MeetingPlace, listener: Listener, { services, idleMs, save
       mirrored = settings;
     }
     save();
-    if (listener.connections === 0 && (!listener.isOurs() || listener.idleMs() >= idleMs)) leave();
+    if (listener.connections > 0) return;
+    if (!listener.isOurs()) leave();
+    else if (listener.idleMs() >= idleMs) void listener.desert().then((isDeserted) => isDeserted && leave());
   };
   look();
   return setInterval(look, Math.min(watchMs, idleMs));

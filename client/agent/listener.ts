@@ -6,8 +6,9 @@
  *
  * @module
  */
-import { chmodSync, lstatSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { controlMagic, launcherMagic, maxRequestBytes } from './launcher-protocol.ts';
 import type { FallbackSetting } from './farm-view.ts';
 import { isSameUser } from './peer.ts';
@@ -25,6 +26,8 @@ export interface Listener {
   idleMs(): number;
   /** Is the file at our place still our socket? */
   isOurs(): boolean;
+  /** Hides the socket, and says whether nobody had come by then; otherwise it is in its place again. */
+  desert(): Promise<boolean>;
   /** Closes the socket and every connection, and removes the file if it is ours. */
   close(): void;
 }
@@ -92,15 +95,15 @@ export const startListener = async (place: MeetingPlace, handlers: Handlers): Pr
     });
     readRequest(socket, handlers);
   });
-  const unborn = `/proc/self/fd/${place.descriptor}/agent-${place.name}.${process.pid}.new`;
-  await listen(server, unborn);
-  chmodSync(unborn, 0o600);
-  const inode = lstatSync(unborn).ino;
+  const hidden = `/proc/self/fd/${place.descriptor}/agent-${place.name}.${process.pid}.new`;
+  await listen(server, hidden);
+  chmodSync(hidden, 0o600);
+  const inode = lstatSync(hidden).ino;
   if (await isServed(place)) {
     server.close();
     return undefined;
   }
-  renameSync(unborn, place.file('sock'));
+  renameSync(hidden, place.file('sock'));
   const isOurs = (): boolean => lstatSync(place.file('sock'), { throwIfNoEntry: false })?.ino === inode;
   return {
     get connections() {
@@ -108,8 +111,17 @@ export const startListener = async (place: MeetingPlace, handlers: Handlers): Pr
     },
     idleMs: () => (open.size > 0 ? 0 : performance.now() - lastActive),
     isOurs,
+    desert: async () => {
+      renameSync(place.file('sock'), hidden);
+      // Who connected before that may still wait to be accepted, which is done in a turn of the event loop after the timers.
+      for (let turn = 0; turn < 2; turn++) await nextTurn();
+      if (open.size === 0) return true;
+      renameSync(hidden, place.file('sock'));
+      return false;
+    },
     close: () => {
       if (isOurs()) unlinkSync(place.file('sock'));
+      rmSync(hidden, { force: true });
       server.close();
       for (const socket of open) socket.destroy();
     },
