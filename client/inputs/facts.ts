@@ -7,7 +7,8 @@
  * @module
  */
 
-import { BLANK, findDirectives, LITERAL, type DirectiveSink } from './directives.ts';
+import { findDirectives, type DirectiveSink } from './directives.ts';
+import { findQuestions, mayAsk, type QuestionSink } from './questions.ts';
 
 export interface Mention {
   readonly name: string;
@@ -24,6 +25,8 @@ export interface Facts {
   readonly asks?: readonly Mention[];
   /** Macros whose expansion names a header to include; `?` for one that can't be read. */
   readonly computed?: readonly string[];
+  /** Words in names that are asked for, which must not be macros: else other names are asked for. */
+  readonly plain?: readonly string[];
   /** Files that `#line` names: gcc quotes their lines in diagnostics. */
   readonly lines?: readonly string[];
   readonly obstacles?: readonly Obstacle[];
@@ -36,8 +39,6 @@ export type Obstacle =
 /** Text without obstacles and references. */
 export const noFacts: Facts = Object.freeze({});
 
-const question = new RegExp(String.raw`\b__has_(?:include_next|include|embed)(?:__)?${BLANK}\(${BLANK}(?:${LITERAL})?`, 'g');
-const definesQuestion = /define[ \t]+$/;
 const assembler = /\.(incbin|include)\b[ \t]*(?:(\\?)"([^"\\\n]*)(\\?)")?/g;
 /** A comment, or something in which the start of a comment is none. */
 const comments = /\/\/[^\n]*|\/\*[^]*?(?:\*\/|$)|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*'/g;
@@ -46,9 +47,10 @@ const mostLines = 1000;
 /** A text of its own: a part of a text would keep the whole one in memory. */
 const utf8 = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8');
 
-class Found implements DirectiveSink {
+class Found implements DirectiveSink, QuestionSink {
   readonly lists: Record<'includes' | 'nexts' | 'asks', Map<string, Mention>> = { includes: new Map(), nexts: new Map(), asks: new Map() };
   readonly macros = new Set<string>();
+  readonly words = new Set<string>();
   readonly lines = new Set<string>();
   readonly obstacles = new Set<Obstacle>();
 
@@ -59,6 +61,18 @@ class Found implements DirectiveSink {
 
   include(keyword: string, quoted: string | undefined, angled: string | undefined): void {
     this.add(keyword === 'embed' ? 'asks' : keyword === 'include_next' ? 'nexts' : 'includes', quoted, angled);
+  }
+
+  ask(quoted: string | undefined, angled: string | undefined): void {
+    this.add('asks', quoted, angled);
+  }
+
+  word(name: string): void {
+    this.words.add(name);
+  }
+
+  unclear(what: Obstacle): void {
+    this.obstacles.add(what);
   }
 
   computed(keyword: string, macro: string): void {
@@ -76,6 +90,7 @@ class Found implements DirectiveSink {
       ['nexts', [...this.lists.nexts.values()]],
       ['asks', [...this.lists.asks.values()]],
       ['computed', [...this.macros]],
+      ['plain', [...this.words]],
       ['lines', [...this.lines]],
       ['obstacles', [...this.obstacles]],
     ];
@@ -83,16 +98,6 @@ class Found implements DirectiveSink {
     return some.length === 0 ? noFacts : (Object.fromEntries(some) as Facts);
   }
 }
-
-const findQuestions = (text: string, found: Found): void => {
-  for (const match of text.matchAll(question)) {
-    const [whole, quoted, angled] = match;
-    if (quoted !== undefined || angled !== undefined) found.add('asks', quoted, angled);
-    else if (!definesQuestion.test(text.slice(Math.max(0, match.index - 20), match.index))) {
-      found.obstacles.add(whole.includes('embed') ? 'computed-embed' : 'computed-has-include');
-    }
-  }
-};
 
 const findAssembler = (text: string, found: Found): void => {
   for (const [, keyword, open, name, close] of text.matchAll(assembler)) {
@@ -142,7 +147,7 @@ export const factsOf = (content: Buffer): Facts => {
   const text = spliced(content.toString('latin1'));
   if (text.includes('??/')) found.computed('include', '?');
   findDirectives(text, found);
-  if (text.includes('__has_')) findQuestions(text, found);
+  if (mayAsk(text)) findQuestions(text, found);
   if (text.includes('.inc')) findAssembler(text, found);
   if (isFollowed(text, 'GCC', /[ \t]+dependency/y)) found.obstacles.add('file-dependency');
   if (text.includes('include_alias')) found.obstacles.add('include-alias');

@@ -7,6 +7,7 @@
  */
 
 import { readFileSync } from 'node:fs';
+import { BLANK } from '../directives.ts';
 import { spliced, type Mention } from '../facts.ts';
 import type { KnownFile } from '../file-cache.ts';
 import type { BuiltFile } from '../tree-builder.ts';
@@ -64,9 +65,43 @@ export interface Asked {
   readonly definers: Set<string>;
 }
 
+/** Whether texts define certain macros, with any value or none: a text is searched once for each. */
+const defined = new WeakMap<KnownFile, Map<string, boolean>>();
+const definedName = new RegExp(String.raw`${BLANK}([A-Za-z_$][\w$]*)`, 'y');
+
+const definedBy = ({ file, real }: Pick<BuiltFile, 'file' | 'real'>, macros: ReadonlySet<string>): boolean => {
+  let known = defined.get(file);
+  if (known === undefined) defined.set(file, (known = new Map()));
+  const answers = known;
+  const unknown = [...macros].filter((macro) => !answers.has(macro));
+  if (unknown.length > 0) {
+    for (const macro of unknown) answers.set(macro, false);
+    const text = spliced(readFileSync(real, 'latin1'));
+    for (let at = text.indexOf('define'); at !== -1; at = text.indexOf('define', at + 6)) {
+      definedName.lastIndex = at + 6;
+      const name = definedName.exec(text)?.[1];
+      if (name !== undefined && macros.has(name)) answers.set(name, true);
+    }
+  }
+  return macros.values().some((macro) => answers.get(macro));
+};
+
 /** Whether a file defines one of these macros. */
 export const definesOne = (opened: Pick<BuiltFile, 'file' | 'real'>, macros: ReadonlySet<string>): boolean =>
-  [...macros].some((macro) => definitionsIn(opened, macro).length > 0);
+  macros.size > 0 && definedBy(opened, macros);
+
+/**
+ * Whether one of some words may be a macro, as far as the files visited tell.
+ *
+ * @param defines what `-D` options say
+ * @param asked takes what was asked
+ */
+export const isMacro = (words: ReadonlySet<string>, visited: Iterable<BuiltFile>, defines: readonly string[], asked: Asked): boolean => {
+  for (const word of words) asked.macros.add(word);
+  if ([...words].some((word) => predefined.test(word)) || defines.some((text) => words.has(/^[\w$]*/.exec(text)?.[0] ?? ''))) return true;
+  for (const file of visited) if (definedBy(file, words)) return true;
+  return false;
+};
 
 /** What `-D` options say of some macros. */
 export const definitionsOf = (macros: ReadonlySet<string>, defines: readonly string[]): string =>

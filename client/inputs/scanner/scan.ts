@@ -12,8 +12,9 @@
 import type { Facts, Mention } from '../facts.ts';
 import type { SearchPath } from '../search-path.ts';
 import type { BuiltFile, TreeBuilder } from '../tree-builder.ts';
+import { StaysLocal } from '../reasons.ts';
 import { AskCompiler } from './ask.ts';
-import { headersOf, type Asked } from './computed.ts';
+import { headersOf, isMacro, type Asked } from './computed.ts';
 import type { Folder, Folders } from './folders.ts';
 import { Lookup } from './lookup.ts';
 
@@ -83,6 +84,12 @@ export interface Scan {
   readonly asked: Asked;
 }
 
+/** @throws StaysLocal when a name that is asked for may be another one after expansion */
+const checkQuestions = ({ visited, roots, asked }: Run): void => {
+  const words = new Set(visited.values().flatMap(({ file }) => file.facts.plain ?? []));
+  if (words.size > 0 && isMacro(words, visited.values(), roots.defines, asked)) throw new StaysLocal('computed-has-include', [...words].join(', '));
+};
+
 const mostNodes = 50_000;
 
 /** Everything remembered about one search path. */
@@ -109,6 +116,7 @@ export class Scanner {
       this.#drain(run, pending);
       pending.push(...this.#computed(run));
     }
+    checkQuestions(run);
     return run;
   }
 
@@ -124,6 +132,7 @@ export class Scanner {
       for (const lead of this.#node(run, opened).leads) reached.add(tree.file(lead)?.place);
     }
     this.#shadow(run, files.filter(({ place }) => !reached.has(place)));
+    checkQuestions(run);
     return run;
   }
 

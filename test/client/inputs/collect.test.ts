@@ -106,11 +106,33 @@ for (const method of methods) {
     t.deepEqual(readdirSync(root).sort(), ['a.h', 'main.c']);
   });
 
+  test(`${method}: what a macro named like a question asks for is there`, async (t) => {
+    const root = await temporaryDirectory(t);
+    lay(root, {
+      'main.c': '#include "has.h"\n#if MY_HAS_INCLUDE(<deep/x.h>) && MY_HAS_INCLUDE("y.h") && HAS_Z && !MY_HAS_INCLUDE(<absent>)\nint yes;\n#endif\n',
+      'has.h': '#ifdef __has_include\n#define MY_HAS_INCLUDE(x) __has_include(x)\n#else\n#define MY_HAS_INCLUDE(x) 0\n#endif\n'
+        + '#define HAS_Z __has_include(<z>)\n',
+      'inc/deep/x.h': '', 'y.h': '', 'inc/z': '',
+    });
+    for (const compiler of ['/usr/bin/gcc', '/usr/bin/clang']) {
+      const inputs = await sameInCopy(t, root, ['-Iinc', '-c', 'main.c', '-o', 'main.o'], { compiler, method });
+      t.deepEqual(own(inputs, root), ['has.h', 'inc/deep/x.h', 'inc/z', 'main.c', 'y.h']);
+    }
+    const memory = new InputsMemory();
+    const reason = async (args: string[]): Promise<string | undefined> => (await collect(root, ['-Iinc', ...args, '-c', 'main.c'], { method, memory })).reason?.code;
+    t.is(await reason([]), undefined);
+    t.is(await reason(['-Ddeep=other']), 'computed-has-include', 'a word in a name is a macro');
+    appendFileSync(join(root, 'has.h'), '#define z\n');
+    t.is(await reason([]), 'computed-has-include', 'also one that begins to be');
+  });
+
   test(`${method}: an input that keeps a command local says why`, async (t) => {
     const cases: [Files, string, ((root: string) => void)?][] = [
       [{ 'main.c': '#include "t.h"', 't.h': 'const char *t = __DATE__;' }, 'time-macro'],
       [{ 'main.c': 'const char *t = __TIMESTAMP__;' }, 'time-macro'],
       [{ 'main.c': '#define HAS(x) __has_include(x)\n#if HAS("a.h")\n#endif' }, 'computed-has-include'],
+      [{ 'main.c': '#define HAS __has_include\n#if HAS("a.h")\n#endif' }, 'computed-has-include'],
+      [{ 'main.c': '#define HAS __has_include(<D/a.h>)\n#define D deep\n#if HAS\n#endif' }, 'computed-has-include'],
       [{ 'main.c': '#define F "x"\nasm(".incbin \\"" F "\\"");' }, 'assembler-file'],
       [{ 'main.c': '#include "a.h"', 'a.h': '', 'a.h.gch': '' }, 'precompiled-header'],
       [{ 'main.c': '#include "a.h"', 'a.h': '', 'a.h.pch': '' }, 'precompiled-header'],

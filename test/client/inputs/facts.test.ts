@@ -42,9 +42,33 @@ test('#include_next is kept apart', (t) => {
 test('questions and embedded files are looked up everywhere', (t) => {
   const asks = (text: string): string[] => (facts(text).asks ?? []).map(({ name }) => name);
   t.deepEqual(asks('#if __has_include(<a.h>) || __has_include_next ( "b.h" ) || __has_embed("c")'), ['a.h', 'b.h', 'c']);
+  t.deepEqual(asks('#if FMT_HAS_INCLUDE(<a.h>) && HAS_INCLUDE("b.h") && X_HAS_INCLUDE_NEXT(<c.h>)'), ['a.h', 'b.h', 'c.h']);
   t.deepEqual(asks('#embed <d.bin> limit(3)'), ['d.bin']);
   t.deepEqual(asks('asm(".incbin \\"e.bin\\"");\nasm(".include \\"f.inc\\"\\n");'), ['e.bin', 'f.inc']);
   t.deepEqual(asks('.incbin "g.bin", 0, 4\n'), ['g.bin']);
+});
+
+test('a macro that passes a question on and is named like one is none, nor is talk about it', (t) => {
+  for (const text of [
+    '#define FMT_HAS_INCLUDE(x) __has_include(x)', '#  define HAS_INCLUDE( x ) (defined(__has_include) && __has_include ( x ))',
+    '#define A_HAS_INCLUDE(y) B_HAS_INCLUDE(y)', '#define FMT_HAS_INCLUDE(x) 0', '#define X_HAS_INCLUDE 1\n#if X_HAS_INCLUDE',
+    '#ifdef __has_include\n#endif // __has_include', '#if defined(__has_include) && defined __has_include_next', '#undef __has_include',
+    'x->has_include(y); f(has_include, 3);', '// what __has_include(x) says', '#define X 1 // for want of __has_include',
+  ]) t.deepEqual(facts(text).obstacles ?? [], text.includes('what __has') ? ['computed-has-include'] : [], text);
+});
+
+test('a question that another name or the expansion of a macro asks is an obstacle', (t) => {
+  for (const text of [
+    '#define HAS(x) __has_include(x)', '#define HAS __has_include', '#define HAS X_HAS_INCLUDE', '#if CALL(__has_include, <a.h>)',
+    '#if FMT_HAS_INCLUDE(FILE)', '#define X_HAS_INCLUDE(x, y) __has_include(x)', '#define X_HAS_INCLUDE(x) __has_include(FILE)',
+    '#define X_HAS_INCLUDE(x) __has_include(<x/a.h>)', `#define ${'x'.repeat(3000)} __has_include`, '#define X __has_include(<\u00e9.h>)',
+  ]) t.deepEqual(facts(text).obstacles, ['computed-has-include'], text);
+  t.deepEqual(facts('#define HAS_EMBED(x, y) __has_embed(x)').obstacles, ['computed-embed']);
+});
+
+test('words are told in names that are expanded when they are asked for', (t) => {
+  t.deepEqual(facts('#if X_HAS_INCLUDE(<sys/a-b.h>)\n#define Y __has_include(<c>)').plain, ['sys', 'a', 'b', 'h', 'c']);
+  t.is(facts('#if __has_include(<sys/a.h>) || X_HAS_INCLUDE("b.h")').plain, undefined);
 });
 
 test('what is computed, and what depends on time, is an obstacle', (t) => {

@@ -1,0 +1,102 @@
+/**
+ * Questions that a text asks about files: `__has_include`, `__has_include_next`, `__has_embed`, and macros that pass them on and are
+ * named so that they are known by their names wherever they are used (`#define FMT_HAS_INCLUDE(x) __has_include(x)`).
+ *
+ * Always holds: what is asked for in a way that is not understood here is an obstacle. An answer changes what is compiled without a
+ * word, so a file that was not seen would be a wrong object.
+ *
+ * @module
+ */
+import { BLANK, LITERAL } from './directives.ts';
+
+export interface QuestionSink {
+  /** A name that is asked for; `quoted` or `angled`. */
+  ask(quoted: string | undefined, angled: string | undefined): void;
+  /** A word in such a name that would be expanded if it were a macro. */
+  word(name: string): void;
+  /** What is asked for is only known after preprocessing. */
+  unclear(what: 'computed-has-include' | 'computed-embed'): void;
+}
+
+/** What question words end with. */
+const ending = String.raw`(?:has_(?:include(?:_next)?|embed)|HAS_(?:INCLUDE(?:_NEXT)?|EMBED))_*`;
+const questionWord = new RegExp(String.raw`${ending}(?![\w$])`, 'g');
+const named = new RegExp(String.raw`${ending}$`);
+const builtin = /^__has_(?:include|include_next|embed)(?:__)?$/;
+const argument = new RegExp(String.raw`${BLANK}\(${BLANK}(?:${LITERAL}|([A-Za-z_$][\w$]*)${BLANK}\))?`, 'y');
+const bare = new RegExp(String.raw`${BLANK}[,)]`, 'y');
+
+const sign = String.raw`(?:#|%:|\?\?=)`;
+const directive = new RegExp(sign);
+const definition = new RegExp(String.raw`${sign}${BLANK}define${BLANK}([A-Za-z_$][\w$]*)(?:\(([^()]*)\))?`);
+/** It is defined itself, or asked about. */
+const isMentioned = /(?:define|undef|ifn?def|elifn?def|\bdefined[ \t]*\(?)[ \t]*$/;
+const isDefined = /define[ \t]+$/;
+const comment = /\/\*[^]*?\*\//g;
+const glance = 2000;
+const longestWord = 100;
+
+/** Where the word begins that has this in it. */
+const wordStart = (text: string, at: number): number => {
+  const near = text.slice(Math.max(0, at - longestWord), at);
+  return at - (/[\w$]*$/.exec(near)?.[0].length ?? 0);
+};
+
+interface Line {
+  /** What comes before on the line, as far as it can be seen at a glance. */
+  readonly before: string;
+  readonly isDirective: boolean;
+  /** The macro that is being defined, and its parameters; the name is empty if the line is too long to tell. */
+  readonly defines: { readonly macro: string; readonly parameters: readonly string[] } | undefined;
+}
+
+const lineBefore = (text: string, start: number): Line => {
+  const near = text.slice(Math.max(0, start - glance), start);
+  const before = near.slice(near.lastIndexOf('\n') + 1);
+  if (before.length === glance) return { before, isDirective: true, defines: { macro: '', parameters: [] } };
+  const [, macro, parameters = ''] = definition.exec(before) ?? [];
+  const list = parameters.split(',').map((each) => each.trim()).filter((each) => each !== '');
+  return { before, isDirective: directive.test(before), defines: macro === undefined ? undefined : { macro, parameters: list } };
+};
+
+/** The word alone: whether it is handed on, so that it asks under another name. */
+const isHandedOn = (text: string, end: number, { before, defines, isDirective }: Line): boolean => {
+  const code = before.replace(comment, ' ');
+  if (!isDirective || isMentioned.test(code) || /\/\/|\/\*/.test(code)) return false;
+  bare.lastIndex = end;
+  return defines !== undefined || bare.test(text);
+};
+
+/** Tells of all questions. Lines of the text are spliced already; a character is a byte. */
+export const findQuestions = (text: string, sink: QuestionSink): void => {
+  for (const match of text.matchAll(questionWord)) {
+    const start = wordStart(text, match.index);
+    const end = match.index + match[0].length;
+    const word = text.slice(start, end);
+    const line = lineBefore(text, start);
+    const { before, defines, isDirective } = line;
+    const unclear = (): void => sink.unclear(/embed/i.test(word) ? 'computed-embed' : 'computed-has-include');
+    if (isDefined.test(before)) continue;
+    argument.lastIndex = end;
+    const asked = argument.exec(text);
+    if (asked === null) {
+      if (isHandedOn(text, end, line)) unclear();
+      continue;
+    }
+    const [, quoted, angled, name] = asked;
+    if (quoted !== undefined || angled !== undefined) {
+      sink.ask(quoted, angled);
+      // `<…>` is one word to the compiler only where it reads the question itself; what a macro holds or takes is expanded.
+      if (angled === undefined || (builtin.test(word) && defines === undefined)) continue;
+      const words = angled.match(/[A-Za-z_$][\w$]*/g) ?? [];
+      if (/[\x80-\xff\\]/.test(angled) || words.some((each) => defines?.parameters.includes(each))) unclear();
+      else words.forEach((each) => sink.word(each));
+    } else if (builtin.test(word) || isDirective) {
+      const passes = defines !== undefined && named.test(defines.macro) && defines.parameters.length === 1 && defines.parameters[0] === name;
+      if (!passes) unclear();
+    }
+  }
+};
+
+/** Whether there may be questions in a text: fast, for texts without. */
+export const mayAsk = (text: string): boolean => ['has_include', 'HAS_INCLUDE', 'has_embed', 'HAS_EMBED'].some((word) => text.includes(word));
