@@ -127,7 +127,11 @@ export async function clientOf(t: ExecutionContext<unknown>, directory: string, 
   const env = { PATH: '/usr/bin:/bin', HOME: directory, WARDCC_CONFIG: join(directory, 'client.jsonc'), WARDCC_RUNTIME_DIR: join(directory, 'agent'), WARDCC_EXPLAIN: '1' };
   t.teardown(() => execute(join(checkout, 'dist/bin/wardctl'), ['stop'], { env }).catch(() => {}));
   // On a busy machine an agent takes longer to start than a compile waits for it.
-  await execute(join(checkout, 'dist/bin/wardctl'), ['whoami'], { env });
+  for (const patience = Date.now() + readyMs; ; await pause(500)) {
+    const failed: unknown = await execute(join(checkout, 'dist/bin/wardctl'), ['whoami'], { env }).then(() => undefined, (error: unknown) => error);
+    if (failed === undefined) break;
+    if (Date.now() > patience) throw failed;
+  }
   return {
     compile: async (source, compiler = 'gcc', file = 'a.c', options = []) => {
       await writeFile(join(directory, file), source);
