@@ -5,12 +5,14 @@
  * @module
  */
 
-/** Blanks and comments; the bound on a comment inside a directive keeps the time linear. */
-export const BLANK = String.raw`(?:[ \t\f\v\r]|/\*[^]{0,1000}?\*/)*`;
-export const LITERAL = String.raw`(?:"([^"\n]*)"|<([^>\n]*)>)`;
 /** What a directive begins with, and how that is written where a keyboard lacks it. */
-const signs = ['#', '%:', '??='];
-const inclusion = new RegExp(String.raw`${BLANK}(include_next|include|import|embed)\b${BLANK}(?:${LITERAL}|([A-Za-z_$][\w$]*)|([\x80-\xff\\]))?`, 'y');
+export const signs = ['#', '%:', '??='];
+const keywords = /(?:include_next|include|import|embed)\b/y;
+/** No file has a longer name; without a bound, a line of open quotes would be read once for each of them. */
+export const LITERAL = String.raw`"([^"\n]{0,4096})"|<([^>\n]{0,4096})>`;
+const included = new RegExp(String.raw`${LITERAL}|([A-Za-z_$][\w$]*)|([\x80-\xff\\])`, 'y');
+/** Between two parts of a directive nobody writes more blanks and comments; a bound keeps the time linear. */
+const longestBlank = 1000;
 const lineMarker = /[ \t]*(?:line[ \t]+)?\d+[ \t]+"([^"\n]+)"/y;
 const glance = 2000;
 
@@ -30,7 +32,7 @@ const isInsideLine = (text: string, at: number): boolean => {
   return before.length < glance && before.trim() !== '' && !before.includes('*/');
 };
 
-const matchAt = (pattern: RegExp, text: string, at: number): RegExpExecArray | null => {
+export const matchAt = (pattern: RegExp, text: string, at: number): RegExpExecArray | null => {
   pattern.lastIndex = at;
   return pattern.exec(text);
 };
@@ -39,6 +41,28 @@ const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39;
 const isLetter = (code: number): boolean => code >= 0x61 && code <= 0x7a;
 const codeOf = (letter: string): number => letter.charCodeAt(0);
 const [blank, tab, e, i, l, m, n] = [...' \teilmn'].map(codeOf);
+const [star, slash] = [...'*/'].map(codeOf);
+const blanks: ReadonlySet<number> = new Set([...' \t\f\v\r'].map(codeOf));
+
+/**
+ * Where blanks and comments end; undefined: there are more of them than can be looked at. A loop and no pattern: what follows the start of
+ * a comment could be matched in more ways than there are atoms, and is, when nothing that fits comes after.
+ */
+export const skipBlank = (text: string, from: number): number | undefined => {
+  const last = from + longestBlank;
+  let at = from;
+  while (at <= last) {
+    if (blanks.has(text.charCodeAt(at))) at += 1;
+    else if (text.charCodeAt(at) !== slash || text.charCodeAt(at + 1) !== star) return at;
+    else {
+      const length = text.slice(at + 2, last + 2).indexOf('*/');
+      // A comment without an end is none.
+      if (length === -1) return last + 2 < text.length ? undefined : at;
+      at += length + 4;
+    }
+  }
+  return undefined;
+};
 
 /** What may follow a sign. */
 const kindAfter = (text: string, sign: number): 'inclusion' | 'line' | 'other' => {
@@ -52,9 +76,14 @@ const kindAfter = (text: string, sign: number): 'inclusion' | 'line' | 'other' =
 };
 
 const readInclusion = (text: string, sign: number, after: number, sink: DirectiveSink): void => {
-  const match = matchAt(inclusion, text, after);
-  if (match === null || isInsideLine(text, sign)) return;
-  const [, keyword, quoted, angled, macro, strange] = match;
+  const begin = skipBlank(text, after);
+  const keyword = begin === undefined ? undefined : matchAt(keywords, text, begin)?.[0];
+  if ((begin !== undefined && keyword === undefined) || isInsideLine(text, sign)) return;
+  const place = begin === undefined || keyword === undefined ? undefined : skipBlank(text, begin + keyword.length);
+  if (place === undefined) return sink.computed(keyword ?? 'include', '?');
+  const match = matchAt(included, text, place);
+  if (match === null) return;
+  const [, quoted, angled, macro, strange] = match;
   if (quoted !== undefined || angled !== undefined) sink.include(keyword as string, quoted, angled);
   else if (macro !== undefined || strange !== undefined) sink.computed(keyword as string, macro ?? '?');
 };

@@ -40,8 +40,11 @@ export type Obstacle =
 export const noFacts: Facts = Object.freeze({});
 
 const assembler = /\.(incbin|include)\b[ \t]*(?:(\\?)"([^"\\\n]*)(\\?)")?/g;
-/** A comment, or something in which the start of a comment is none. */
-const comments = /\/\/[^\n]*|\/\*[^]*?(?:\*\/|$)|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*'/g;
+/**
+ * A comment, or something in which the start of a comment is none. A quote that is not closed reaches to the end of its line: whatever begins
+ * matches, or a line of quotes would be read once for each of them.
+ */
+const comments = /\/\/[^\n]*|\/\*[^]*?(?:\*\/|$)|"(?:[^"\\\n]|\\[^])*"?|'(?:[^'\\\n]|\\[^])*'?/g;
 const mostLines = 1000;
 
 /** A text of its own: a part of a text would keep the whole one in memory. */

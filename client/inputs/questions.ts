@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { BLANK, LITERAL } from './directives.ts';
+import { LITERAL, matchAt, skipBlank } from './directives.ts';
 
 export interface QuestionSink {
   /** A name that is asked for; `quoted` or `angled`. */
@@ -23,12 +23,12 @@ const ending = String.raw`(?:has_(?:include(?:_next)?|embed)|HAS_(?:INCLUDE(?:_N
 const questionWord = new RegExp(String.raw`${ending}(?![\w$])`, 'g');
 const named = new RegExp(String.raw`${ending}$`);
 const builtin = /^__has_(?:include|include_next|embed)(?:__)?$/;
-const argument = new RegExp(String.raw`${BLANK}\(${BLANK}(?:${LITERAL}|([A-Za-z_$][\w$]*)${BLANK}\))?`, 'y');
-const bare = new RegExp(String.raw`${BLANK}[,)]`, 'y');
+const asked = new RegExp(String.raw`${LITERAL}|([A-Za-z_$][\w$]*)`, 'y');
 
 const sign = String.raw`(?:#|%:|\?\?=)`;
 const directive = new RegExp(sign);
-const definition = new RegExp(String.raw`${sign}${BLANK}define${BLANK}([A-Za-z_$][\w$]*)(?:\(([^()]*)\))?`);
+/** In a line without comments. */
+const definition = new RegExp(String.raw`${sign}[ \t\f\v\r]*define[ \t\f\v\r]*([A-Za-z_$][\w$]*)(?:\(([^()]*)\))?`);
 /** It is defined itself, or asked about. */
 const isMentioned = /(?:define|undef|ifn?def|elifn?def|\bdefined[ \t]*\(?)[ \t]*$/;
 const isDefined = /define[ \t]+$/;
@@ -54,7 +54,7 @@ const lineBefore = (text: string, start: number): Line => {
   const near = text.slice(Math.max(0, start - glance), start);
   const before = near.slice(near.lastIndexOf('\n') + 1);
   if (before.length === glance) return { before, isDirective: true, defines: { macro: '', parameters: [] } };
-  const [, macro, parameters = ''] = definition.exec(before) ?? [];
+  const [, macro, parameters = ''] = definition.exec(before.replace(comment, ' ')) ?? [];
   const list = parameters.split(',').map((each) => each.trim()).filter((each) => each !== '');
   return { before, isDirective: directive.test(before), defines: macro === undefined ? undefined : { macro, parameters: list } };
 };
@@ -63,8 +63,25 @@ const lineBefore = (text: string, start: number): Line => {
 const isHandedOn = (text: string, end: number, { before, defines, isDirective }: Line): boolean => {
   const code = before.replace(comment, ' ');
   if (!isDirective || isMentioned.test(code) || /\/\/|\/\*/.test(code)) return false;
-  bare.lastIndex = end;
-  return defines !== undefined || bare.test(text);
+  const next = skipBlank(text, end);
+  return defines !== undefined || next === undefined || text[next] === ',' || text[next] === ')';
+};
+
+interface Argument {
+  readonly quoted?: string | undefined;
+  readonly angled?: string | undefined;
+  readonly name?: string;
+}
+
+/** What is asked for in the parentheses that follow; undefined: none follow. What is not a name, or too far away to be seen, has no member. */
+const argumentAt = (text: string, end: number): Argument | undefined => {
+  const open = skipBlank(text, end);
+  if (open !== undefined && text[open] !== '(') return undefined;
+  const place = open === undefined ? undefined : skipBlank(text, open + 1);
+  const [, quoted, angled, name] = (place === undefined ? undefined : matchAt(asked, text, place)) ?? [];
+  if (place === undefined || name === undefined) return { quoted, angled };
+  const close = skipBlank(text, place + name.length);
+  return close !== undefined && text[close] === ')' ? { name } : {};
 };
 
 /** Tells of all questions. Lines of the text are spliced already; a character is a byte. */
@@ -77,13 +94,12 @@ export const findQuestions = (text: string, sink: QuestionSink): void => {
     const { before, defines, isDirective } = line;
     const unclear = (): void => sink.unclear(/embed/i.test(word) ? 'computed-embed' : 'computed-has-include');
     if (isDefined.test(before)) continue;
-    argument.lastIndex = end;
-    const asked = argument.exec(text);
-    if (asked === null) {
+    const argument = argumentAt(text, end);
+    if (argument === undefined) {
       if (isHandedOn(text, end, line)) unclear();
       continue;
     }
-    const [, quoted, angled, name] = asked;
+    const { quoted, angled, name } = argument;
     if (quoted !== undefined || angled !== undefined) {
       sink.ask(quoted, angled);
       // `<…>` is one word to the compiler only where it reads the question itself; what a macro holds or takes is expanded.

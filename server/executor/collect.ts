@@ -1,5 +1,6 @@
 /**
- * Takes the outputs of a job out of its slot: those that were asked for, and only if they are regular files where they should be.
+ * Takes the outputs of a job out of its slot: those that were asked for, and only if they are regular files where they should be, and the
+ * job has written them: an input is no output, or somebody could have any bytes signed as what a compiler made.
  *
  * Attacker-controlled: a job may have put anything in the places of its outputs. All its processes are dead by now, so nothing changes
  * while it is read.
@@ -10,6 +11,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants, fchmodSync, fstatSync, openSync, readSync, realpathSync, unlinkSync, writeSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { WardError } from '../../protocol/errors.ts';
+import { isAsLaid } from './tree.ts';
 
 export interface Collected {
   readonly index: number;
@@ -53,7 +55,7 @@ export const noResults = (resultPrefix: string): Results => {
 };
 
 /**
- * Hashes and copies what a job made. An output that is absent or no regular file is not in the answer; what was printed has a file only
+ * Hashes and copies what a job made. An output that is absent, no regular file or an input is not in the answer; what was printed has a file only
  * if it is not empty.
  *
  * @throws WardError `output-limit`, `disk-full`; nothing that was copied is left then
@@ -87,7 +89,8 @@ const collectOne = (options: CollectOptions, index: number, place: string, left:
   const source = openRegular(`${directory}/${basename(place)}`);
   if (source === undefined) return undefined;
   try {
-    const { size, mode } = fstatSync(source);
+    const { size, mode, mtimeMs } = fstatSync(source);
+    if (isAsLaid({ mtimeMs })) return undefined;
     if (size > options.fileBytes || size > left)
       throw new WardError('output-limit', `The output ${JSON.stringify(place)} has ${size} bytes, which is more than allowed.`);
     const path = `${options.resultPrefix}-${index}`;

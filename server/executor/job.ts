@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { closeSync, constants, existsSync, fstatSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, readSync, rmSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { checkClientDirectory, checkClientPath } from '../../policy/paths.ts';
 import type { Limits } from '../../policy/types.ts';
@@ -25,6 +25,7 @@ import { readStage, type StageTop } from '../sandbox/stage.ts';
 import { collectResults, noResults, type Results } from './collect.ts';
 import { outermost, resolveDirectory } from './paths-in-tree.ts';
 import { descriptors, Sandbox, type SandboxEnd } from './sandbox-run.ts';
+import { removeAllIn } from './remove-all.ts';
 import type { Slot } from './slot.ts';
 import { judge, type Verdict } from './verdict.ts';
 
@@ -214,12 +215,10 @@ export class Job {
   restore(): void {
     if (this.#sandbox?.hangs) throw new WardError('sandbox-failed', 'A process of the job does not die.');
     this.#slot.tree.restore();
-    for (const name of readdirSync(this.#slot.temporary)) {
-      try {
-        rmSync(`${this.#slot.temporary}/${name}`, { recursive: true, force: true });
-      } catch (cause) {
-        throw new WardError('sandbox-failed', 'A job left something that cannot be removed.', { cause });
-      }
+    try {
+      removeAllIn(this.#slot.temporary);
+    } catch (cause) {
+      throw new WardError('sandbox-failed', 'A job left something that cannot be removed.', { cause });
     }
   }
 }

@@ -11,15 +11,19 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { closeSync, constants, copyFileSync, mkdirSync, openSync, readdirSync, readSync, rmdirSync, rmSync, statSync, symlinkSync, unlinkSync, utimesSync } from 'node:fs';
+import { closeSync, constants, copyFileSync, mkdirSync, openSync, readSync, rmdirSync, rmSync, statSync, symlinkSync, unlinkSync, utimesSync, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import { WardError } from '../../protocol/errors.ts';
 import type { TreeEntry } from '../../protocol/tree.ts';
 import { native, statFields } from '../native/load.ts';
+import { beginsAsCompiled, isCompiledName } from './compiled-header.ts';
+import { removeAllIn } from './remove-all.ts';
 
 /** Every laid file was last changed at this second plus its group: long ago, so that no job's own write looks the same. */
 const baseSeconds = 1_000_000_000;
 const baseNanoseconds = BigInt(baseSeconds) * 1_000_000_000n;
+/** Groups are 16 bits wide. */
+const mostGroups = 2 ** 16;
 const recordBytes = statFields.count * 8;
 const typeMask = 0o170000n;
 const directoryType = 0o040000n;
@@ -31,16 +35,24 @@ const isSame = (a: TreeEntry, b: TreeEntry): boolean => {
 
 type File = Extract<TreeEntry, { kind: 'file' }>;
 
+/** Whether a file in the slot was laid there, wherever it is now, and has not been written since. */
+export const isAsLaid = ({ mtimeMs }: Pick<Stats, 'mtimeMs'>): boolean => mtimeMs >= baseSeconds * 1000 && mtimeMs < (baseSeconds + mostGroups) * 1000;
+
 /** Digests of contents that were hashed here are remembered up to this number. */
 const mostHashed = 100_000;
 const chunk = Buffer.allocUnsafe(256 * 1024);
 
-const digestOf = (path: string): string => {
+const contentOf = (path: string): { readonly digest: string; readonly isCompiled: boolean } => {
   const hash = createHash('sha256');
   const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
-    for (let length = readSync(fd, chunk); length > 0; length = readSync(fd, chunk)) hash.update(chunk.subarray(0, length));
-    return hash.digest('hex');
+    let isCompiled: boolean | undefined;
+    for (let length = readSync(fd, chunk); length > 0; length = readSync(fd, chunk)) {
+      const bytes = chunk.subarray(0, length);
+      isCompiled ??= beginsAsCompiled(bytes);
+      hash.update(bytes);
+    }
+    return { digest: hash.digest('hex'), isCompiled: isCompiled ?? false };
   } finally {
     closeSync(fd);
   }
@@ -56,8 +68,11 @@ export class InputTree {
   #entries = new Map<string, TreeEntry>();
   /** Directories whose time is `baseSeconds` and whose content has not been touched since. */
   readonly #pinned = new Set<string>();
-  /** Contents that this executor has seen to be what they are named: those that it lays again need not be hashed again. */
-  readonly #hashed = new Set<string>();
+  /**
+   * Contents that this executor has seen to be what they are named: those that it lays again need not be hashed again. True: one is an
+   * image that a compiler believes.
+   */
+  readonly #hashed = new Map<string, boolean>();
   #watched: { readonly paths: readonly string[]; readonly state: Buffer } | undefined;
 
   /** `root` is an empty directory of the slot, without links in its path. */
@@ -78,6 +93,7 @@ export class InputTree {
    * Makes the tree consist of these entries: checked ones, sorted by path.
    *
    * @throws WardError `disk-full`, `blob-corrupt` when the store lacks a file or has another content for it (`at` is its digest),
+   *   `input-unsigned` for a compiled header under a name by which the front does not know it for one,
    *   `tree-invalid` when a size is not that of its content: the job's limit of memory is reckoned with the sizes
    */
   lay(entries: readonly TreeEntry[], store: string): void {
@@ -140,9 +156,7 @@ export class InputTree {
       this.#pinned.delete(dirname(path));
     } else if (field(after, 'mtime') !== baseNanoseconds || field(after, 'ctime') !== field(before, 'ctime')) {
       this.#pinned.delete(path);
-      for (const name of readdirSync(this.#root + path)) {
-        if (!this.#entries.has(`${path}/${name}`)) rmSync(`${this.#root}${path}/${name}`, { recursive: true, force: true });
-      }
+      removeAllIn(this.#root + path, (name) => this.#entries.has(`${path}/${name}`));
     }
   }
 
@@ -201,7 +215,7 @@ export class InputTree {
   }
 
   /** A disk does not always give back what it was given, and after a power failure it has names without contents. */
-  #copy({ digest }: File, place: string, store: string): void {
+  #copy({ path, digest }: File, place: string, store: string): void {
     const name = digest.toString('hex');
     try {
       copyFileSync(blobPath(store, digest), place, constants.COPYFILE_EXCL);
@@ -209,10 +223,15 @@ export class InputTree {
       if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
       throw new WardError('blob-corrupt', `The store has lost the content ${name}.`, { at: name, cause });
     }
-    if (this.#hashed.has(name)) return;
-    if (digestOf(place) !== name) throw new WardError('blob-corrupt', `What the store has for ${name} has another digest.`, { at: name });
-    if (this.#hashed.size >= mostHashed) this.#hashed.clear();
-    this.#hashed.add(name);
+    let isCompiled = this.#hashed.get(name);
+    if (isCompiled === undefined) {
+      const content = contentOf(place);
+      if (content.digest !== name) throw new WardError('blob-corrupt', `What the store has for ${name} has another digest.`, { at: name });
+      if (this.#hashed.size >= mostHashed) this.#hashed.clear();
+      this.#hashed.set(name, (isCompiled = content.isCompiled));
+    }
+    // Of those whose names say what they are the front has seen the proof.
+    if (isCompiled && !isCompiledName(path)) throw new WardError('input-unsigned', `The input ${JSON.stringify(path)} is a precompiled header under another name.`);
   }
 
   #stateOf(paths: readonly string[]): Buffer {
@@ -228,6 +247,6 @@ export class InputTree {
     this.#entries = new Map();
     this.#pinned.clear();
     this.#watched = undefined;
-    for (const name of readdirSync(this.#root)) rmSync(`${this.#root}/${name}`, { recursive: true, force: true });
+    removeAllIn(this.#root);
   }
 }

@@ -42,7 +42,10 @@ const SIGXFSZ = 25;
 
 const tooMuchCpu = 'The compiler used more CPU time than allowed.';
 
-/** The driver's own words, at the beginning of a line; the first that fits decides. */
+/**
+ * The driver's own words, at the beginning of a line; the first that fits decides. Attacker-controlled text: no pattern may have two parts
+ * that can take the same characters in more than one way, or a line of some thousand of them would take seconds.
+ */
 const words: readonly (readonly [RegExp, ErrorCode, string])[] = [
   [/^\S+: (fatal error|internal compiler error): CPU time limit exceeded/m, 'cpu-limit', tooMuchCpu],
   [
@@ -50,20 +53,20 @@ const words: readonly (readonly [RegExp, ErrorCode, string])[] = [
     'output-limit',
     'The compiler wrote a larger file than allowed.',
   ],
-  [/^\S+.*: (File too large|No space left on device)$/m, 'output-limit', 'The compiler wrote more than allowed.'],
+  [/^\S.*: (File too large|No space left on device)$/m, 'output-limit', 'The compiler wrote more than allowed.'],
   [
     /^LLVM ERROR: (IO failure on output stream|.*No space left on device|.*File too large)/m,
     'output-limit',
     'The compiler wrote more than allowed.',
   ],
   [
-    /^\S+: .*(vfork|fork|posix_spawn)\S*: Resource temporarily unavailable/m,
+    /^\S+: .*\b(vfork|fork|posix_spawn)\w*: Resource temporarily unavailable/m,
     'process-limit',
     'The compiler could not start another process.',
   ],
-  [/^\S+.*: Too many open files$/m, 'file-limit', 'The compiler had more files open than allowed.'],
+  [/^\S.*: Too many open files$/m, 'file-limit', 'The compiler had more files open than allowed.'],
   [
-    /^\S+.*: (out of memory allocating|virtual memory exhausted|memory exhausted|Cannot allocate memory)/m,
+    /^\S.*: (out of memory allocating|virtual memory exhausted|memory exhausted|Cannot allocate memory)/m,
     'memory-limit',
     'The compiler ran out of memory.',
   ],

@@ -94,7 +94,9 @@ async function answerJob(job: Job, { decision, toolchain, seq }: Authorized): Pr
     if (domain !== undefined && main !== undefined && makesPrecompiled(probe)) await services.keeping.certify(domain, { toolchain: probe.toolchain, job: seq }, main.digest);
   };
   if (domain !== undefined && kept !== undefined) {
+    signal.throwIfAborted();
     await certify(kept.record.outputs);
+    signal.throwIfAborted();
     await abortable(sendKept(to, kept, services.load), signal);
     return { action, status: { code: 0, signal: 0 }, outputs: kept.record.outputs.map(({ digest }) => digest) };
   }
@@ -107,7 +109,10 @@ async function answerJob(job: Job, { decision, toolchain, seq }: Authorized): Pr
   release.push(boarding.leave);
   const outcome = await abortable(boarding.result, signal);
   const result = await services.keeping.sign({ digest: action, toolchain: probe.toolchain, job: seq, names: probe.outputs }, outcome);
+  // The compiler may have been withdrawn meanwhile: what was sent or certified cannot be taken back.
+  signal.throwIfAborted();
   if (result !== undefined) await certify(result.record.outputs);
+  signal.throwIfAborted();
   const giving = { server: services.serverName, keep: domain !== undefined, signed: result?.signature, load: services.load };
   const send = (): Promise<void> => sendResult(to, outcome, giving);
   await abortable(services.unread.send({ principal: session.principal, bytes: bytesOf(outcome), leavePlace }, send), signal);

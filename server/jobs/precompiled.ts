@@ -11,6 +11,7 @@ import { deriveOutputs, isHeader, readArguments } from '../../policy/options/ind
 import { WardError } from '../../protocol/errors.ts';
 import type { Probe } from '../../protocol/messages.ts';
 import type { TreeEntry } from '../../protocol/tree.ts';
+import { isCompiledName } from '../executor/compiled-header.ts';
 import type { ResultCache } from '../store/result-cache.ts';
 
 /** A name that no action of a job can have: those begin with another word. */
@@ -28,9 +29,6 @@ export function makesPrecompiled({ language, argv, outputs }: Pick<Probe, 'langu
   return made[0]?.role === 'precompiled' && basename(outputs[0] ?? '') === main && !others.includes(main);
 }
 
-/** Compilers take a file of such a name instead of the header beside it. */
-const isTaken = (path: string): boolean => path.endsWith('.gch') || path.endsWith('.pch');
-
 /**
  * Attacker-controlled entries.
  *
@@ -39,10 +37,10 @@ const isTaken = (path: string): boolean => path.endsWith('.gch') || path.endsWit
  */
 export async function checkPrecompiled(entries: readonly TreeEntry[], toolchain: string, domain: string | undefined, results: ResultCache): Promise<void> {
   for (const entry of entries) {
-    if (!isTaken(entry.path)) continue;
+    if (!isCompiledName(entry.path)) continue;
     const known = entry.kind === 'file' && domain !== undefined
       ? await results.find(domain, precompiledName(domain, toolchain, entry.digest.toString('hex')))
       : undefined;
-    if (known === undefined) throw new WardError('input-unsigned', `The precompiled header ${JSON.stringify(entry.path)} was not made by this farm with this compiler.`);
+    if (known === undefined) throw new WardError('input-unsigned', `The ${entry.path.endsWith('.gcm') ? 'compiled module' : 'precompiled header'} ${JSON.stringify(entry.path)} was not made by this farm with this compiler.`);
   }
 }

@@ -7,7 +7,7 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { BLANK } from '../directives.ts';
+import { matchAt, signs, skipBlank } from '../directives.ts';
 import { spliced, type Mention } from '../facts.ts';
 import type { KnownFile } from '../file-cache.ts';
 import type { BuiltFile } from '../tree-builder.ts';
@@ -18,8 +18,11 @@ type Definition = { readonly header: Mention } | { readonly macro: string } | 'o
 /** Macros that compilers define by themselves, beyond those with a leading underscore. */
 const predefined = /^(?:_.*|linux|unix|i386)$/;
 const deepest = 20;
+/** A longer definition is for the compiler to understand. */
+const longestMeaning = 10_000;
 
 const meaningOf = (text: string): Definition | undefined => {
+  if (text.length > longestMeaning) return 'other';
   const value = text.replace(/\/\*[^]*?\*\/|\/\/.*/g, ' ').trim();
   if (value === '') return undefined;
   const quoted = /^"([^"]+)"$/.exec(value)?.[1];
@@ -45,10 +48,28 @@ const definitionsIn = ({ file, real }: Pick<BuiltFile, 'file' | 'real'>, macro: 
 const findDefinitions = (text: string, macro: string): Definition[] => {
   // Most texts do not have the name at all, and that is found out fast.
   if (!text.includes(macro)) return [];
-  const blank = String.raw`(?:[ \t\f\v\r]|/\*[^]*?\*/)`;
-  const pattern = new RegExp(String.raw`(?:#|%:|\?\?=)${blank}*define${blank}+${macro.replaceAll('$', '\\$')}(?![\w$])([^\n]*)`, 'g');
-  return [...text.matchAll(pattern)].flatMap(([, rest = '']): Definition | Definition[] =>
-    rest.startsWith('(') ? 'other' : meaningOf(rest) ?? []);
+  const found: Definition[] = [];
+  for (const sign of signs) {
+    for (let at = text.indexOf(sign); at !== -1; at = text.indexOf(sign, at + 1)) {
+      const definition = definitionAt(text, at + sign.length, macro);
+      if (definition !== undefined) found.push(definition);
+    }
+  }
+  return found;
+};
+
+/** What a directive says of the macro, if it defines it. */
+const definitionAt = (text: string, after: number, macro: string): Definition | undefined => {
+  const begin = skipBlank(text, after);
+  if (begin === undefined) return 'other';
+  if (!text.startsWith('define', begin)) return undefined;
+  const name = skipBlank(text, begin + 'define'.length);
+  if (name === undefined) return 'other';
+  const end = name + macro.length;
+  if (name === begin + 'define'.length || !text.startsWith(macro, name) || /[\w$]/.test(text.charAt(end))) return undefined;
+  const line = text.indexOf('\n', end);
+  const rest = text.slice(end, Math.min(line === -1 ? text.length : line, end + longestMeaning + 1));
+  return rest.startsWith('(') ? 'other' : meaningOf(rest);
 };
 
 const definitionsOnCommandLine = (defines: readonly string[], macro: string): Definition[] =>
@@ -67,7 +88,7 @@ export interface Asked {
 
 /** Whether texts define certain macros, with any value or none: a text is searched once for each. */
 const defined = new WeakMap<KnownFile, Map<string, boolean>>();
-const definedName = new RegExp(String.raw`${BLANK}([A-Za-z_$][\w$]*)`, 'y');
+const macroName = /[A-Za-z_$][\w$]*/y;
 
 const definedBy = ({ file, real }: Pick<BuiltFile, 'file' | 'real'>, macros: ReadonlySet<string>): boolean => {
   let known = defined.get(file);
@@ -78,9 +99,11 @@ const definedBy = ({ file, real }: Pick<BuiltFile, 'file' | 'real'>, macros: Rea
     for (const macro of unknown) answers.set(macro, false);
     const text = spliced(readFileSync(real, 'latin1'));
     for (let at = text.indexOf('define'); at !== -1; at = text.indexOf('define', at + 6)) {
-      definedName.lastIndex = at + 6;
-      const name = definedName.exec(text)?.[1];
-      if (name !== undefined && macros.has(name)) answers.set(name, true);
+      const place = skipBlank(text, at + 6);
+      const name = place === undefined ? undefined : matchAt(macroName, text, place)?.[0];
+      // What comes too far behind may be any of them.
+      if (place === undefined) for (const macro of unknown) answers.set(macro, true);
+      else if (name !== undefined && macros.has(name)) answers.set(name, true);
     }
   }
   return macros.values().some((macro) => answers.get(macro));

@@ -90,6 +90,30 @@ test('files that #line names are quoted in diagnostics', (t) => {
   t.deepEqual(facts('#line 3 "gram.y"\n# 1 "scan.l" 1\n# 1 "<built-in>"').lines, ['gram.y', 'scan.l']);
 });
 
+test('blanks and comments inside a directive that are too many to look at are for the compiler', (t) => {
+  const many = '/*  */'.repeat(200);
+  t.deepEqual(facts(`#${many}include "x.h"`).computed, ['?']);
+  t.deepEqual(facts(`#include${' '.repeat(2000)}"x.h"`).computed, ['?']);
+  t.deepEqual(facts(`#embed${many}"x.h"`).obstacles, ['computed-embed']);
+  t.deepEqual(facts(`#if __has_include${many}("x.h")`).obstacles, ['computed-has-include']);
+  t.deepEqual(facts(`#if __has_include(${many}"x.h")`).obstacles, ['computed-has-include']);
+  t.is(facts(`f(#${many}include "x.h"`), noFacts);
+});
+
+test('a quote that is not closed hides no code', (t) => {
+  t.deepEqual(facts('#error don\'t /* "\n__DATE__ // */').obstacles, ['date-or-time']);
+  t.deepEqual(facts('#error " /*\n__DATE__').obstacles, ['date-or-time']);
+});
+
+test('what can be read in many ways is read in one', (t) => {
+  const started = performance.now();
+  for (const text of [
+    `#${'/**/'.repeat(100)}x\n`, `__has_include${'/**/'.repeat(100)}x\n`, `__has_include(${'/**/'.repeat(100)}x\n`, `__has_include(x${'/**/'.repeat(100)}\n`, `#${'/**/'.repeat(100)}x __has_include(x)\n`, `#include${'/**/'.repeat(100)}\n`,
+    `import "${'\\"'.repeat(100_000)}\n`, `import '${'\\\''.repeat(100_000)}\n`, '#include <'.repeat(20_000), '#include "'.repeat(20_001), '#/*#/**/'.repeat(20_000),
+  ]) factsOf(Buffer.from(text));
+  t.true(performance.now() - started < 5_000);
+});
+
 test('any bytes have facts, in a time that grows with their length', (t) => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 2000 }), (bytes) => {
     factsOf(Buffer.from(bytes));

@@ -43,3 +43,11 @@ test('whatever a server sends, no control character is left but tab, newline and
   }), { numRuns: 2000 });
   t.pass();
 });
+
+test('a long text takes no longer than its length, whatever it is made of', (t) => {
+  const started = performance.now();
+  for (const piece of ['a', '\u00c2\u0090', '\u001b[0m', '\u001b]8;', '\u001b[1;', '\u001b]8;x\u0007']) {
+    t.true(clean(`${piece.repeat(Math.ceil(1_000_000 / piece.length))}\b`).length < 1_100_000);
+  }
+  t.true(performance.now() - started < 10_000);
+});

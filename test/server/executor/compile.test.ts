@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { WardError } from '../../../protocol/errors.ts';
 import { inputsOf, isRoot, Lab, type Answer, type CompileRequest, type Input } from '../../fixtures/executor.ts';
 
 const compilers = ['/usr/bin/gcc', '/usr/bin/g++', '/usr/bin/clang', '/usr/bin/clang++'];
@@ -279,6 +280,19 @@ test.serial('variables that steer a loader or a driver lead to nothing that can 
       outputs: [join(cwd, 'a.o')],
     });
     t.false(answer.stderrText.includes('PWNED'), JSON.stringify(setting));
+  }
+});
+
+test.serial('a precompiled header that a preprocessed text names is not believed, whatever it is called', async (t) => {
+  const pragma = '#pragma GCC pch_preprocess "data.bin"\nint x;\n';
+  const cwd = project(t, { 'a.h': 'int f(void);\n', 'a.i': pragma, 'a.c': pragma });
+  spawnSync('/usr/bin/gcc', ['-x', 'c-header', 'a.h', '-o', 'data.bin'], { cwd, env });
+  const inputs = Object.fromEntries(['a.i', 'a.c', 'data.bin'].map((name) => [join(cwd, name), { content: readFileSync(join(cwd, name)) }]));
+  for (const words of [['a.i'], ['-traditional-cpp', 'a.c'], ['-x', 'cpp-output', 'a.c']]) {
+    const argv = ['/usr/bin/gcc', '-c', ...words, '-o', 'a.o'];
+    t.is(spawnSync(argv[0]!, argv.slice(1), { cwd, env }).status, 0, 'gcc takes it');
+    const error = await t.throwsAsync(lab.run({ argv, cwd, env, inputs, outputs: [join(cwd, 'a.o')] }), { instanceOf: WardError });
+    t.like(error, { code: 'input-unsigned', class: 'infrastructure', message: `The input ${JSON.stringify(join(cwd, 'data.bin'))} is a precompiled header under another name.` });
   }
 });
 

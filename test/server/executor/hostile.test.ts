@@ -101,6 +101,8 @@ for (const by of isRoot ? (['root', 'user'] as const) : (['user'] as const)) {
       ['put', '/.wardcc-tmp/left', 'x'],
       ['mkdir', '/home/x/dir'],
       ['put', '/home/x/dir/left', 'x'],
+      ['put-nameless', '/home/x'],
+      ['put-nameless', '/.wardcc-tmp'],
       ['put', output, 'object'],
     ]);
     t.deepEqual(
@@ -273,6 +275,22 @@ for (const by of isRoot ? (['root', 'user'] as const) : (['user'] as const)) {
       [2],
     );
     t.is(answer.contents[2]?.toString(), 'good');
+  });
+
+  serial(title('an input is no output, where it lies, under another name, or with other rights; one that was written over is'), async (t) => {
+    const input = (name: string): string => `/home/x/${name}`;
+    const names = ['kept', 'moved', 'changed', 'written'];
+    const answer = await attack(
+      [
+        ['move', input('in'), input('moved')],
+        ['chmod', input('changed'), '644'],
+        ['chmod', input('written'), '644'],
+        ['put', input('written'), 'made'],
+      ],
+      { outputs: names.map(input), inputs: Object.fromEntries(['in', 'kept', 'changed', 'written'].map((name) => [input(name), { content: 'sent', group: 3 }])) },
+    );
+    t.deepEqual(answer.outputs.map(({ index }) => names[index]), ['written']);
+    t.is(answer.contents[3]?.toString(), 'made');
   });
 
   serial(title('a directory on the way to an output cannot be replaced by a link to the host'), async (t) => {

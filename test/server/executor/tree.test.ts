@@ -235,6 +235,35 @@ for (const [name, deed] of Object.entries(deeds)) {
   });
 }
 
+test('nothing is left of a job that gives names that are no text, also where they look like the name of an input', (t) => {
+  const bench = new Bench(t);
+  const spec: Spec = { '/a/\ufffd': 'x', '/a/y.h': 'y' };
+  const bytes = (name: string): Buffer => Buffer.concat([Buffer.from(bench.at('/a/')), Buffer.from(name, 'latin1')]);
+  bench.lay(spec);
+  bench.tree.watch(['/a']);
+  writeFileSync(bytes('\xff'), 'x');
+  mkdirSync(bytes('\xfe'));
+  writeFileSync(bytes('\xfe/\xff'), 'x');
+  bench.tree.restore();
+  bench.lay(spec);
+  t.deepEqual(readdirSync(bench.at('/a'), { encoding: 'buffer' }).map((name) => name.toString('latin1')).sort(), ['y.h', '\xef\xbf\xbd']);
+  bench.lay({ '/b': 'directory/' });
+  t.deepEqual(bench.seen(), { '/b': 'directory/' });
+});
+
+test('a precompiled header under a name by which nobody would have asked for its proof is not laid out, whatever was laid before', (t) => {
+  const bench = new Bench(t);
+  for (const image of ['gpchC014 and so on', 'CPCH and so on']) {
+    for (const before of [{}, { '/a/x.h.gch': image }]) {
+      bench.lay(before);
+      const error = t.throws(() => bench.lay({ ...before, '/a/x.bin': image }), { instanceOf: WardError });
+      t.like(error, { code: 'input-unsigned', class: 'infrastructure', message: 'The input "/a/x.bin" is a precompiled header under another name.' });
+      t.deepEqual(bench.seen(), {});
+    }
+  }
+  bench.lay({ '/a/x.bin': ' gpchC014', '/a/y.bin': 'gpc', '/a/empty.bin': '' });
+});
+
 test('an input that a job wrote with the same size, at once, is noticed by its time', (t) => {
   const bench = new Bench(t);
   for (let round = 0; round < 50; round++) {

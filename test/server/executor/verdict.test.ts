@@ -90,3 +90,11 @@ test('the first cause counts: what the executor killed is not called a crash', (
 test("words in the middle of a line are the source's, not the driver's", (t) => {
   t.is(judge({ ...no, stderr: 'a.c:1:2: error: #error bwrap: and LLVM ERROR: out of memory\n' }), undefined);
 });
+
+test('no text takes long to judge, however its lines are made', (t) => {
+  const started = performance.now();
+  for (const line of ['a'.repeat(65_000), `x: ${'fork'.repeat(16_000)}`, `x: ${': '.repeat(32_000)}`, 'x:'.repeat(32_000), 'x: fork(: '.repeat(6_500)]) {
+    for (const profile of ['strict', 'strict-rlimit'] as const) t.is(judge({ ...no, stderr: `${line}\n${line}`, profile }), undefined);
+  }
+  t.true(performance.now() - started < 5_000);
+});

@@ -19,11 +19,12 @@ test('a precompiled header is taken with a proof for this content, compiler and 
     [file('/w/a.h.gch', randomBytes(32)), 'gcc-12', 'd'], [file('/w/a.h.gch'), 'gcc-13', 'd'], [file('/w/a.h.gch'), 'gcc-12', 'e'],
     [file('/w/a.h.gch'), 'gcc-12', undefined], [{ path: '/w/a.h.gch', kind: 'link', target: 'x' }, 'gcc-12', 'd'],
     [{ path: '/w/a.h.gch', kind: 'directory' }, 'gcc-12', 'd'], [file('/w/a.h.pch', randomBytes(32)), 'gcc-12', 'd'],
+    [file('/w/gcm.cache/,/a.h.gcm', randomBytes(32)), 'gcc-12', 'd'], [{ path: '/w/gcm.cache/a.gcm', kind: 'link', target: 'x' }, 'gcc-12', 'd'],
   ];
   for (const [entry, toolchain, domain] of refused) {
     const error = await t.throwsAsync(checkPrecompiled([entry], toolchain, domain, results), { instanceOf: WardError });
     t.like(error as WardError, { code: 'input-unsigned', class: 'infrastructure' });
-    t.regex(error!.message, /was not made by this farm with this compiler/);
+    t.is(error!.message, `The ${entry.path.endsWith('.gcm') ? 'compiled module' : 'precompiled header'} ${JSON.stringify(entry.path)} was not made by this farm with this compiler.`);
   }
 });
 
