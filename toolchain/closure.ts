@@ -146,5 +146,7 @@ const addClangFiles = async (compiler: string, driver: string, verbose: readonly
   if (resources !== '') addFolder(files, resources, (name) => name === 'include' || name === 'lib');
   const installation = verbose[0]?.gccInstallation;
   if (installation !== undefined) for (const name of STEERING) files.add(`${installation}/${name}`);
-  return [resources, installation ?? ''].filter((folder) => folder !== '').map((folder) => merged(posix.normalize(folder)));
+  // clang takes the newest of the installations that lie side by side.
+  return [resources, ...(installation === undefined ? [] : [installation, dirname(installation)])].filter((folder) => folder !== '')
+    .map((folder) => merged(posix.normalize(folder)));
 };

@@ -14,13 +14,12 @@
  */
 import { WardError } from '../../protocol/errors.ts';
 import type { Toolchain } from '../../toolchain/describe.ts';
-import { foreignProgram } from '../../toolchain/path-programs.ts';
 import { localReasons, moveCommand, understandCommand, type CompileCommand } from '../command/index.ts';
 import { collectInputs } from '../inputs/collect.ts';
 import { looksFrom, monotonicMs } from '../inputs/file-table.ts';
 import { inputReasons } from '../inputs/reasons.ts';
 import { fromCheckout } from '../results/checkout.ts';
-import { deliver, namesMissingFile } from '../results/deliver.ts';
+import { deliver, hidesSomething, namesMissingFile } from '../results/deliver.ts';
 import { LocalResults } from '../results/local-results.ts';
 import { assemble } from './assemble.ts';
 import { asTyped } from './displaced.ts';
@@ -47,18 +46,19 @@ export async function runJob(request: LauncherRequest, services: AgentServices, 
 
   services.farm.prepare(request.env);
   services.warmUp.note(request.env);
-  const toolchain = await services.toolchains.get(command.compiler).catch((error: unknown) => error);
+  const since = looksFrom(request.begunMs);
+  const toolchain = await services.toolchains.get(command.compiler, since).catch((error: unknown) => error);
   if (toolchain instanceof WardError) return local('toolchain-odd', toolchain.message);
   if (toolchain instanceof Error) throw toolchain;
   const { toolchain: compiler, canary } = toolchain as LocalToolchain;
-  const foreign = foreignProgram(compiler, request.path ?? '');
+  const foreign = services.pathPrograms.foreign(compiler, { path: request.path, cwd: request.cwd, since });
   if (foreign !== undefined) return local('toolchain-odd', `PATH leads the compiler to ${foreign}, which is no part of it.`);
 
   const job: Job = { request, services, reply, signal, command, compiler, canary, local, took };
   const again: { again?: Again } = {};
   let sent = services.displaced.settle(command);
   for (let changes = 0; changes <= mostChanges;) {
-    const outcome = await attempt(job, sent, changes === 0 ? looksFrom(request.begunMs) : monotonicMs());
+    const outcome = await attempt(job, sent, changes === 0 ? since : monotonicMs());
     if (typeof outcome === 'object') return { ...outcome, ...again };
     again.again = outcome;
     if (outcome === 'changing-input') changes += 1;
@@ -99,7 +99,7 @@ async function attempt(
   const key = LocalResults.key(job.probe, farm?.epoch);
   const known = services.results.find(key);
   const found = known === undefined || inputs.checkout === undefined ? known : fromCheckout(known, command);
-  if (known !== undefined && found !== undefined) {
+  if (known !== undefined && found !== undefined && !hidesSomething(found)) {
     deliver({ ...found, status: { code: 0, signal: 0 } }, command, reply);
     rememberHit(services, known, found, command);
     return { how: 'hit', reason: 'kept here', source: command.source, ms: took() };
@@ -126,6 +126,8 @@ async function attempt(
   }
   // The closure was wrong, or a file came and went: the compiler here says what is true.
   if (result.result.status.code !== 0 && namesMissingFile(result.stderr)) return local('scanner-miss', 'The server missed a file that may exist here.');
+  // A compiler of this machine may show what a server may not.
+  if (hidesSomething(made)) return local('control-characters', 'Diagnostics hold control characters, as the source may.');
 
   const { status, cached } = result.result;
   deliver({ ...made, status }, command, reply);

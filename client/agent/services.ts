@@ -14,6 +14,7 @@ import { Verification } from '../verify/verification.ts';
 import { Displaced } from './displaced.ts';
 import { provenanceDirectory, ProvenanceLog } from '../results/provenance-log.ts';
 import { LocalSlots } from './local-slots.ts';
+import { PathPrograms } from './path-programs.ts';
 import { LocalToolchains } from './toolchains.ts';
 import type { AgentServices } from './types.ts';
 import { WarmUp } from './warm-up.ts';
@@ -31,6 +32,7 @@ export const createServices = async (env: NodeJS.ProcessEnv): Promise<AgentServi
     localSlots,
     verification: new Verification({ farm, slots: localSlots, alarms, directory: join(directory, 'verify') }),
     toolchains,
+    pathPrograms: new PathPrograms(),
     inputs,
     results: new LocalResults(join(directory, 'results'), bytes),
     displaced: new Displaced(),

@@ -1,6 +1,7 @@
 /**
  * The compilers of this machine, by content: what a compiler is made of, and the canary it makes. Both are known again after
- * a restart; a compiler that was replaced is noticed within two seconds.
+ * a restart. A program or library that was replaced is noticed by the next job; whatever else steers a compiler, such as a file that
+ * came into one of its directories, within two seconds.
  *
  * @module
  */
@@ -9,8 +10,9 @@ import { join } from 'node:path';
 import { localCanary } from '../../toolchain/canary.ts';
 import { recordToolchain, type Toolchain } from '../../toolchain/describe.ts';
 import { isCurrent, type ToolchainRecord } from '../../toolchain/record.ts';
+import { FileTable, monotonicMs, type Sighting } from '../inputs/file-table.ts';
 
-/** A compiler is looked at again when it is asked for and the last look is older. */
+/** All that a compiler is made of is looked at again when it is asked for and the last such look is older. */
 const freshMs = 2_000;
 
 export interface LocalToolchain {
@@ -21,16 +23,21 @@ export interface LocalToolchain {
 
 interface Looked extends LocalToolchain {
   readonly record: ToolchainRecord;
+  /** Programs and libraries as they are in the record; absent: they were being replaced. */
+  readonly parts?: Sighting;
 }
 
 interface Known {
   readonly at: number;
   readonly result: Promise<Looked>;
+  /** The result, once it is there. */
+  looked?: Looked;
 }
 
 export class LocalToolchains {
   readonly #cacheDir: string;
   readonly #known = new Map<string, Known>();
+  readonly #table = new FileTable(false);
 
   /** @param cacheDir directory of the user's where descriptions are kept */
   constructor(cacheDir: string) {
@@ -40,15 +47,32 @@ export class LocalToolchains {
 
   /**
    * @param compiler absolute path as invoked
+   * @param since looks at its programs before that do not count
    * @throws WardError `toolchain-unknown` when this compiler cannot travel
    */
-  get(compiler: string): Promise<LocalToolchain> {
+  get(compiler: string, since = monotonicMs()): Promise<LocalToolchain> {
     const now = performance.now();
     const known = this.#known.get(compiler);
-    if (known !== undefined && now - known.at < freshMs) return known.result;
+    if (known !== undefined && now - known.at < freshMs && this.#holds(known, since)) return known.result;
     const result = this.#look(compiler, known?.result);
-    this.#known.set(compiler, { at: now, result });
+    const fresh: Known = { at: now, result };
+    this.#known.set(compiler, fresh);
+    result.then((looked) => (fresh.looked = looked), () => {});
     return result;
+  }
+
+  #holds({ looked }: Known, since: number): boolean {
+    return looked === undefined || (looked.parts !== undefined && this.#table.holds(looked.parts, since));
+  }
+
+  #partsOf(record: ToolchainRecord): Sighting | undefined {
+    const { name, entries } = record.toolchain;
+    // Locales come with the system.
+    const paths = [name, ...entries.map(({ path }) => path).filter((path) => !path.startsWith('/usr/lib/locale/'))];
+    const ids = paths.map((path) => this.#table.id(path));
+    this.#table.look(ids, monotonicMs());
+    const parts = this.#table.sight(ids);
+    return isCurrent(record) ? parts : undefined;
   }
 
   /** Those that were asked for. */
@@ -62,14 +86,16 @@ export class LocalToolchains {
     if (last !== undefined && isCurrent(last.record)) return last;
     const record = await recordToolchain(compiler, { cacheDir: this.#cacheDir });
     const { toolchain } = record;
+    const parts = this.#partsOf(record);
+    const known = { record, toolchain, ...(parts === undefined ? {} : { parts }) };
     const file = join(this.#cacheDir, `${toolchain.digest}.canary`);
     try {
-      return { record, toolchain, canary: readFileSync(file, 'utf8') };
+      return { ...known, canary: readFileSync(file, 'utf8') };
     } catch {
       const canary = await localCanary(toolchain);
       writeFileSync(`${file}.new`, canary, { mode: 0o600 });
       renameSync(`${file}.new`, file);
-      return { record, toolchain, canary };
+      return { ...known, canary };
     }
   }
 }

@@ -14,6 +14,7 @@ import type { LocalResults } from '../results/local-results.ts';
 import type { Displaced } from './displaced.ts';
 import type { ProvenanceLog } from '../results/provenance-log.ts';
 import type { Verification } from '../verify/verification.ts';
+import type { PathPrograms } from './path-programs.ts';
 import type { LocalToolchains } from './toolchains.ts';
 import type { WarmUp } from './warm-up.ts';
 
@@ -111,6 +112,8 @@ export interface AgentServices extends BaseServices {
   readonly farm: Farm;
   /** The compilers of this machine, by content. */
   readonly toolchains: LocalToolchains;
+  /** Programs that compilers look up on PATH. */
+  readonly pathPrograms: PathPrograms;
   /** What is known of files and search paths from one job to the next. */
   readonly inputs: InputsMemory;
   /** Results that this machine keeps. */

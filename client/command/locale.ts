@@ -50,7 +50,8 @@ const isInstalled = async (name: string): Promise<boolean> => {
   return (await installed).has(normalized(name));
 };
 
-const catalogue = /^(?:gcc|cpplib)(?:-[0-9.]+)?\.mo$/;
+/** Of the compiler, its preprocessor and the assembler. */
+const catalogue = /^(?:(?:gcc|cpplib)(?:-[0-9.]+)?|gas|bfd|opcodes)\.mo$/;
 const catalogues = new Map<string, boolean>();
 
 const hasCatalogue = (languages: readonly string[], compiler: string): boolean =>

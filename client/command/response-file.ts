@@ -12,17 +12,23 @@ const mostFiles = 100;
 const mostArguments = 20_000;
 const mostBytes = 1024 * 1024;
 
+/** The blanks of all compilers; those of Unicode are a part of words. */
+const blank = /[ \t\n\r]/;
+/** A blank for gcc only; a byte order mark at the beginning, which clang leaves out. */
+const disputed = /[\f\v]|^\ufeff/;
+
 /**
  * Splits the text of a response file into arguments. Compilers disagree about a backslash in single quotes or at the end, an
- * empty argument and an open quote: for text with one of these the answer is undefined.
+ * empty argument, an open quote, form feeds and byte order marks: for text with one of these the answer is undefined.
  */
 export const splitResponse = (content: string): string[] | undefined => {
+  if (disputed.test(content)) return undefined;
   const found: string[] = [];
   let current: string | undefined;
   let quote = '';
   for (let at = 0; at < content.length; at += 1) {
     const char = content[at] ?? '';
-    if (quote === '' && /\s/.test(char)) {
+    if (quote === '' && blank.test(char)) {
       if (current !== undefined) {
         found.push(current);
         current = undefined;

@@ -68,6 +68,7 @@ export class Collection {
       const usable = this.#command.family === 'gcc' && this.#memory.precompiled.has(digest) && !this.#command.outputs.some((output) => output.path === path);
       if (!usable) throw new StaysLocal('precompiled-header', path);
     }
+    for (const { path } of this.#command.outputs) if (this.tree.has(path)) throw new StaysLocal('output-as-input', path);
     const { entries, bytes } = this.tree.finish();
     const { young } = this.tree;
     const { sighting } = this.#states;
@@ -97,6 +98,8 @@ const addPlaces = (tree: TreeBuilder, command: InputsCommand, search: SearchPath
   for (const folder of folders) if (tree.directory(folder) === undefined) throw new StaysLocal('odd-input', folder);
   if (command.pwd !== undefined) tree.directory(command.pwd);
   // clang lists a directory under the first name by which it saw it, so the command's own spellings count too.
-  for (const { path } of command.search) tree.directory(path);
-  for (const folder of [...search.quote, ...search.angle, ...search.unused]) tree.directory(folder);
+  for (const folder of [...command.search.map(({ path }) => path), ...search.quote, ...search.angle, ...search.unused]) {
+    // Compilers have something to say of a file in the place of a directory.
+    if (tree.directory(folder) === undefined && tree.file(folder) !== undefined) throw new StaysLocal('odd-input', folder);
+  }
 };

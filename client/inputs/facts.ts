@@ -8,7 +8,9 @@
  */
 
 import { findDirectives, type DirectiveSink } from './directives.ts';
+import { findAssembler } from './assembler.ts';
 import { findQuestions, mayAsk, type QuestionSink } from './questions.ts';
+import { findModules, findTimes } from './times.ts';
 
 export interface Mention {
   readonly name: string;
@@ -34,18 +36,14 @@ export interface Facts {
 
 /** What keeps the text local, or at least may do so. */
 export type Obstacle =
-  'computed-has-include' | 'computed-embed' | 'assembler-file' | 'file-dependency' | 'include-alias' | 'date-or-time' | 'timestamp' | 'module';
+  | 'computed-has-include' | 'computed-embed' | 'computed-line' | 'assembler-file' | 'file-dependency' | 'include-alias' | 'date-or-time'
+  | 'timestamp' | 'module';
 
 /** Text without obstacles and references. */
 export const noFacts: Facts = Object.freeze({});
 
-const assembler = /\.(incbin|include)\b[ \t]*(?:(\\?)"([^"\\\n]*)(\\?)")?/g;
-/**
- * A comment, or something in which the start of a comment is none. A quote that is not closed reaches to the end of its line: whatever begins
- * matches, or a line of quotes would be read once for each of them.
- */
-const comments = /\/\/[^\n]*|\/\*[^]*?(?:\*\/|$)|"(?:[^"\\\n]|\\[^])*"?|'(?:[^'\\\n]|\\[^])*'?/g;
-const mostLines = 1000;
+/** Preprocessed text names every header it is made of. */
+const mostLines = 20_000;
 
 /** A text of its own: a part of a text would keep the whole one in memory. */
 const utf8 = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8');
@@ -84,7 +82,8 @@ class Found implements DirectiveSink, QuestionSink {
   }
 
   line(name: string): void {
-    if (this.lines.size < mostLines) this.lines.add(utf8(name));
+    if (name === '' || this.lines.size >= mostLines) this.obstacles.add('computed-line');
+    else this.lines.add(utf8(name));
   }
 
   get facts(): Facts {
@@ -101,31 +100,6 @@ class Found implements DirectiveSink, QuestionSink {
     return some.length === 0 ? noFacts : (Object.fromEntries(some) as Facts);
   }
 }
-
-const findAssembler = (text: string, found: Found): void => {
-  for (const [, keyword, open, name, close] of text.matchAll(assembler)) {
-    if (name !== undefined && name !== '' && open === close) found.add('asks', name, undefined);
-    else if (keyword === 'incbin') found.obstacles.add('assembler-file');
-  }
-};
-
-/** A part of each of these, one that is rare in headers. */
-const mayNameTime = /DATE__|TIME__|TIMESTAMP__/;
-
-const withoutComments = (text: string): string => text.replace(comments, (piece) => (piece.startsWith('/') ? ' ' : piece));
-
-const findTimes = (text: string, found: Found): void => {
-  if (!mayNameTime.test(text)) return;
-  const code = withoutComments(text);
-  if (/\b__TIMESTAMP__\b/.test(code)) found.obstacles.add('timestamp');
-  if (/\b__(?:DATE|TIME)__\b/.test(code)) found.obstacles.add('date-or-time');
-};
-
-/** C++20: `import x;`, `export module y;`, `module;`. Counts only where modules are enabled. */
-const findModules = (text: string, found: Found): void => {
-  if (!text.includes('import') && !text.includes('module')) return;
-  if (/^[ \t\f\v]*(?:export[ \t]+)?(?:__)?(?:import|module)\b/m.test(withoutComments(text))) found.obstacles.add('module');
-};
 
 /** Longer texts are not searched; the compiler has to be asked about them. */
 const longestText = 256 * 1024 * 1024;
@@ -151,7 +125,7 @@ export const factsOf = (content: Buffer): Facts => {
   if (text.includes('??/')) found.computed('include', '?');
   findDirectives(text, found);
   if (mayAsk(text)) findQuestions(text, found);
-  if (text.includes('.inc')) findAssembler(text, found);
+  if (/\.inc[bl]/i.test(text)) findAssembler(text, found);
   if (isFollowed(text, 'GCC', /[ \t]+dependency/y)) found.obstacles.add('file-dependency');
   if (text.includes('include_alias')) found.obstacles.add('include-alias');
   findTimes(text, found);

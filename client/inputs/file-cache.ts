@@ -9,7 +9,7 @@
 
 import { hash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { ageOf, sameWords, wordsOf, type FileState } from './file-state.ts';
+import { isSettled, sameWords, wordsOf, type FileState } from './file-state.ts';
 import { StaysLocal } from './reasons.ts';
 import { factsOf, noFacts, type Facts } from './facts.ts';
 
@@ -28,8 +28,6 @@ interface Remembered extends KnownFile {
   state: FileState | undefined;
 }
 
-/** Timestamps come from a clock that ticks at least every 10 ms; twice that is safe. */
-const clockResolutionMs = 20;
 /** What one remembered file costs, roughly, beside its path. */
 const costOfEntry = 800;
 const triesWhileChanging = 3;
@@ -130,6 +128,7 @@ export class FileCache {
       }
       this.#forget(path, known);
     }
+    const now = this.#now();
     let read: ReturnType<typeof readWhole>;
     try {
       read = readWhole(path);
@@ -139,7 +138,7 @@ export class FileCache {
     }
     this.reads += 1;
     const hex = hash('sha256', read.content);
-    const settled = ageOf(read.words, this.#now()) > clockResolutionMs;
+    const settled = isSettled(read.words, now);
     const digest = keep(hex);
     const facts = this.#factsAfter(known, isText(path) ? factsOf(read.content) : noFacts);
     const file = { digest, hex, size: read.content.length, facts, settled, words: read.words, state: undefined };

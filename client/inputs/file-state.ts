@@ -83,6 +83,21 @@ export const stateOf = (words: Int32Array, path: string): FileState | undefined 
 /** The age in ms of the youngest of a state's times. */
 export const ageOf = (words: Int32Array, now: number): number => now - Math.max(numberAt(words, 6), numberAt(words, 8)) / 1e6;
 
+/** Clocks of file systems tick at least every 10 ms; twice that is safe. */
+const clockResolutionMs = 20;
+/** Some keep whole seconds, or every other one; such a time has no part of a second, which is rare elsewhere. */
+const coarseResolutionMs = 4_000;
+const nanosecondsASecond = 1_000_000_000n;
+
+/** Whether a change after a look that began now would show in the state. */
+export const isSettled = (words: Int32Array, now: number): boolean => {
+  const age = ageOf(words, now);
+  return age > coarseResolutionMs || (age > clockResolutionMs && !isWholeSecond(words));
+};
+
+const isWholeSecond = (words: Int32Array): boolean =>
+  ((BigInt(words[9] as number) << 32n) + BigInt((words[8] as number) >>> 0)) % nanosecondsASecond === 0n;
+
 export const sameWords = (a: Int32Array, b: Int32Array, count = stateWords): boolean => {
   for (let at = 0; at < count; at++) if (a[at] !== b[at]) return false;
   return true;

@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto';
 import type { Toolchain } from '../../toolchain/describe.ts';
 import type { CollectedInputs } from './collected.ts';
+import { enablesModules } from './references.ts';
 import { renew, type Sources } from './renew.ts';
 import { definitionsOf, type Asked } from './scanner/computed.ts';
 import type { Folder, Folders } from './scanner/folders.ts';
@@ -43,7 +44,7 @@ const digestOf = (parts: readonly unknown[]): string => createHash('sha256').upd
 /** Everything of a command that its inputs depend on, apart from the file system, whoever finds them. */
 export const keyOf = (command: InputsCommand, toolchain: Toolchain): string => {
   const { argv, cwd, pwd, env, outputs, checkout } = command;
-  return digestOf([toolchain.digest, argv, cwd, pwd, env, checkout, outputs.map(({ spelled }) => spelled)]);
+  return digestOf([toolchain.digest, argv, cwd, pwd, env, checkout, outputs.map(({ path, spelled }) => [path, spelled])]);
 };
 
 /**
@@ -52,8 +53,8 @@ export const keyOf = (command: InputsCommand, toolchain: Toolchain): string => {
  */
 export const scanKeyOf = (command: InputsCommand, toolchain: Toolchain, roots: ScanRoots): string => {
   const { language, pwd, env, outputs, inputs, search, checkout } = command;
-  const folders = outputs.map(({ spelled }) => spelled.slice(0, spelled.lastIndexOf('/')));
-  return digestOf(['scan', toolchain.digest, language, { ...roots, defines: [] }, pwd, env, folders, inputs, search, checkout]);
+  const places = outputs.map(({ path, spelled }) => [path, spelled]);
+  return digestOf(['scan', toolchain.digest, language, enablesModules(command), { ...roots, defines: [] }, pwd, env, places, inputs, search, checkout]);
 };
 
 export class Manifests {

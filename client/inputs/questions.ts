@@ -15,7 +15,7 @@ export interface QuestionSink {
   /** A word in such a name that would be expanded if it were a macro. */
   word(name: string): void;
   /** What is asked for is only known after preprocessing. */
-  unclear(what: 'computed-has-include' | 'computed-embed'): void;
+  unclear(what: 'computed-has-include' | 'computed-embed' | 'assembler-file'): void;
 }
 
 /** What question words end with. */
@@ -35,6 +35,11 @@ const isDefined = /define[ \t]+$/;
 const comment = /\/\*[^]*?\*\//g;
 const glance = 2000;
 const longestWord = 100;
+
+/** Parts of these names, for `##` to put together. */
+const handedPart = /\b__has_?[ \t]{0,100}[,)]/;
+const firstPart = /\b__has_?[ \t]{0,100}##/;
+const secondPart = /[(,][ \t]{0,100}_?(?:include|include_next|embed)[ \t]{0,100}[,)]/;
 
 /** Where the word begins that has this in it. */
 const wordStart = (text: string, at: number): number => {
@@ -112,7 +117,8 @@ export const findQuestions = (text: string, sink: QuestionSink): void => {
       if (!passes) unclear();
     }
   }
+  if (handedPart.test(text) || (firstPart.test(text) && secondPart.test(text))) sink.unclear('computed-has-include');
 };
 
 /** Whether there may be questions in a text: fast, for texts without. */
-export const mayAsk = (text: string): boolean => ['has_include', 'HAS_INCLUDE', 'has_embed', 'HAS_EMBED'].some((word) => text.includes(word));
+export const mayAsk = (text: string): boolean => /has_(?:include|embed)|HAS_(?:INCLUDE|EMBED)|\b__has_?[ \t]*[,)#]/.test(text);

@@ -41,13 +41,18 @@ export const addQuotedFiles = (tree: TreeBuilder, command: InputsCommand, facts:
   }
 };
 
+/** Whether texts that import or declare modules mean that. */
+export const enablesModules = ({ argv }: Pick<InputsCommand, 'argv'>): boolean => argv.some((argument) => /^-fmodule(?:s-ts$|-mapper=)/.test(argument));
+
 /**
  * @throws StaysLocal when the text of a file can't travel. SOURCE_DATE_EPOCH fixes date and time for gcc, and for clang since
  * 16; nothing fixes `__TIMESTAMP__`.
  */
 export const checkObstacles = (command: InputsCommand, toolchain: Toolchain, facts: Facts, path: string): void => {
   for (const obstacle of facts.obstacles ?? []) {
-    if (obstacle === 'module' && !command.argv.some((argument) => /^-fmodule(?:s-ts$|-mapper=)/.test(argument))) continue;
+    if (obstacle === 'module' && !enablesModules(command)) continue;
+    // clang quotes the text that it read.
+    if (obstacle === 'computed-line' && command.family !== 'gcc') continue;
     if (obstacle === 'timestamp') throw new StaysLocal('time-macro', path);
     if (obstacle === 'date-or-time') {
       const understood = command.family === 'gcc' || Number.parseInt(toolchain.version, 10) >= 16;

@@ -36,8 +36,16 @@ export interface SearchQuestion {
 interface Known {
   readonly question: SearchQuestion;
   readonly path: Promise<SearchPath>;
+  /** Digest of the toolchain that was asked; absent: before there was a job. */
+  toolchain?: string;
   /** The directories of the answer, as they were when it was asked for; absent: it is good for this once only. */
   seen?: Sighting;
+}
+
+interface AskedFor {
+  readonly toolchain?: string;
+  readonly since: number;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const mostKnown = 512;
@@ -56,13 +64,14 @@ export class SearchPaths {
   }
 
   /**
+   * @param toolchain digest of its compiler, which may be another one under the same name as before
    * @param since when the command began: looks at directories before that do not count
    * @throws StaysLocal when the compiler does not answer.
    */
-  async get(command: InputsCommand, since: number, signal?: AbortSignal): Promise<SearchPath> {
+  async get(command: InputsCommand, toolchain: string, since: number, signal?: AbortSignal): Promise<SearchPath> {
     const { compiler, cwd } = command;
     const env = Object.fromEntries(searchVariables.flatMap((name) => (command.env[name] === undefined ? [] : [[name, command.env[name]]])));
-    return this.#find({ compiler, cwd, args: searchArguments(command), env }, command, since, signal);
+    return this.#find({ compiler, cwd, args: searchArguments(command), env }, command, { toolchain, since, signal });
   }
 
   /** What was asked and answered, the latest last. */
@@ -72,21 +81,25 @@ export class SearchPaths {
 
   /** Asks what a command is going to ask. @throws StaysLocal when the compiler does not answer. */
   async prepare(question: SearchQuestion): Promise<void> {
-    await this.#find(question, { ...question, source: question.cwd }, monotonicMs());
+    await this.#find(question, { ...question, source: question.cwd }, { since: monotonicMs() });
   }
 
-  async #find(question: SearchQuestion, command: Asking, since: number, signal?: AbortSignal): Promise<SearchPath> {
+  async #find(question: SearchQuestion, command: Asking, job: AskedFor): Promise<SearchPath> {
     const { compiler, cwd, args, env } = question;
     const key = JSON.stringify([compiler, cwd, args, searchVariables.map((name) => env[name] ?? null)]);
     const known = this.#known.get(key);
     if (known !== undefined) {
       const path = await known.path;
-      if (known.seen !== undefined && this.#table.holds(known.seen, since)) return path;
+      const isSame = known.toolchain === undefined || job.toolchain === undefined || known.toolchain === job.toolchain;
+      if (isSame && known.seen !== undefined && this.#table.holds(known.seen, job.since)) {
+        if (job.toolchain !== undefined) known.toolchain = job.toolchain;
+        return path;
+      }
       if (this.#known.get(key) === known) this.#known.delete(key);
-      return this.#find(question, command, since, signal);
+      return this.#find(question, command, job);
     }
-    const path = this.#ask(command, args, (seen) => (asked.seen = seen), signal);
-    const asked: Known = { question, path };
+    const path = this.#ask(command, args, (seen) => (asked.seen = seen), job.signal);
+    const asked: Known = { question, path, ...(job.toolchain === undefined ? {} : { toolchain: job.toolchain }) };
     this.#known.set(key, asked);
     for (const oldest of this.#known.keys()) {
       if (this.#known.size <= mostKnown) break;
@@ -110,7 +123,8 @@ export class SearchPaths {
     const path = { quote, angle, unused, frameworks: stderr.includes('(framework directory)') };
     const directories = [...path.quote, ...path.angle, ...path.unused];
     const spelled = [...answer.quote, ...answer.angle, ...answer.absent, ...answer.duplicates];
-    const ids = directories.map((directory) => this.#table.id(directory));
+    // The compiler, too: it may have been replaced between the question and the first job.
+    const ids = [...directories, command.compiler].map((path) => this.#table.id(path));
     this.#table.look(ids, monotonicMs());
     // One that appeared or vanished meanwhile makes the answer good for this once only.
     const isAbsent = (index: number): boolean => this.#table.words(ids[index] as number)[modeWord] === 0;

@@ -1,26 +1,23 @@
 /**
- * What was seen of the file system while a tree was made, and whether it is so still. One native call tells; only files so
+ * What was seen of the file system while a tree was made, and whether it is so still. One native call tells; only files and links so
  * young then that a change would have left no trace are read again.
  *
  * @module
  */
 
 import { hash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import type { FileTable, Sighting } from './file-table.ts';
 
-/** A file that was read within the resolution of its clock, and what was in it: SHA-256, hex. */
-export interface YoungFile {
-  readonly path: string;
-  readonly hex: string;
-}
+/** A file or link that was read within the resolution of its clock, and what was in it: SHA-256, hex, or the target. */
+export type Young = { readonly path: string; readonly hex: string } | { readonly path: string; readonly target: string };
 
 export class Seen {
   readonly #table: FileTable;
   readonly #sighting: Sighting;
-  readonly #young: readonly YoungFile[];
+  readonly #young: readonly Young[];
 
-  constructor(table: FileTable, sighting: Sighting, young: readonly YoungFile[] = []) {
+  constructor(table: FileTable, sighting: Sighting, young: readonly Young[] = []) {
     this.#table = table;
     this.#sighting = sighting;
     this.#young = young;
@@ -43,14 +40,14 @@ export class Seen {
 
   /** Whether every path that was walked is what it was, and every input has the content that it had. Looks before `since` do not count. */
   holds(since: number): boolean {
-    return this.#table.holds(this.#sighting, since) && this.#young.every(({ path, hex }) => hexOf(path) === hex);
+    return this.#table.holds(this.#sighting, since) && this.#young.every(isStill);
   }
 }
 
-const hexOf = (path: string): string | undefined => {
+const isStill = (young: Young): boolean => {
   try {
-    return hash('sha256', readFileSync(path), 'hex');
+    return 'hex' in young ? hash('sha256', readFileSync(young.path), 'hex') === young.hex : readlinkSync(young.path) === young.target;
   } catch {
-    return undefined;
+    return false;
   }
 };

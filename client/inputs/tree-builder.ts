@@ -12,10 +12,10 @@
 import { readlinkSync } from 'node:fs';
 import type { TreeEntry } from '../../protocol/tree.ts';
 import type { FileCache, KnownFile } from './file-cache.ts';
-import { identityOf, type FileState } from './file-state.ts';
+import { identityOf, isSettled, type FileState } from './file-state.ts';
 import type { FileStates } from './file-states.ts';
 import { StaysLocal } from './reasons.ts';
-import type { YoungFile } from './seen.ts';
+import type { Young } from './seen.ts';
 import type { StageView } from './stage-view.ts';
 
 export interface BuiltFile {
@@ -54,7 +54,7 @@ export class TreeBuilder {
   readonly #opened = new Map<string, BuiltFile>();
   /** Directories as written whose way leads through a system directory that a sandbox does not have. */
   readonly #foreign = new Set<string>();
-  readonly #young: YoungFile[] = [];
+  readonly #young: Young[] = [];
   readonly #precompiled = new Map<string, BuiltFile>();
   readonly #checkout: string | undefined;
   #crossed = false;
@@ -103,7 +103,7 @@ export class TreeBuilder {
     if (this.#foreign.has(folder)) throw new StaysLocal('system-file', path);
     if (state.kind === 'link') {
       if (hops >= mostLinks) return undefined;
-      return this.#file(this.#link(real, parent), hops + 1, place);
+      return this.#file(this.#link(real, parent, state), hops + 1, place);
     }
     if (state.kind !== 'file') throw new StaysLocal('odd-input', real);
     if (!this.#stage.mayBeInput(real)) throw new StaysLocal('system-file', real);
@@ -116,10 +116,12 @@ export class TreeBuilder {
   }
 
   /** Records a link and returns the absolute path it stands for. */
-  #link(real: string, parent: string): string {
+  #link(real: string, parent: string, state: FileState): string {
+    const settled = isSettled(state.words, Date.now());
     const target = readlinkSync(real, 'buffer');
     const text = target.toString('utf8');
     if (!Buffer.from(text).equals(target)) throw new StaysLocal('non-utf8-path', real);
+    if (!settled) this.#young.push({ path: real, target: text });
     if (!this.#stage.hasLink(real)) {
       if (!this.#stage.mayBeInput(real)) throw new StaysLocal('system-file', real);
       this.#links.set(real, text);
@@ -151,7 +153,7 @@ export class TreeBuilder {
     if (state === undefined) return absent;
     if (state.kind === 'link') {
       if (hops >= mostLinks) return absent;
-      const target = this.#link(real, parent);
+      const target = this.#link(real, parent, state);
       const followed = this.#resolve(target, hops + 1);
       if (this.#foreign.has(target)) this.#foreign.add(path);
       return followed;
@@ -183,6 +185,11 @@ export class TreeBuilder {
     this.#precompiled.set(path, opened);
   }
 
+  /** Whether a file was added that lies at this path, which has no links in it. */
+  has(real: string): boolean {
+    return this.#files.has(real);
+  }
+
   /** Digests, hex, of the precompiled headers, by path. */
   get precompiledHeaders(): ReadonlyMap<string, string> {
     return new Map([...this.#precompiled].map(([path, { file }]) => [path, file.hex]));
@@ -193,8 +200,8 @@ export class TreeBuilder {
     return this.#crossed;
   }
 
-  /** Files so young that they may have changed since without a trace. */
-  get young(): readonly YoungFile[] {
+  /** Files and links so young that they may have changed since without a trace. */
+  get young(): readonly Young[] {
     return this.#young;
   }
 

@@ -42,6 +42,13 @@ const removesEarlierOutput = ({ status, stderr }: KeptResult & { readonly status
 
 const missingFile = Buffer.from('No such file or directory');
 const notFound = Buffer.from("' file not found");
+/** What only assemblers say: gas and clang's. */
+const notFoundByAssembler = /: Error: file not found: |error: Could not find (?:incbin|include) file '/;
 
-/** Does a failed compile complain about a file that is not there? gcc's words, and clang's. */
-export const namesMissingFile = (stderr: Buffer): boolean => stderr.includes(missingFile) || stderr.includes(notFound);
+/** Does a failed compile complain about a file that is not there? In the words of gcc, clang and assemblers. */
+export const namesMissingFile = (stderr: Buffer): boolean =>
+  stderr.includes(missingFile) || stderr.includes(notFound) || notFoundByAssembler.test(stderr.toString('latin1'));
+
+/** Do the diagnostics quote something of a source that is not let through to a terminal? */
+export const hidesSomething = ({ stdout, stderr }: Pick<KeptResult, 'stdout' | 'stderr'>): boolean =>
+  [stdout, stderr].some((text) => text.length > 0 && !cleanDiagnostics(text).equals(text));

@@ -104,6 +104,16 @@ test.serial('a warning and an error name files below the folder as the command s
   }
 });
 
+test.serial('a line with control characters is quoted as it is, by the compiler here', async (t) => {
+  for (const [name, character] of Object.entries({ 'form feed': '\f', bell: '\u0007', 'next line': '\u0085' })) {
+    await compare(t, shared, `control ${name}`, {
+      command: ['gcc', '-Wall', '-c', 'main.c', '-o', 'main.o'],
+      prepare: (directory) => writeFile(join(directory, 'main.c'), `void f(void) { int unused; /*${character}*/ }\n`),
+      how: 'local',
+    });
+  }
+});
+
 test.serial('many jobs at once that warn do not mix their lines', async (t) => {
   const directory = await shared.directory('mixing');
   const names = Array.from({ length: 12 }, (_, index) => `part${index}`);

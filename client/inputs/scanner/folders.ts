@@ -10,11 +10,11 @@
  */
 
 import { readdirSync } from 'node:fs';
-import { ageOf, modeWord, sameWords, stateWords, statList } from '../file-state.ts';
+import { isSettled, modeWord, sameWords, stateWords, statList } from '../file-state.ts';
 import type { FileTable } from '../file-table.ts';
+import { StaysLocal } from '../reasons.ts';
 import { precompiledEndings } from '../tree-builder.ts';
 
-const clockResolutionMs = 20;
 const mostFolders = 20_000;
 /** Device and inode. */
 const identityWords = 4;
@@ -49,21 +49,26 @@ export class Folder {
   /** Brings the listing up to a look at or after `since`. */
   refresh(since: number): this {
     if (this.#good >= since) return this;
-    this.#good = since;
     const { id } = this;
     this.#table.look([id], since);
     const words = this.#table.words(id);
-    if (this.#settled && sameWords(words, this.#words)) return this;
+    if (!this.#settled || !sameWords(words, this.#words)) this.#list(words);
+    this.#good = since;
+    return this;
+  }
+
+  /** Reads the listing, of a directory in this state. */
+  #list(words: Int32Array): void {
+    const settled = isSettled(words, Date.now());
+    this.#names = namesIn(this.path);
+    this.#settled = settled;
     const sameFolder = sameWords(words, this.#words, identityWords);
     this.#words.set(words);
-    this.#settled = ageOf(words, Date.now()) > clockResolutionMs;
-    this.#names = namesIn(this.path);
     this.#lowered = undefined;
-    if (sameFolder && this.#answersHold()) return this;
+    if (sameFolder && this.#answersHold()) return;
     this.version += 1;
     this.#asked.clear();
     this.#precompiled = undefined;
-    return this;
   }
 
   /** Whether anything here looks like a precompiled header: where nothing does, nobody needs to look for one beside each header. */
@@ -105,13 +110,17 @@ export class Folder {
   }
 }
 
+/** @throws StaysLocal for a directory that can't be listed: what lies in it may be opened all the same */
 const namesIn = (path: string): Set<string> => {
   try {
     return new Set(readdirSync(path));
-  } catch {
+  } catch (error) {
+    if (!absences.has((error as NodeJS.ErrnoException).code ?? '')) throw new StaysLocal('odd-input', path);
     return new Set();
   }
 };
+
+const absences = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG']);
 
 /** All directories that were looked into, by the path they were opened by. */
 export class Folders {

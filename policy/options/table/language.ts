@@ -57,7 +57,7 @@ export const language = [
     diagnostics-show-category= diagnostics-show-hotness diagnostics-show-note-include-stack diagnostics-show-line-numbers digraphs
     double-square-bracket-attributes elide-type error-limit= experimental-new-constant-interpreter fixed-point fuchsia-api-level=
     gnuc-version= ignore-exceptions implicit-templates inline= limited-precision= macro-backtrace-limit= matrix max-tokens=
-    max-type-align= ms-compatibility ms-compatibility-version= msc-version= ms-memptr-rep= ms-volatile new-alignment= objc-arc
+    max-type-align= ms-compatibility-version= msc-version= ms-memptr-rep= ms-volatile new-alignment= objc-arc
     objc-arc-exceptions objc-convert-messages-to-runtime-calls objc-disable-direct-methods-for-testing
     objc-encode-cxx-class-template-spec objc-infer-related-result-type objc-legacy-dispatch objc-link-runtime objc-nonfragile-abi
     objc-nonfragile-abi-version= objc-runtime= objc-sender-dependent-dispatch objc-weak openmp= openmp-enable-irbuilder
@@ -70,6 +70,9 @@ export const language = [
     visibility-inlines-hidden-static-local-var dwarf-directory-asm`),
   ...entries(both, '-fbuiltin- -fno-builtin-', 'joined', plain, word),
   ...entries(clang, '-fgnu-inline-asm -fno-gnu-inline-asm', 'flag', plain),
+  // Headers are then looked for beside every file that includes the one that names them.
+  ...entries(clang, '-fms-compatibility', 'flag', local('unknown-option')),
+  ...entries(clang, '-fno-ms-compatibility', 'flag', plain),
   ...entries(clang, '-fmodules-ts', 'flag', local('modules')),
   ...entries(both, '-fdiagnostics-format=', 'joined', plain, /^(?:text|json|json-stderr|sarif-stderr|clang|msvc|vi)$/),
   ...entries(gcc, '-fdiagnostics-set-output= -fdiagnostics-add-output=', 'joined', local('dump')),

@@ -100,8 +100,10 @@ export const preprocessor = [
   ...entries(clang, '-fbuild-session-file= -fbuild-session-timestamp=', 'joined', local('build-session')),
 
   // text that is read or written in another character set
+  // What a text includes can only be told where its characters are those of ASCII.
+  ...entries(both, '-finput-charset=', 'joined', plain, /^utf-?8$/i),
   ...entries(both, `
-    -finput-charset= -fexec-charset= -fwide-exec-charset=`, 'joined', plain, /^(?:utf-?8|utf-?16|utf-?32|utf-?16[lb]e|utf-?32[lb]e)$/i),
+    -fexec-charset= -fwide-exec-charset=`, 'joined', plain, /^(?:utf-?8|utf-?16|utf-?32|utf-?16[lb]e|utf-?32[lb]e)$/i),
 
   // paths that are only text
   ...entries(both, `

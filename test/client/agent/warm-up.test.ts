@@ -52,7 +52,7 @@ const work = async ({ directory, compiler }: Place, { warmUp, toolchains, inputs
   await toolchains.get('/usr/bin/gcc');
   writeFileSync(join(directory, 'a.c'), '#include <stdio.h>\n');
   const command = await commandOf(['/usr/bin/gcc', '-Iinclude', '-c', 'a.c'], directory);
-  await inputs.search.get({ ...command, compiler }, monotonicMs());
+  await inputs.search.get({ ...command, compiler }, 'a toolchain', monotonicMs());
 };
 
 test('the next agent connects, knows the compilers and has asked where they look, before a job comes', async (t) => {

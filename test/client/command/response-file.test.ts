@@ -11,10 +11,11 @@ test('words are split at white space, quotes and backslashes', t => {
   t.deepEqual(splitResponse('-a  -b\n\t-c'), ['-a', '-b', '-c']);
   t.deepEqual(splitResponse('"a b" \'c d\' e\\ f "g\\"h" x""y'), ['a b', 'c d', 'e f', 'g"h', 'xy']);
   t.deepEqual(splitResponse(''), []);
+  t.deepEqual(splitResponse('-a\u00a0b -c\u2003d'), ['-a\u00a0b', '-c\u2003d']);
 });
 
 test('what compilers read differently is not split', t => {
-  for (const content of ['\'i\\j\'', '""', '-a ""', 'a\\', '"open', '\'open']) t.is(splitResponse(content), undefined, content);
+  for (const content of ['\'i\\j\'', '""', '-a ""', 'a\\', '"open', '\'open', '\ufeff-a', '-a\f-b', '-a\v-b']) t.is(splitResponse(content), undefined, content);
 });
 
 /** What a compiler makes of a response file: the macros that it defines. */
@@ -22,7 +23,7 @@ const macrosOf = (compiler: string, content: string): string[] => {
   const directory = mkdtempSync(join(tmpdir(), 'wardcc-response-'));
   try {
     writeFileSync(join(directory, 'r'), content);
-    const output = execFileSync(compiler, ['-E', '-dM', '-undef', '-x', 'c', '/dev/null', `@${join(directory, 'r')}`],
+    const output = execFileSync(compiler, ['-w', '-E', '-dM', '-undef', '-x', 'c', '/dev/null', `@${join(directory, 'r')}`],
       { encoding: 'utf8' });
     return output.split('\n').filter(line => line.startsWith('#define M_')).sort();
   } finally {
@@ -32,7 +33,7 @@ const macrosOf = (compiler: string, content: string): string[] => {
 
 for (const compiler of ['gcc', 'clang']) {
   test(`${compiler} splits a response file into the same words`, t => {
-    const quoted = fc.tuple(fc.constantFrom('', '"', '\''), fc.stringMatching(/^[A-Za-z0-9 $%ü;+-]{1,6}$/))
+    const quoted = fc.tuple(fc.constantFrom('', '"', '\''), fc.stringMatching(/^[A-Za-z0-9 $%ü\u00a0\u2028;+-]{1,6}$/))
       .map(([quote, word]) => (quote === '' ? word.replaceAll(' ', '\\ ') : quote + word + quote));
     const words = fc.array(fc.array(quoted, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 4 });
     fc.assert(fc.property(words, list => {

@@ -152,6 +152,12 @@ test('probes of Kbuild, perlasm and SCons, most of which have no source, are loc
   }
 });
 
+test('a source in another character set than UTF-8 is local, its strings need not be UTF-8', async t => {
+  const { type } = place(t);
+  for (const words of ['-finput-charset=utf-8', '-finput-charset=UTF8', '-fexec-charset=utf-16le']) t.is((await type(`gcc ${words} -c a.c`)).kind, 'compile', words);
+  for (const words of ['-finput-charset=utf-16', '-finput-charset=utf-32be']) t.like(await type(`gcc ${words} -c a.c`), { kind: 'local', reason: 'option-value' }, words);
+});
+
 test('what is not UTF-8 is local', async t => {
   const { type } = place(t);
   for (const command of [await type('gcc -c a.c', { isUtf8: false }), await type('gcc -c \ufffd.c')]) {

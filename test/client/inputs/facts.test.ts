@@ -10,6 +10,7 @@ test('every spelling of #include is one', (t) => {
     '#include "x.h"', '  #  include   "x.h"', '#\tinclude\t"x.h" // why', '#include/**/"x.h"', '/* */ # /* a\nb */ include /* */ "x.h"',
     '#inc\\\nlude "x.h"', '#include \\\r\n"x.h"', '#include \\ \n"x.h"', '%:include "x.h"', '??=include "x.h"', '#import "x.h"',
       '/*\n*/#include "x.h"',
+    '\ufeff#include "x.h"', '\0#include\0"x.h"', '\u00a0#include "x.h"', 'int a;\r#include "x.h"\r', 'int a;\r\n#include "x.h"\r\n',
     '#include"x.h"', 'int a; // "\n#include "x.h"', 'R"(/*)" \n#include "x.h"\n/* */',
   ];
   for (const spelling of spellings) t.deepEqual(names(spelling), ['"x.h"'], spelling);
@@ -46,6 +47,7 @@ test('questions and embedded files are looked up everywhere', (t) => {
   t.deepEqual(asks('#embed <d.bin> limit(3)'), ['d.bin']);
   t.deepEqual(asks('asm(".incbin \\"e.bin\\"");\nasm(".include \\"f.inc\\"\\n");'), ['e.bin', 'f.inc']);
   t.deepEqual(asks('.incbin "g.bin", 0, 4\n'), ['g.bin']);
+  t.deepEqual(asks('.INCBIN "h.bin"\n.Include "i.inc"\n'), ['h.bin', 'i.inc']);
 });
 
 test('a macro that passes a question on and is named like one is none, nor is talk about it', (t) => {
@@ -86,7 +88,42 @@ test('what is computed, and what depends on time, is an obstacle', (t) => {
   t.deepEqual(obstacles('#pragma include_alias("a", "b")'), ['include-alias']);
 });
 
+test('a question that is put together is an obstacle, other names that begin like one are none', (t) => {
+  const asked = (text: string): boolean => facts(text).obstacles?.includes('computed-has-include') ?? false;
+  for (const text of [
+    '#define CAT(a, b) a##b\n#if CAT(__has_, include)("a.h")', '#if CAT(__has, _include)("a.h")', '#if CAT(__, has_include)("a.h")',
+    '#define H(x) __has_ ## x\n#if H(include)("a.h")',
+  ]) t.true(asked(text), text);
+  for (const text of ['#define T(x) struct __has_##x', '/* __has_include argument */']) t.false(asked(text), text);
+});
+
+test('a name for the assembler that is put together is an obstacle, a string that ends in a directive is none', (t) => {
+  const read = (text: string): boolean => facts(text).obstacles?.includes('assembler-file') ?? false;
+  for (const text of ['asm(".incbin" " \\"a\\"");', 'asm(".include " NAME);', 'asm(".include " NAME "\\n");', 'asm(".include \\"" NAME "\\"");']) t.true(read(text), text);
+  for (const text of ['{ ".include", f },', 'f("x.include");', '.include "a"', 'the .include files']) t.false(read(text), text);
+});
+
+test('a time counts wherever it is certain to be no comment, or where that is uncertain', (t) => {
+  const counts = (text: string): boolean => facts(text).obstacles !== undefined;
+  for (const text of [
+    'R"(")" "//" __DATE__', 'LR"x(" /*)x" __TIME__', '#if 0\ndon\'t /* \n#endif\n__DATE__\n/* */', 'int a = 1\'0; char b = \'"\'; "//" __TIME__', 'a //* */ __TIME__',
+    '// a\r__DATE__', '#include <a/*b>\n__DATE__\n/* */',
+    '#define W(x) __ ## x ## __\nW(TIME)', 'CAT(__DATE, __)', 'CAT(__, TIMESTAMP__)',
+  ]) t.true(counts(text), text);
+  for (const text of [
+    '/* __DATE__ */ "a" u8"b" L"\\"" \'c\' // don\'t __TIME__', '#define W(x) __##x##__\nW(FILE) /* TIME */', 'int __TIMER, TIME, DATE;', '/* it\'s "__TIME__ */',
+  ]) t.false(counts(text), text);
+});
+
 test('files that #line names are quoted in diagnostics', (t) => {
+  const lines = (text: string): readonly string[] => facts(text).lines ?? [];
+  for (const text of ['%:line 1 "a.y"', '??=line 1 "a.y"', '#/**/line/* */1/**/"a.y"', '# line 1 "a.y"', '#line 1 "a\\x2ey"', '# 1 "\\141.y"', '#line 1 "./a.y" 1'.replace('./', '')]) {
+    t.deepEqual(lines(text), ['a.y'], text);
+  }
+  for (const text of ['#line 1 NAME', '#line NUMBER "a.y"', '#line 1 "\\q"']) t.deepEqual(facts(text).obstacles, ['computed-line'], text);
+  for (const text of ['#line 1', '#line 1 // one', '#line 1 /* one */\n', '#lines A', '# 1 A']) t.is(facts(text), noFacts, text);
+  const many = Array.from({ length: 3000 }, (_, index) => `# 1 "${index}.h"`);
+  t.is(lines(many.join('\n')).length, many.length);
   t.deepEqual(facts('#line 3 "gram.y"\n# 1 "scan.l" 1\n# 1 "<built-in>"').lines, ['gram.y', 'scan.l']);
 });
 

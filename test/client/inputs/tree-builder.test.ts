@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { linkSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { FileCache } from '../../../client/inputs/file-cache.ts';
 import { FileStates } from '../../../client/inputs/file-states.ts';
@@ -59,6 +60,20 @@ test('`..` behind a link means the parent of where the link leads', async (t) =>
   writeFileSync(join(root, 'x.h'), 'near');
   symlinkSync('far/away', join(root, 'link'));
   t.is(builder().file(`${root}/link/../x.h`)?.real, `${root}/far/x.h`);
+});
+
+test('what was made within a tick of the clock is young, links as well as files, until it has some age', async (t) => {
+  const root = await temporaryDirectory(t);
+  writeFileSync(join(root, 'x.h'), '');
+  await sleep(50);
+  symlinkSync('x.h', join(root, 'l.h'));
+  const tree = builder();
+  tree.file(`${root}/l.h`);
+  t.deepEqual(tree.young, [{ path: `${root}/l.h`, target: 'x.h' }]);
+  await sleep(50);
+  const later = builder();
+  later.file(`${root}/l.h`);
+  t.deepEqual(later.young, []);
 });
 
 test('nothing, a directory, a dangling link and a loop of links are no files', async (t) => {
