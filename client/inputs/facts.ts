@@ -27,8 +27,8 @@ export interface Facts {
   readonly asks?: readonly Mention[];
   /** Macros whose expansion names a header to include; `?` for one that can't be read. */
   readonly computed?: readonly string[];
-  /** Words in names that are asked for, which must not be macros: else other names are asked for. */
-  readonly plain?: readonly string[];
+  /** Those of `asks` that a macro asks for: what is between `<` and `>` is expanded, and `"…"` is looked for beside any file. */
+  readonly indirect?: readonly Mention[];
   /** Files that `#line` names: gcc quotes their lines in diagnostics. */
   readonly lines?: readonly string[];
   readonly obstacles?: readonly Obstacle[];
@@ -48,14 +48,17 @@ const mostLines = 20_000;
 /** A text of its own: a part of a text would keep the whole one in memory. */
 const utf8 = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8');
 
+type List = 'includes' | 'nexts' | 'asks' | 'indirect';
+
 class Found implements DirectiveSink, QuestionSink {
-  readonly lists: Record<'includes' | 'nexts' | 'asks', Map<string, Mention>> = { includes: new Map(), nexts: new Map(), asks: new Map() };
+  readonly lists: Record<List, Map<string, Mention>> = {
+    includes: new Map(), nexts: new Map(), asks: new Map(), indirect: new Map(),
+  };
   readonly macros = new Set<string>();
-  readonly words = new Set<string>();
   readonly lines = new Set<string>();
   readonly obstacles = new Set<Obstacle>();
 
-  add(list: 'includes' | 'nexts' | 'asks', quoted: string | undefined, angled: string | undefined): void {
+  add(list: List, quoted: string | undefined, angled: string | undefined): void {
     const name = utf8(quoted ?? angled ?? '');
     if (name !== '') this.lists[list].set(`${quoted === undefined ? '<' : '"'}${name}`, { name, quoted: quoted !== undefined });
   }
@@ -68,8 +71,8 @@ class Found implements DirectiveSink, QuestionSink {
     this.add('asks', quoted, angled);
   }
 
-  word(name: string): void {
-    this.words.add(name);
+  indirect(quoted: string | undefined, angled: string | undefined): void {
+    this.add('indirect', quoted, angled);
   }
 
   unclear(what: Obstacle): void {
@@ -92,7 +95,7 @@ class Found implements DirectiveSink, QuestionSink {
       ['nexts', [...this.lists.nexts.values()]],
       ['asks', [...this.lists.asks.values()]],
       ['computed', [...this.macros]],
-      ['plain', [...this.words]],
+      ['indirect', [...this.lists.indirect.values()]],
       ['lines', [...this.lines]],
       ['obstacles', [...this.obstacles]],
     ];

@@ -36,7 +36,7 @@ const largestRoom = 4 * 1024 * 1024;
 const mostEarlier = 8192;
 
 const costOf = (path: string, { facts }: KnownFile): number => {
-  const mentions = [...(facts.includes ?? []), ...(facts.nexts ?? []), ...(facts.asks ?? [])];
+  const mentions = [...(facts.includes ?? []), ...(facts.nexts ?? []), ...(facts.asks ?? []), ...(facts.indirect ?? [])];
   return costOfEntry + path.length + mentions.reduce((sum, { name }) => sum + 60 + name.length, 0);
 };
 

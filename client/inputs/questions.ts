@@ -12,8 +12,8 @@ import { LITERAL, matchAt, skipBlank } from './directives.ts';
 export interface QuestionSink {
   /** A name that is asked for; `quoted` or `angled`. */
   ask(quoted: string | undefined, angled: string | undefined): void;
-  /** A word in such a name that would be expanded if it were a macro. */
-  word(name: string): void;
+  /** The same, asked by a macro: `<…>` is expanded, and `"…"` is looked for beside whichever file uses the macro. */
+  indirect(quoted: string | undefined, angled: string | undefined): void;
   /** What is asked for is only known after preprocessing. */
   unclear(what: 'computed-has-include' | 'computed-embed' | 'assembler-file'): void;
 }
@@ -108,10 +108,10 @@ export const findQuestions = (text: string, sink: QuestionSink): void => {
     if (quoted !== undefined || angled !== undefined) {
       sink.ask(quoted, angled);
       // `<…>` is one word to the compiler only where it reads the question itself; what a macro holds or takes is expanded.
-      if (angled === undefined || (builtin.test(word) && defines === undefined)) continue;
-      const words = angled.match(/[A-Za-z_$][\w$]*/g) ?? [];
-      if (/[\x80-\xff\\]/.test(angled) || words.some((each) => defines?.parameters.includes(each))) unclear();
-      else words.forEach((each) => sink.word(each));
+      if (defines === undefined && (quoted !== undefined || builtin.test(word))) continue;
+      const words = angled?.match(/[A-Za-z_$][\w$]*/g) ?? [];
+      if (/[\x80-\xff\\(]/.test(angled ?? '') || words.some((each) => defines?.parameters.includes(each))) unclear();
+      else sink.indirect(quoted, angled);
     } else if (builtin.test(word) || isDirective) {
       const passes = defines !== undefined && named.test(defines.macro) && defines.parameters.length === 1 && defines.parameters[0] === name;
       if (!passes) unclear();

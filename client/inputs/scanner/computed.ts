@@ -7,11 +7,12 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { matchAt, signs, skipBlank } from '../directives.ts';
+import { signs, skipBlank } from '../directives.ts';
 import { spliced, type Mention } from '../facts.ts';
 import type { KnownFile } from '../file-cache.ts';
 import type { BuiltFile } from '../tree-builder.ts';
 import { AskCompiler } from './ask.ts';
+import type { Asked } from './expansions.ts';
 
 type Definition = { readonly header: Mention } | { readonly macro: string } | 'other';
 
@@ -77,54 +78,6 @@ const definitionsOnCommandLine = (defines: readonly string[], macro: string): De
     if (text.startsWith(`${macro}(`)) return ['other' as const];
     return text.startsWith(`${macro}=`) ? meaningOf(Buffer.from(text.slice(macro.length + 1)).toString('latin1')) ?? [] : [];
   });
-
-/** What was asked about macros, and where there was an answer. */
-export interface Asked {
-  /** Macros whose definitions had a say. */
-  readonly macros: Set<string>;
-  /** Files, by their paths without links, that define some of them. */
-  readonly definers: Set<string>;
-}
-
-/** Whether texts define certain macros, with any value or none: a text is searched once for each. */
-const defined = new WeakMap<KnownFile, Map<string, boolean>>();
-const macroName = /[A-Za-z_$][\w$]*/y;
-
-const definedBy = ({ file, real }: Pick<BuiltFile, 'file' | 'real'>, macros: ReadonlySet<string>): boolean => {
-  let known = defined.get(file);
-  if (known === undefined) defined.set(file, (known = new Map()));
-  const answers = known;
-  const unknown = [...macros].filter((macro) => !answers.has(macro));
-  if (unknown.length > 0) {
-    for (const macro of unknown) answers.set(macro, false);
-    const text = spliced(readFileSync(real, 'latin1'));
-    for (let at = text.indexOf('define'); at !== -1; at = text.indexOf('define', at + 6)) {
-      const place = skipBlank(text, at + 6);
-      const name = place === undefined ? undefined : matchAt(macroName, text, place)?.[0];
-      // What comes too far behind may be any of them.
-      if (place === undefined) for (const macro of unknown) answers.set(macro, true);
-      else if (name !== undefined && macros.has(name)) answers.set(name, true);
-    }
-  }
-  return macros.values().some((macro) => answers.get(macro));
-};
-
-/** Whether a file defines one of these macros. */
-export const definesOne = (opened: Pick<BuiltFile, 'file' | 'real'>, macros: ReadonlySet<string>): boolean =>
-  macros.size > 0 && definedBy(opened, macros);
-
-/**
- * Whether one of some words may be a macro, as far as the files visited tell.
- *
- * @param defines what `-D` options say
- * @param asked takes what was asked
- */
-export const isMacro = (words: ReadonlySet<string>, visited: Iterable<BuiltFile>, defines: readonly string[], asked: Asked): boolean => {
-  for (const word of words) asked.macros.add(word);
-  if ([...words].some((word) => predefined.test(word)) || defines.some((text) => words.has(/^[\w$]*/.exec(text)?.[0] ?? ''))) return true;
-  for (const file of visited) if (definedBy(file, words)) return true;
-  return false;
-};
 
 /** What `-D` options say of some macros. */
 export const definitionsOf = (macros: ReadonlySet<string>, defines: readonly string[]): string =>

@@ -12,9 +12,9 @@
 import type { Facts, Mention } from '../facts.ts';
 import type { SearchPath } from '../search-path.ts';
 import type { BuiltFile, TreeBuilder } from '../tree-builder.ts';
-import { StaysLocal } from '../reasons.ts';
 import { AskCompiler } from './ask.ts';
-import { headersOf, isMacro, type Asked } from './computed.ts';
+import { headersOf } from './computed.ts';
+import { expansionsOf, type Asked } from './expansions.ts';
 import type { Folder, Folders } from './folders.ts';
 import { Lookup } from './lookup.ts';
 
@@ -84,12 +84,6 @@ export interface Scan {
   readonly asked: Asked;
 }
 
-/** @throws StaysLocal when a name that is asked for may be another one after expansion */
-const checkQuestions = ({ visited, roots, asked }: Run): void => {
-  const words = new Set(visited.values().flatMap(({ file }) => file.facts.plain ?? []));
-  if (words.size > 0 && isMacro(words, visited.values(), roots.defines, asked)) throw new StaysLocal('computed-has-include', [...words].join(', '));
-};
-
 const mostNodes = 50_000;
 
 /** Everything remembered about one search path. */
@@ -114,9 +108,8 @@ export class Scanner {
     const pending = [roots.source, ...this.#given(run)];
     while (pending.length > 0) {
       this.#drain(run, pending);
-      pending.push(...this.#computed(run));
+      pending.push(...this.#computed(run), ...this.#indirect(run));
     }
-    checkQuestions(run);
     return run;
   }
 
@@ -132,7 +125,7 @@ export class Scanner {
       for (const lead of this.#node(run, opened).leads) reached.add(tree.file(lead)?.place);
     }
     this.#shadow(run, files.filter(({ place }) => !reached.has(place)));
-    checkQuestions(run);
+    for (const path of this.#indirect(run)) tree.file(path);
     return run;
   }
 
@@ -181,6 +174,22 @@ export class Scanner {
     }
     run.take(lookup);
     return found;
+  }
+
+  /** Files not yet visited that macros can ask for, from whichever file. @throws StaysLocal when that can't be told */
+  #indirect(run: Run): string[] {
+    const { visited, roots, asked } = run;
+    const mentions = [...visited.values().flatMap(({ file }) => file.facts.indirect ?? [])];
+    if (mentions.length === 0) return [];
+    const angled = [...new Set(mentions.filter(({ quoted }) => !quoted).map(({ name }) => name))];
+    const lookup = this.#lookup(run);
+    const given = [...this.#search.quote, ...this.#search.angle];
+    const found = expansionsOf(angled, [...visited.values()], roots.defines, asked).flatMap((name) => lookup.all(name, given));
+    const quoted = new Set(mentions.filter((mention) => mention.quoted).map(({ name }) => name));
+    const folders = new Set(quoted.size === 0 ? [] : visited.values().map(({ place }) => place.slice(0, place.lastIndexOf('/'))));
+    for (const name of quoted) found.push(...lookup.all(name, [...folders, ...given]));
+    run.take(lookup);
+    return found.filter((path) => !visited.has((run.tree.file(path) as BuiltFile).place));
   }
 
   /** Asks every directory for headers that only the compiler found, so that it is noticed when one is shadowed. */

@@ -118,12 +118,29 @@ for (const method of methods) {
       const inputs = await sameInCopy(t, root, ['-Iinc', '-c', 'main.c', '-o', 'main.o'], { compiler, method });
       t.deepEqual(own(inputs, root), ['has.h', 'inc/deep/x.h', 'inc/z', 'main.c', 'y.h']);
     }
+  });
+
+  test(`${method}: what a macro asks for is there under every name that it can have, beside every file`, async (t) => {
+    const root = await temporaryDirectory(t);
+    lay(root, {
+      'main.c': '#include <has.h>\n#include "sub/s.h"\n#if A && B && C\nint main_has;\n#endif\n',
+      'inc/has.h': '#define A __has_include(<D/x.h>)\n#ifdef NO\n#define D wrong\n#else\n#define D E\n#endif\n#define E deep\n'
+        + '#define B __has_include("beside.h")\n#define C __has_include(<stddef.h>)\n#define stddef(x) (x)\n#define empty\n',
+      'sub/s.h': '#if B\nint sub_has;\n#endif\n', 'inc/deep/x.h': '', 'sub/beside.h': '',
+    });
+    for (const compiler of ['/usr/bin/gcc', '/usr/bin/clang']) {
+      const inputs = await sameInCopy(t, root, ['-Iinc', '-c', 'main.c', '-o', 'main.o'], { compiler, method });
+      t.deepEqual(own(inputs, root), ['inc/deep/x.h', 'inc/has.h', 'main.c', 'sub/beside.h', 'sub/s.h']);
+    }
     const memory = new InputsMemory();
-    const reason = async (args: string[]): Promise<string | undefined> => (await collect(root, ['-Iinc', ...args, '-c', 'main.c'], { method, memory })).reason?.code;
-    t.is(await reason([]), undefined);
-    t.is(await reason(['-Ddeep=other']), 'computed-has-include', 'a word in a name is a macro');
-    appendFileSync(join(root, 'has.h'), '#define z\n');
-    t.is(await reason([]), 'computed-has-include', 'also one that begins to be');
+    const collected = async (args: string[]): Promise<Inputs> => collect(root, ['-Iinc', ...args, '-c', 'main.c'], { method, memory });
+    await collected([]);
+    t.is((await collected(['-Dstddef=f(1)'])).reason?.code, 'computed-has-include', 'a definition that is more than a name');
+    lay(root, { 'inc/deep/y.h': '', 'beside.h': '' });
+    t.true(own(await collected([]), root).includes('beside.h'), 'one that appears is noticed');
+    t.true(own(await collected(['-Dx=y']), root).includes('inc/deep/y.h'));
+    appendFileSync(join(root, 'inc/has.h'), '#define x y\n');
+    t.true(own(await collected([]), root).includes('inc/deep/y.h'), 'also of a macro that begins to be one');
   });
 
   test(`${method}: an input that keeps a command local says why`, async (t) => {
@@ -132,7 +149,7 @@ for (const method of methods) {
       [{ 'main.c': 'const char *t = __TIMESTAMP__;' }, 'time-macro'],
       [{ 'main.c': '#define HAS(x) __has_include(x)\n#if HAS("a.h")\n#endif' }, 'computed-has-include'],
       [{ 'main.c': '#define HAS __has_include\n#if HAS("a.h")\n#endif' }, 'computed-has-include'],
-      [{ 'main.c': '#define HAS __has_include(<D/a.h>)\n#define D deep\n#if HAS\n#endif' }, 'computed-has-include'],
+      [{ 'main.c': '#define HAS __has_include(<D/a.h>)\n#define D deep/ /**/ er\n#if HAS\n#endif' }, 'computed-has-include'],
       [{ 'main.c': '#define F "x"\nasm(".incbin \\"" F "\\"");' }, 'assembler-file'],
       [{ 'main.c': '#include "a.h"', 'a.h': '', 'a.h.gch': '' }, 'precompiled-header'],
       [{ 'main.c': '#include "a.h"', 'a.h': '', 'a.h.pch': '' }, 'precompiled-header'],
