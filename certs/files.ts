@@ -9,6 +9,7 @@ import { closeSync, fchmodSync, fsyncSync, linkSync, openSync, readFileSync, ren
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WardError } from '../protocol/errors.ts';
+import { tryLock } from './lock.ts';
 
 const syncDirectory = (directory: string): void => {
   const handle = openSync(directory, 'r');
@@ -78,48 +79,34 @@ export const writeAtomically = (path: string, text: string, { mode = 0o600, excl
   syncDirectory(dirname(path));
 };
 
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-};
-
 /**
  * Runs `action` while holding `directory/.lock`. The lock of a process that has died is taken over.
  *
- * @throws WardError `certs-refused` after ten seconds of waiting
+ * @throws WardError `certs-refused` after ten seconds of waiting, or when there can be no lock
  */
 export const withLock = async <T>(directory: string, action: () => T): Promise<T> => {
   const lock = join(directory, '.lock');
   const deadline = Date.now() + 10_000;
   for (;;) {
-    try {
-      writeAtomically(lock, String(process.pid), { exclusive: true });
-      break;
-    } catch (error) {
-      if (((error as Error).cause as NodeJS.ErrnoException | undefined)?.code !== 'EEXIST') throw error;
-    }
-    let holder = Number.NaN;
-    try {
-      holder = Number(readFileSync(lock, 'utf8'));
-    } catch {
-      continue;
-    }
-    if (!isAlive(holder)) {
-      unlinkSync(lock);
-      continue;
+    const taken = lockOrRefuse(lock);
+    if (typeof taken === 'function') {
+      try {
+        return action();
+      } finally {
+        taken();
+      }
     }
     if (Date.now() > deadline) {
-      throw new WardError('certs-refused', `Process ${holder} has held ${lock} for ten seconds; try again when it has ended.`);
+      throw new WardError('certs-refused', `Process ${taken} has held ${lock} for ten seconds; try again when it has ended.`);
     }
     await delay(10);
   }
+};
+
+const lockOrRefuse = (lock: string): ReturnType<typeof tryLock> => {
   try {
-    return action();
-  } finally {
-    unlinkSync(lock);
+    return tryLock(lock);
+  } catch (error) {
+    throw unwritable(lock, error as NodeJS.ErrnoException);
   }
 };
