@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { compilePattern, type Pattern } from './pattern.ts';
+import { compilePattern, Patterns, type Pattern } from './pattern.ts';
 import { reject, type ConfLine } from './lines.ts';
 
 interface Rule {
@@ -16,14 +16,19 @@ interface Rule {
   /** `-`, or letters such as `RW+CD`. */
   readonly permission: string;
   readonly repositories: readonly string[];
+  readonly refs: readonly Ref[];
+  readonly users: readonly string[];
+}
+
+interface Ref {
   /** A regular expression that a ref must begin with; `USER` between slashes is the user's name. */
-  readonly ref: string;
+  readonly source: string;
   /** The same, ready to be used; undefined where the user's name is in it. */
   readonly pattern: Pattern | undefined;
-  readonly user: string;
 }
 
 interface Option {
+  readonly at: string;
   readonly repositories: readonly string[];
   readonly denyRules: boolean;
 }
@@ -33,15 +38,19 @@ export interface GitoliteConf {
   readonly groups: ReadonlyMap<string, ReadonlySet<string>>;
   readonly rules: readonly Rule[];
   readonly options: readonly Option[];
+  readonly patterns: Patterns;
 }
 
-const permission = /^(-|C|R|RW\+?(?:C?D?|D?C?)M?) (.* )?= (.+)/;
+/** Members that the names of groups stand for, of all places where they stand together. */
+const maxExpanded = 1_000_000;
+
+const permission = /^(-|C|R|RW\+?(?:C?D?|D?C?)M?) (.* )?= (.+)/s;
 const repositoryName = /^@?[0-9a-zA-Z][-0-9a-zA-Z._@/+]*$/;
 const pattern = /^@?[[0-9a-zA-Z][-0-9a-zA-Z._@/+\\^$|()[\]*?{},]*$/;
 const userName = /^@?[0-9a-zA-Z][-0-9a-zA-Z._@+]*$/;
 const roles: readonly string[] = ['CREATOR', 'READERS', 'WRITERS'];
-const harmless = /^(?:(?:option|config) .+ =.*|(?:desc|owner|category) = \S.*)$/;
-const denyRules = /^(?:option deny-rules = (\S.*)|config gitolite-options\.deny-rules = ?(.*))$/;
+const harmless = /^(?:(?:option|config) .+ =.*|(?:desc|owner|category) = \S.*)$/s;
+const denyRules = /^(?:option deny-rules = (\S.*)|config gitolite-options\.deny-rules = ?(.*))$/s;
 
 const words = (text: string): string[] => text.split(' ').filter((word) => word !== '');
 
@@ -50,9 +59,9 @@ const checked = (at: string, names: readonly string[], grammar: RegExp, what: st
   return wrong === undefined ? names : reject(at, `"${wrong}" is no ${what}`);
 };
 
-const compileAt = (at: string, source: string): Pattern => {
+const compileAt = (patterns: Patterns, at: string, source: string): Pattern => {
   try {
-    return compilePattern(source);
+    return patterns.compile(source);
   } catch (error) {
     return reject(at, `the regular expression ${source} cannot be used: ${(error as Error).message}`);
   }
@@ -68,11 +77,18 @@ export const parseConf = (lines: readonly ConfLine[]): GitoliteConf => {
   const rules: Rule[] = [];
   const options: Option[] = [];
   let repositories: readonly string[] = [];
-  const expand = (names: readonly string[], at: string): string[] => names.flatMap((name) =>
-    name.startsWith('@') && name !== '@all' ? [...groups.get(name) ?? reject(at, `group "${name}" is not defined above`)] : [name]);
+  const patterns = new Patterns();
+  let expanded = 0;
+  const expand = (written: readonly string[], at: string): string[] => [...new Set(written)].flatMap((name) => {
+    if (!name.startsWith('@') || name === '@all') return [name];
+    const members = groups.get(name) ?? reject(at, `group "${name}" is not defined above`);
+    expanded += members.size;
+    if (expanded > maxExpanded) reject(at, `groups stand for more than ${maxExpanded} names in this file`);
+    return [...members];
+  });
   for (const { text, at } of lines) {
-    const [, groupName, members = ''] = /^(@\S+) = (.*)/.exec(text) ?? [];
-    const [, repositoryNames] = /^repo (.*)/.exec(text) ?? [];
+    const [, groupName, members = ''] = /^(@\S+) = (.*)/s.exec(text) ?? [];
+    const [, repositoryNames] = /^repo (.*)/s.exec(text) ?? [];
     const [, letters, refs = '', users = ''] = permission.exec(text) ?? [];
     if (groupName !== undefined) {
       checked(at, [groupName], repositoryName, 'name of a group');
@@ -81,27 +97,26 @@ export const parseConf = (lines: readonly ConfLine[]): GitoliteConf => {
       groups.set(groupName, group);
     } else if (repositoryNames !== undefined) {
       repositories = checked(at, words(repositoryNames).map((name) => name.replace(/\.git$/, '')), pattern, 'repository');
-      for (const name of repositories) if (!repositoryName.test(name)) compileAt(at, `^${name}$`);
+      for (const name of repositories) if (!repositoryName.test(name)) compileAt(patterns, at, `^${name}$`);
     } else if (letters !== undefined) {
-      const isVirtual = /^(?:-|R\S+) \S.* = \S.*/.test(text);
+      const isVirtual = /^(?:-|R\S+) \S.* = \S/s.test(text);
       const written = words(isVirtual ? ` ${refs}`.replaceAll(' NAME/', ' VREF/NAME/') : refs);
       const full = expand(written, at).map((ref) => /^(?:refs|VREF)\//.test(ref) ? ref : `refs/heads/${ref}`);
-      for (const ref of checked(at, full.length === 0 ? ['refs/.*'] : full, pattern, 'branch or ref')) {
-        const compiled = compileAt(at, `^${ref}`);
-        const refPattern = ref.includes('/USER/') ? undefined : compiled;
-        for (const user of checked(at, words(users), userName, 'user')) {
-          rules.push({ at, permission: letters, repositories, ref, pattern: refPattern, user: roles.includes(user) ? `@${user}` : user });
-        }
-      }
+      const refList = checked(at, full.length === 0 ? ['refs/.*'] : full, pattern, 'branch or ref').map((source) => {
+        const compiled = compileAt(patterns, at, `^${source}`);
+        return { source, pattern: source.includes('/USER/') ? undefined : compiled };
+      });
+      const userList = checked(at, words(users), userName, 'user').map((user) => roles.includes(user) ? `@${user}` : user);
+      rules.push({ at, permission: letters, repositories, refs: refList, users: userList });
     } else if (harmless.test(text)) {
       const [, short, long] = denyRules.exec(text) ?? [];
       const value = short ?? long;
-      if (value !== undefined) options.push({ repositories, denyRules: !['', '0'].includes(value.replace(/^['"](.*)["']$/, '$1')) });
+      if (value !== undefined) options.push({ at, repositories, denyRules: !['', '0'].includes(value.replace(/^['"](.*)["']$/, '$1')) });
     } else {
       reject(at, 'this is no line of gitolite.conf');
     }
   }
-  return { groups, rules, options };
+  return { groups, rules, options, patterns };
 };
 
 /** What is said about one repository, ready to be asked about users. */
@@ -111,41 +126,45 @@ export interface RepositoryRules {
   readonly groups: GitoliteConf['groups'];
 }
 
-const names = (key: string, repository: string): boolean =>
-  key === repository || key === '@all' || (!repositoryName.test(key) && compilePattern(`^${key}$`).test(repository));
-
 /**
  * The rules that concern one repository.
  *
  * @throws WardError `config-invalid`: a deny rule for a role, or for a group that the file does not define
  */
-export const rulesFor = ({ groups, rules, options }: GitoliteConf, repository: string): RepositoryRules => {
+export const rulesFor = ({ groups, rules, options, patterns }: GitoliteConf, repository: string): RepositoryRules => {
+  const names = (key: string, at: string): boolean =>
+    key === repository || key === '@all' || (!repositoryName.test(key) && compileAt(patterns, at, `^${key}$`).test(repository));
   const known = new Map<string, boolean>();
-  const concerns = (key: string): boolean => {
-    const isMember = (): boolean => [...groups.get(key) ?? []].some((member) => member !== '@all' && names(member, repository));
-    const answer = known.get(key) ?? (names(key, repository) || isMember());
+  const concerns = (key: string, at: string): boolean => {
+    const isMember = (): boolean => [...groups.get(key) ?? []].some((member) => member !== '@all' && names(member, at));
+    const answer = known.get(key) ?? (names(key, at) || isMember());
     known.set(key, answer);
     return answer;
   };
-  const own = rules.filter((rule) => rule.repositories.some(concerns));
+  const own = rules.filter(({ at, repositories }) => repositories.some((key) => concerns(key, at)));
   const isUnknown = (user: string): boolean => user.startsWith('@') && user !== '@all' && !groups.has(user);
-  const unknown = own.find(({ permission: letters, user }) => letters === '-' && isUnknown(user));
-  if (unknown !== undefined) {
-    const isRole = roles.includes(unknown.user.slice(1));
+  for (const { at, permission: letters, users } of own) {
+    const unknown = letters === '-' ? users.find(isUnknown) : undefined;
+    if (unknown === undefined) continue;
+    const isRole = roles.includes(unknown.slice(1));
     const what = isRole ? 'is a role, which gitolite keeps outside of this file' : 'is not defined in this file';
-    reject(unknown.at, `"${unknown.user}" ${what}, so it cannot be known whom this rule denies`);
+    reject(at, `"${unknown}" ${what}, so it cannot be known whom this rule denies`);
   }
-  const decided = options.findLast((option) => option.repositories.some(concerns));
+  const decided = options.findLast(({ at, repositories }) => repositories.some((key) => concerns(key, at)));
   return { rules: own, denyRules: decided?.denyRules ?? false, groups };
 };
 
-const matchesRef = (rule: Rule, user: string, ref: string): boolean | undefined => {
-  if (rule.pattern !== undefined) return rule.pattern.test(ref);
-  try {
-    return compilePattern(`^${rule.ref.replace('/USER/', `/${user}/`)}`).test(ref);
-  } catch {
-    return undefined;
+/** Does one of the refs fit? Undefined: the user's name makes the first that might no regular expression any more. */
+const matchesRef = ({ refs }: Rule, user: string, ref: string): boolean | undefined => {
+  if (ref === 'any') return true;
+  for (const { source, pattern } of refs) {
+    try {
+      if ((pattern ?? compilePattern(`^${source.replace('/USER/', `/${user}/`)}`)).test(ref)) return true;
+    } catch {
+      return undefined;
+    }
   }
+  return false;
 };
 
 /**
@@ -155,12 +174,11 @@ const matchesRef = (rule: Rule, user: string, ref: string): boolean | undefined 
 export const mayWrite = ({ rules, denyRules: isDenying, groups }: RepositoryRules, user: string, ref: string): boolean => {
   if (!userName.test(user) || user.startsWith('@')) return false;
   for (const rule of rules) {
-    const isUser = rule.user === user || rule.user === '@all' || (rule.user.startsWith('@') && groups.get(rule.user)?.has(user) === true);
-    if (!isUser) continue;
+    if (!rule.users.some((key) => key === user || key === '@all' || (key.startsWith('@') && groups.get(key)?.has(user) === true))) continue;
     const isDeny = rule.permission === '-';
     if (isDeny && ref === 'any' && !isDenying) continue;
-    const fits = ref === 'any' || matchesRef(rule, user, ref);
-    // Where a name makes it no regular expression any more, gitolite fails, and nobody pushes.
+    const fits = matchesRef(rule, user, ref);
+    // There gitolite fails, and nobody pushes.
     if (fits === undefined) return false;
     if (!fits) continue;
     if (isDeny) return false;

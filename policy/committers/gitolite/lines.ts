@@ -28,9 +28,12 @@ export const reject = (at: string, sentence: string): never => {
  */
 const commentAt = (line: string): number => {
   const quotes = [...line.matchAll(/"/g)].map(({ index }) => index);
+  const hashes = [...line.matchAll(/#/g)].map(({ index }) => index);
+  /** Only ever asked further to the front. */
   const hashBetween = (from: number, to: number): number | undefined => {
-    const found = line.indexOf('#', from);
-    return found === -1 || found >= to ? undefined : found;
+    while ((hashes.at(-2) ?? -1) >= from) hashes.pop();
+    const found = hashes.at(-1) ?? -1;
+    return found < from || found >= to ? undefined : found;
   };
   /** By quote: where the comment begins if a string ends at this quote, or at the first later one for which there is a comment. */
   const fromQuote: (number | undefined)[] = [];

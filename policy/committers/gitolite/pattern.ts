@@ -20,6 +20,8 @@ type State =
 export interface Pattern {
   /** Does it match somewhere in the text, as Perl's `=~` does? */
   test(text: string): boolean;
+  /** How large it is. */
+  readonly states: number;
 }
 
 const maxStates = 20_000;
@@ -181,41 +183,68 @@ class Compiler {
   }
 }
 
+/** Of all patterns of a file together, each counted once. */
+const maxStatesTogether = 200_000;
+
+/** The patterns of one file, each made when it is first needed. */
+export class Patterns {
+  readonly #known = new Map<string, Pattern>();
+  #states = 0;
+
+  /** @throws SyntaxError as `compilePattern`, and when the patterns are too large together */
+  compile(source: string): Pattern {
+    const known = this.#known.get(source);
+    if (known !== undefined) return known;
+    const pattern = compilePattern(source);
+    this.#states += pattern.states;
+    if (this.#states > maxStatesTogether) throw new SyntaxError('the regular expressions of this file are too large together');
+    this.#known.set(source, pattern);
+    return pattern;
+  }
+}
+
 /** @throws SyntaxError when the pattern is malformed, too large, or might mean something else in Perl */
 export const compilePattern = (source: string): Pattern => {
   const compiler = new Compiler(source);
   const start = compiler.compile();
   const { states } = compiler;
-  return {
-    test(text) {
-      const characters = [...text];
-      let isMatch = false;
-      let current = new Set<number>();
-      const enter = (set: Set<number>, first: number, position: number): void => {
-        const waiting = [first];
-        for (let index = waiting.pop(); index !== undefined; index = waiting.pop()) {
-          if (set.has(index)) continue;
-          set.add(index);
-          const state = states[index];
-          if (state === undefined) continue;
-          if (state.kind === 'match') isMatch = true;
-          else if (state.kind === 'split') waiting.push(...state.next);
-          else if (state.kind === 'begin' && position === 0) waiting.push(state.next);
-          else if (state.kind === 'end' && position === characters.length) waiting.push(state.next);
-        }
-      };
-      for (let position = 0; !isMatch; position += 1) {
-        enter(current, start, position);
-        const character = characters[position];
-        if (character === undefined) break;
-        const following = new Set<number>();
-        for (const index of current) {
-          const state = states[index];
-          if (state?.kind === 'read' && state.test(character)) enter(following, state.next, position + 1);
-        }
-        current = following;
+  let asked: { readonly text: string; readonly answer: boolean } | undefined;
+  const answer = (text: string): boolean => {
+    const characters = [...text];
+    let isMatch = false;
+    let current = new Set<number>();
+    const enter = (set: Set<number>, first: number, position: number): void => {
+      const waiting = [first];
+      for (let index = waiting.pop(); index !== undefined; index = waiting.pop()) {
+        if (set.has(index)) continue;
+        set.add(index);
+        const state = states[index];
+        if (state === undefined) continue;
+        if (state.kind === 'match') isMatch = true;
+        else if (state.kind === 'split') waiting.push(...state.next);
+        else if (state.kind === 'begin' && position === 0) waiting.push(state.next);
+        else if (state.kind === 'end' && position === characters.length) waiting.push(state.next);
       }
-      return isMatch;
+    };
+    for (let position = 0; !isMatch; position += 1) {
+      enter(current, start, position);
+      const character = characters[position];
+      if (character === undefined) break;
+      const following = new Set<number>();
+      for (const index of current) {
+        const state = states[index];
+        if (state?.kind === 'read' && state.test(character)) enter(following, state.next, position + 1);
+      }
+      current = following;
+    }
+    return isMatch;
+  };
+  return {
+    states: states.length,
+    test(text) {
+      // One text is asked for again and again: the ref that the policy names.
+      if (asked?.text !== text) asked = { text, answer: answer(text) };
+      return asked.answer;
     },
   };
 };

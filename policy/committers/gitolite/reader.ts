@@ -21,8 +21,8 @@ export interface GitoliteOptions {
 const nobodyInParticular = '0-nobody-in-particular';
 
 const usersOf = ({ rules, groups }: RepositoryRules): Set<string> => {
-  const users = new Set(rules.flatMap(({ user }) => user.startsWith('@') ? [...groups.get(user) ?? []] : [user]));
-  return users;
+  const keys = new Set(rules.flatMap(({ users }) => users));
+  return new Set([...keys].flatMap((key) => key.startsWith('@') ? [...groups.get(key) ?? []] : [key]));
 };
 
 /** A reader for `CommitterSource`. Included files join the list of files to watch as they are read. */
@@ -38,12 +38,14 @@ export const gitoliteReader = (
       const { lines, files: found, directories } = await readLines(file, readFile);
       files.splice(0, files.length, ...found, ...directories);
       const rules = rulesFor(parseConf(lines), repository);
-      const users = usersOf(rules);
-      const isOpen = mayWrite(rules, nobodyInParticular, fullRef);
       return {
         revision: createHash('sha256').update(JSON.stringify(lines)).digest('hex').slice(0, 16),
         has: (name) => mayWrite(rules, name, fullRef),
-        names: isOpen ? undefined : [...users].filter((user) => mayWrite(rules, user, fullRef)).sort(),
+        // Only when somebody asks: it takes the number of users times the number of rules.
+        get names() {
+          if (mayWrite(rules, nobodyInParticular, fullRef)) return undefined;
+          return [...usersOf(rules)].filter((user) => mayWrite(rules, user, fullRef)).sort();
+        },
       };
     },
   };

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { readSections, reject, type ConfigOption, type ConfigSection } from './config-lines.ts';
+import { readSections, reject, trim, type ConfigOption, type ConfigSection } from './config-lines.ts';
 import { matchPath, readRulePath, type Segment } from './rule-path.ts';
 
 export type Access = 'no' | 'r' | 'rw';
@@ -41,6 +41,10 @@ interface Names {
   readonly aliases: ReadonlyMap<string, string>;
 }
 
+/** Members of all groups together, those of groups in groups counted in each. */
+const maxMembers = 1_000_000;
+const maxNesting = 100;
+
 const checkName = ({ name, at }: ConfigOption, what: string, known: ReadonlyMap<string, unknown>): void => {
   if (/^[@$&*~]/.test(name)) reject(at, `the name of ${what} may not begin with ${name[0] ?? ''}`);
   if (known.has(name)) reject(at, `${what} "${name}" is defined twice`);
@@ -59,15 +63,17 @@ const readGroups = (section: ConfigSection | undefined, aliases: ReadonlyMap<str
   const written = new Map<string, { members: string[]; at: string }>();
   for (const option of section?.options ?? []) {
     checkName(option, 'a group', written);
-    const members = option.value.split(',').map((member) => member.trim()).filter((member) => member !== '');
-    written.set(option.name, { members, at: option.at });
+    const members = option.value.split(',').map(trim).filter((member) => member !== '');
+    written.set(option.name, { members: [...new Set(members)], at: option.at });
   }
   const done = new Map<string, Set<string>>();
+  let total = 0;
   const expand = (name: string, at: string, around: readonly string[]): Set<string> => {
     const known = done.get(name);
     if (known !== undefined) return known;
     const group = written.get(name);
     if (group === undefined) return reject(at, `group "@${name}" is not defined`);
+    if (around.length > maxNesting) return reject(at, `groups are nested deeper than ${maxNesting} levels`);
     if (around.includes(name)) return reject(at, `group "@${name}" is a member of itself`);
     const users = new Set<string>();
     for (const member of group.members) {
@@ -79,6 +85,8 @@ const readGroups = (section: ConfigSection | undefined, aliases: ReadonlyMap<str
         users.add(member);
       }
     }
+    total += users.size;
+    if (total > maxMembers) return reject(at, `the groups have more than ${maxMembers} members together`);
     done.set(name, users);
     return users;
   };
@@ -87,7 +95,7 @@ const readGroups = (section: ConfigSection | undefined, aliases: ReadonlyMap<str
 };
 
 const readBits = ({ name, value, at }: ConfigOption): Bits => {
-  const wrong = /[^rw\s]/.exec(value);
+  const wrong = /[^rw \t\v\f\r]/.exec(value);
   if (wrong !== null) return reject(at, `"${wrong[0]}" in the entry for "${name}" is not an access right: r and w are`);
   if (value.includes('w') && !value.includes('r')) return reject(at, `the entry for "${name}" grants writing without reading`);
   return value.includes('w') ? 3 : value.includes('r') ? 1 : 0;

@@ -27,23 +27,35 @@ export const reject = (at: string, sentence: string): never => {
   throw new WardError('config-invalid', `${at}: ${sentence}`, { at });
 };
 
-const header = /^\[([^\]]*)\]\s*(?:#.*)?$/;
+const blanks = ' \t\v\f\r';
+
+/** Without the white space of ASCII at its ends. Any other is part of a name, as it is for Subversion. */
+export const trim = (text: string): string => {
+  let [start, end] = [0, text.length];
+  while (start < end && blanks.includes(text.charAt(start))) start += 1;
+  while (end > start && blanks.includes(text.charAt(end - 1))) end -= 1;
+  return text.slice(start, end);
+};
+
+const header = /^\[([^\]]*)\][ \t\v\f\r]*(?:#.*)?$/s;
 
 /** Splits a file into its sections. Attacker-controlled only if the access file is. */
 export const readSections = (text: string, file: string): ConfigSection[] => {
-  const sections: { name: string; at: string; options: { name: string; value: string; at: string }[] }[] = [];
+  const sections: { name: string; at: string; options: { name: string; parts: string[]; at: string }[] }[] = [];
   let mayContinue = false;
   for (const [index, line] of text.replace(/^\uFEFF/, '').split(/\r?\n/).entries()) {
     const at = (column: number): string => `${file}:${index + 1}:${column}`;
+    // For Subversion a text ends here, for everybody who reads it it goes on.
+    if (line.includes('\0')) return reject(at(line.indexOf('\0') + 1), 'this line has a NUL in it');
     const section = sections.at(-1);
     const option = section?.options.at(-1);
-    if (line.trim() === '' || line.startsWith('#')) {
+    if (trim(line) === '' || line.startsWith('#')) {
       mayContinue = false;
-    } else if (/^\s/.test(line)) {
+    } else if (blanks.includes(line.charAt(0))) {
       if (!mayContinue || option === undefined) {
         return reject(at(1), 'a line may begin with white space only to continue the value above it');
       }
-      option.value = `${option.value} ${line.trim()}`.trim();
+      option.parts.push(trim(line));
     } else if (line.startsWith('[')) {
       const [, name] = header.exec(line) ?? [];
       if (name === undefined) return reject(at(1), 'a section header is [NAME] and nothing else');
@@ -53,11 +65,13 @@ export const readSections = (text: string, file: string): ConfigSection[] => {
       if (section === undefined) return reject(at(1), 'there is no section header above this line');
       const end = line.search(/[:=]/);
       if (end === -1) return reject(at(1), 'this line is neither a section header nor NAME = VALUE');
-      const name = line.slice(0, end).trim();
+      const name = trim(line.slice(0, end));
       if (name === '') return reject(at(1), 'there is no name before the sign');
-      section.options.push({ name, value: line.slice(end + 1).trim(), at: at(1) });
+      section.options.push({ name, parts: [trim(line.slice(end + 1))], at: at(1) });
       mayContinue = true;
     }
   }
-  return sections;
+  return sections.map((section) => ({
+    ...section, options: section.options.map(({ name, parts, at }) => ({ name, value: parts.filter((part) => part !== '').join(' '), at })),
+  }));
 };

@@ -36,11 +36,13 @@ export const subversionReader = (
       const groupBytes = groupsFile === undefined ? undefined : await readFile(groupsFile);
       const groupsText = groupBytes === undefined ? undefined : decodeText(groupBytes, groupsFile ?? file);
       const authz = parseAuthz(decodeText(bytes, file), file, groupsText, groupsFile);
-      const names = mayWrite(authz, nobodyInParticular) ? undefined : [...authz.users].filter((user) => mayWrite(authz, user)).sort();
       return {
         revision: createHash('sha256').update(bytes).update(groupBytes ?? '').digest('hex').slice(0, 16),
         has: (name) => name !== '' && mayWrite(authz, name),
-        names,
+        // Only when somebody asks: it takes the number of users times the number of entries.
+        get names() {
+          return mayWrite(authz, nobodyInParticular) ? undefined : [...authz.users].filter((user) => mayWrite(authz, user)).sort();
+        },
       };
     },
   };

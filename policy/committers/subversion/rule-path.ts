@@ -66,13 +66,18 @@ const readSegment = (text: string, isGlob: boolean, at: string): Segment => {
 export const readRulePath = (path: string, isGlob: boolean, at: string): Segment[] =>
   path === '/' ? [] : normalise(path.slice(1).split('/').map((text) => readSegment(text, isGlob, at)));
 
-/** Do these segments match exactly this path, no more and no less? */
+/** Do these segments match exactly this path, no more and no less? In time that grows with the length of one times the other. */
 export const matchPath = (rule: readonly Segment[], path: readonly string[]): boolean => {
-  const [first, ...rest] = rule;
-  if (first === undefined) return path.length === 0;
-  if (first === '**') return matchPath(rest, path) || (path.length > 0 && matchPath(rule, path.slice(1)));
-  const [name, ...below] = path;
-  if (name === undefined) return false;
-  const fits = 'literal' in first ? first.literal === name : matchSegment(first.pattern, name);
-  return fits && matchPath(rest, below);
+  /** By the number of names that were read: could the segments so far be those names? */
+  let reached = [true, ...path.map(() => false)];
+  for (const segment of rule) {
+    if (segment === '**') {
+      const first = reached.indexOf(true);
+      reached = reached.map((_, count) => first !== -1 && count >= first);
+    } else {
+      const fits = (name: string): boolean => 'literal' in segment ? segment.literal === name : matchSegment(segment.pattern, name);
+      reached = reached.map((_, count) => count > 0 && reached[count - 1] === true && fits(path[count - 1] ?? ''));
+    }
+  }
+  return reached[path.length] === true;
 };

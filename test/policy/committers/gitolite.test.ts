@@ -65,6 +65,14 @@ test('the source knows who may push to its branch, through includes and groups',
   t.true(reader.files.includes(join(people, 'more.conf')));
 });
 
+test('a line ends where gitolite says that it ends, and nothing of it is overlooked', async (t) => {
+  const file = join(await temporaryDirectory(t), 'gitolite.conf');
+  for (const line of ['  RW = alice\u2028eve', '  RW = alice\u2029', '@g = alice\u2028eve', 'repo b\u2028c']) {
+    writeFileSync(file, `repo a\n${line}\n`);
+    await t.throwsAsync(gitoliteReader({ file, repository: 'a' }).read(), { code: 'config-invalid', message: /gitolite\.conf:2:1: / }, line);
+  }
+});
+
 test('a name that is a group, or no name, may not push', async (t) => {
   const file = join(await temporaryDirectory(t), 'gitolite.conf');
   writeFileSync(file, '@dev = alice\nrepo a\n  RW = @dev\n');

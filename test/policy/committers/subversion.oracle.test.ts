@@ -66,3 +66,20 @@ test('every answer about a random access file is that of svnauthz', async (t) =>
   t.log(`seed ${seed}: ${JSON.stringify(counts)}`);
   t.true(Math.min(...Object.values(counts)) > 8);
 });
+
+test('white space that is none of ASCII is part of a name, as svnauthz says', async (t) => {
+  const file = join(await temporaryDirectory(t), 'authz');
+  for (const space of ['\u00A0', '\u2028', '\u3000', '\uFEFF', '\u0085', '\v', '\f', '\r']) {
+    for (const text of [`[/]\nalice${space} = rw\n`, `[groups]\ng = bob,${space}alice${space}\n[/]\n@g = rw\n`, `[/]\nalice = rw${space}\n`, `[/]\n* = rw\n[/a]\nalice${space} =\n`]) {
+      writeFileSync(file, text);
+      const { status, stdout } = await runOracle('svnauthz', ['accessof', file, '--username', 'alice', '--path', '/a']);
+      let ours = 'refused';
+      try {
+        ours = accessOf(parseAuthz(text, file), { user: 'alice', path: '/a' });
+      } catch {
+        // refused
+      }
+      t.is(ours, status === 0 ? stdout.trim() : 'refused', JSON.stringify(text));
+    }
+  }
+});
