@@ -48,6 +48,8 @@ export interface JsoncFile<T> extends JsoncDocument<T> {
 export const maxConfigurationBytes = 8 * 1024 * 1024;
 const maxDepth = 32;
 const maxFindings = 50;
+/** Mistakes that are looked at: each is searched for in the text, so their number times its length is what a broken file costs. */
+const maxMistakes = 500;
 
 // Schemas are part of the program: a test, not every start of it, checks them against the schema of schemas.
 const ajv = new Ajv2020({ strict: true, allErrors: true, verbose: true, allowUnionTypes: true, validateSchema: false, code: { optimize: false } });
@@ -290,7 +292,8 @@ const pointerPath = (pointer: string): string[] =>
     .slice(1)
     .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
 
-const schemaFindings = (errors: readonly ErrorObject[], root: Node, source: Source): Finding[] => {
+const schemaFindings = (all: readonly ErrorObject[], root: Node, source: Source): Finding[] => {
+  const errors = all.slice(0, maxMistakes);
   const findings = new Map<string, Finding>();
   for (const error of errors) {
     const path = pointerPath(error.instancePath);

@@ -133,6 +133,15 @@ test('any text is refused or taken, never a crash', (t) => {
   t.pass();
 });
 
+test('a file with nothing but mistakes is refused in no time', (t) => {
+  const text = `{${Array.from({ length: 100_000 }, (_, index) => `"k${index}":1`).join(',')}}`;
+  const started = performance.now();
+  const { findings } = checkJsonc(text, 'f', { type: 'object', additionalProperties: false, properties: {} });
+  t.true(performance.now() - started < 5_000);
+  t.is(findings.length, 50);
+  t.is(findings[0]?.column, 2);
+});
+
 test('positions of values and keys are found again', (t) => {
   const { document } = checkJsonc('{\n  "serial": 1,\n  "names": ["a", "b"]\n}', 'f', schema);
   t.is(document?.positionOf(['names', 1]), 'f:3:18');
