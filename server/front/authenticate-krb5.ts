@@ -84,11 +84,13 @@ export const krb5Authenticator = (keys: ServiceKeys): ServerAuthenticator => ({
     if (!isProof(openProof(accepted, await io.receive()), expected)) {
       throw new WardError('binding-mismatch', 'The proof of the client is for another connection: somebody may be relaying it.');
     }
+    // A refusal after this side's proof would come when the client waits for no answer any more.
+    const principal = formatPrincipal(principalOf('krb5', accepted.name));
     io.send(native().gssSeal(accepted.context, proofMessage(proofText('server', io))));
 
     const expires = native().gssEnd(accepted.context) * 1000;
     return {
-      principal: formatPrincipal(principalOf('krb5', accepted.name)),
+      principal,
       mechanism: 'krb5',
       expires,
       fingerprint: `${keys.principal} until ${new Date(expires).toISOString()}`.slice(-256),

@@ -56,6 +56,16 @@ test.serial('a token is good once', async (t) => {
   }), 'binding-mismatch', 'The proof of the client was not made with the key of its ticket.');
 });
 
+test.serial('a ticket for a name that can be no principal is refused with a code, and not taken for a fault of the server', async (t) => {
+  const { realm, server } = await open(t);
+  const sentence = 'A krb5 name that is empty, too long or not plain ASCII cannot be a principal.';
+  for (const name of ['al\u00EFce', 'alice\\ ', 'x'.repeat(250), 'x'.repeat(1000)]) {
+    const answer = await refusalOf(t, clientOf(t, realm, server, await makePerson(realm, name)));
+    t.deepEqual(answer, ['identity-unknown', sentence], name);
+  }
+  t.deepEqual(server.opened, []);
+});
+
 test.serial('a delegated ticket is refused', async (t) => {
   const { realm, server, alice } = await open(t, ['-f']);
   refused(
