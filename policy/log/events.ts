@@ -48,7 +48,7 @@ const table = {
   'peer.allowed': entry('WL110', 'front', 'Another server of the farm was let in, to fetch results that are kept here.', ['principal', 'address', 'credential']),
   'peer.denied': entry('WL111', 'front', 'A server with a proven name was refused.', ['principal', 'address', 'credential', 'reason']),
   'result.fetched': entry('WL112', 'front', 'Another server of the farm was given parts of a kept result.', ['principal', 'address', 'domain', 'action', 'outputs']),
-  'result.denied': entry('WL113', 'front', 'Another server of the farm asked for parts of a result that are not kept here.', ['principal', 'address', 'domain', 'action', 'reason']),
+  'result.denied': entry('WL113', 'front', 'Another server of the farm asked for parts of a result, and was given none.', ['principal', 'address', 'domain', 'action', 'reason']),
   'job.allowed': entry('WL200', 'front', 'A job was allowed.', [...who, 'committer', 'request', ...why]),
   'job.denied': entry('WL201', 'front', 'A job was refused.', [...who, 'committer', 'request', 'reason', ...why]),
   'job.end': entry('WL202', 'front', 'A job that was allowed is over.', ['of']),

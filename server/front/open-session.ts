@@ -59,7 +59,8 @@ export async function openSession({ socket, tls, ssh, address, policy, authoriti
     return new Session(identity, committer, address, channel);
   } catch (thrown) {
     const error = toWardError(thrown);
-    if (error.code === 'identity-unknown') await log.sessionDecided(identity, address, undefined, error).catch(() => {});
+    // The name is proven, whatever else is not known: it is in the log, and not only counted.
+    if (error.code === 'identity-unknown' || error.code === 'policy-unavailable') await log.sessionDecided(identity, address, undefined, error).catch(() => {});
     channel.close(error);
     throw error;
   }

@@ -60,9 +60,12 @@ export async function giveParts(stream: Stream, { domain, action, parts }: Fetch
   }
 }
 
-/** What the peer hears: that nothing is kept, once that is in the log. To be busy is no decision. */
+/**
+ * What the peer hears, once it is in the log: that nothing is kept, or that something is for which there is no room now. Whoever holds its
+ * room could otherwise find out unseen which results are here.
+ */
 const refusal = (error: WardError, log: (reason: ErrorCode) => Promise<void>): WardError | Promise<WardError> =>
-  (error.code === 'result-absent' ? log(error.code).then(() => error, toWardError) : error);
+  (error.code === 'result-absent' || error.code === 'busy' ? log(error.code).then(() => error, toWardError) : error);
 
 /** One at least, which may be empty: the last one of all ends the stream. */
 const piecesOf = (body: Buffer): Buffer[] =>

@@ -220,6 +220,8 @@ test('what does not fit into memory beside the rest is not read: so many bytes a
   await until(() => door.events.some(({ event }) => event === 'result.fetched'));
   const error = await t.throwsAsync(fetchFrom(channel, 'lua', results[1]!.record.action, [2]), { instanceOf: WardError });
   refused(t, error, { class: 'infrastructure', code: 'busy', message: /no room in memory/ });
+  // It has learned that the result is here.
+  t.like(door.events.at(-1), { event: 'result.denied', principal: 'peer:build2.test', domain: 'lua', action: results[1]!.record.action, reason: 'busy' });
 });
 
 test('a server that takes a result too slowly is given up, and its room in memory is free again', async (t) => {

@@ -187,6 +187,9 @@ test.serial('a source that cannot be read counts for its stated time, then nobod
   const bob = await (await farm.compile('bob', 'outside', 0)).ended;
   t.not(bob.status, 0);
   t.regex(bob.stderr, /knows nobody: .*\[(policy-unavailable|access-ended)\]/);
+  await farm.forget('bob');
+  await (await farm.compile('bob', 'refused', 0)).ended;
+  t.truthy(await farm.event(({ event, principal, reason }) => event === 'session.denied' && principal?.includes('bob') === true && reason === 'policy-unavailable', before));
   await t.notThrowsAsync(farm.says(/The committer source "git-authors" cannot be read: .* The last good state stays in force\./));
   const since = (await farm.events()).length;
   await replace(farm.layout.committers, list);
