@@ -72,6 +72,37 @@ export const decode = (bytes: Buffer): Der => {
   return asn1.fromDer(bytes.toString('latin1'), options as boolean);
 };
 
+/** Where the value that begins at `at` has its content and its end. */
+const span = (bytes: Buffer, at: number): { readonly content: number; readonly end: number } => {
+  const [tag = 0x1f, first = 0x80] = bytes.subarray(at, at + 2);
+  const size = first < 0x80 ? 0 : first & 0x7f;
+  const content = at + 2 + size;
+  if ((tag & 0x1f) === 0x1f || first === 0x80 || size > 4 || content > bytes.length) throw new Error('DER: a tag and a length were expected');
+  const end = content + (size === 0 ? first : bytes.readUIntBE(at + 2, size));
+  if (end > bytes.length) throw new Error('DER: a value is cut off');
+  return { content, end };
+};
+
+/**
+ * The items of a SEQUENCE as the bytes that they are. None is looked into, so that a signature can be checked before what it is for.
+ * Attacker-controlled.
+ *
+ * @throws Error when the bytes are not exactly one SEQUENCE of so many items
+ */
+export const slices = (bytes: Buffer, count: number): Buffer[] => {
+  const whole = span(bytes, 0);
+  if (bytes[0] !== 0x30 || whole.end !== bytes.length) throw new Error('DER: a sequence was expected');
+  const parts: Buffer[] = [];
+  let at = whole.content;
+  while (at < whole.end && parts.length < count) {
+    const { end } = span(bytes, at);
+    parts.push(bytes.subarray(at, end));
+    at = end;
+  }
+  if (at !== whole.end || parts.length !== count) throw new Error(`DER: a sequence of ${count} items was expected`);
+  return parts;
+};
+
 /** The items of a constructed value. */
 export const items = (node: Der | undefined): Der[] => {
   if (node === undefined || !Array.isArray(node.value)) throw new Error('DER: a constructed value was expected');

@@ -1,6 +1,7 @@
 /**
  * Revocation lists, read for sessions that are already open: OpenSSL looked at the list when they began, and when the file
- * changes each certificate is looked up again. A list counts only with the signature of its CA.
+ * changes each certificate is looked up again. A list counts only with the signature of its CA, and is not looked into before that:
+ * lists come from elsewhere, often over plain HTTP, and reading a large one takes time and memory.
  *
  * @module
  */
@@ -8,7 +9,7 @@
 import { verify, type KeyObject, type X509Certificate } from 'node:crypto';
 import forge from 'node-forge';
 import { WardError } from '../protocol/errors.ts';
-import { content, decode, encode, fields, fromPem, isUniversal, readBits, readOid, type Der } from './der.ts';
+import { content, decode, encode, fields, fromPem, isUniversal, readBits, readOid, slices, type Der } from './der.ts';
 import { signatureHashes } from './oids.ts';
 import { clientRefusal } from './verdict.ts';
 
@@ -19,7 +20,6 @@ interface RevocationList {
   readonly thisUpdate: number;
   readonly nextUpdate: number;
   readonly serials: ReadonlySet<string>;
-  signedBy(key: KeyObject): boolean;
 }
 
 const readTime = (node: Der | undefined): number => {
@@ -33,26 +33,19 @@ const isTime = (node: Der | undefined): boolean => isUniversal(node, asn1.Type.U
 
 const normalSerial = (hex: string): string => hex.toLowerCase().replace(/^0+(?=.)/, '');
 
-const readList = (der: Buffer): RevocationList => {
-  const [tbs, algorithm, signature] = fields(decode(der));
-  if (tbs === undefined) throw new Error('DER: a list to be signed was expected');
-  const parts = [...fields(tbs)];
-  if (isUniversal(parts[0], asn1.Type.INTEGER)) parts.shift();
-  const [, issuer, thisUpdate, nextUpdate, revoked] = parts;
-  if (issuer === undefined) throw new Error('DER: an issuer was expected');
-  // RFC 5280 section 5.1.2.5 requires nextUpdate; a list without one would never go out of date.
-  if (!isTime(nextUpdate)) throw new Error('DER: a list without nextUpdate');
-  const entries = isUniversal(revoked, asn1.Type.SEQUENCE) ? fields(revoked) : [];
-  const hash = signatureHashes[readOid(fields(algorithm)[0])];
+/** An algorithm's name or a signature has no more bytes. */
+const maxBytes = 4096;
+
+/** What is signed, and by whose keys. @throws Error when the bytes are no signed value */
+const readSigned = (der: Buffer): { readonly body: Buffer; readonly isSignedBy: (key: KeyObject) => boolean } => {
+  const [body, algorithm, signature] = slices(der, 3) as [Buffer, Buffer, Buffer];
+  if (algorithm.length > maxBytes || signature.length > maxBytes) throw new Error('DER: a signature was expected');
+  const hash = signatureHashes[readOid(fields(decode(algorithm))[0])];
   if (hash === undefined) throw new Error('DER: an unknown signature algorithm');
-  const body = encode(tbs);
-  const bytes = readBits(signature);
+  const bytes = readBits(decode(signature));
   return {
-    issuer: encode(issuer).toString('hex'),
-    thisUpdate: readTime(thisUpdate),
-    nextUpdate: readTime(nextUpdate),
-    serials: new Set(entries.map((entry) => normalSerial(content(fields(entry)[0]).toString('hex')))),
-    signedBy(key) {
+    body,
+    isSignedBy(key) {
       try {
         return verify(hash, body, key, bytes);
       } catch {
@@ -60,6 +53,23 @@ const readList = (der: Buffer): RevocationList => {
         return false;
       }
     },
+  };
+};
+
+/** @param body of which the signature was checked */
+const readList = (body: Buffer): RevocationList => {
+  const parts = [...fields(decode(body))];
+  if (isUniversal(parts[0], asn1.Type.INTEGER)) parts.shift();
+  const [, issuer, thisUpdate, nextUpdate, revoked] = parts;
+  if (issuer === undefined) throw new Error('DER: an issuer was expected');
+  // RFC 5280 section 5.1.2.5 requires nextUpdate; a list without one would never go out of date.
+  if (!isTime(nextUpdate)) throw new Error('DER: a list without nextUpdate');
+  const entries = isUniversal(revoked, asn1.Type.SEQUENCE) ? fields(revoked) : [];
+  return {
+    issuer: encode(issuer).toString('hex'),
+    thisUpdate: readTime(thisUpdate),
+    nextUpdate: readTime(nextUpdate),
+    serials: new Set(entries.map((entry) => normalSerial(content(fields(entry)[0]).toString('hex')))),
   };
 };
 
@@ -86,6 +96,17 @@ export interface Revocations {
   check(certificate: X509Certificate): WardError | undefined;
 }
 
+/** The authorities whose keys signed a list, and the list if there are any. @throws WardError `crl-missing` for a malformed one */
+const readWhole = (der: Buffer, authorities: readonly X509Certificate[]): { signers: readonly X509Certificate[]; list: RevocationList | undefined } => {
+  try {
+    const { body, isSignedBy } = readSigned(der);
+    const signers = authorities.filter((authority) => isSignedBy(authority.publicKey));
+    return { signers, list: signers.length === 0 ? undefined : readList(body) };
+  } catch (cause) {
+    throw new WardError('crl-missing', 'A revocation list is malformed.', { cause });
+  }
+};
+
 /**
  * Reads the revocation lists in a PEM file.
  *
@@ -95,13 +116,8 @@ export interface Revocations {
 export const readRevocations = (pem: string, authorities: readonly X509Certificate[]): Revocations => {
   const lists = new Map<string, RevocationList>();
   for (const der of fromPem(pem, 'X509 CRL')) {
-    let list: RevocationList;
-    try {
-      list = readList(der);
-    } catch (cause) {
-      throw new WardError('crl-missing', 'A revocation list is malformed.', { cause });
-    }
-    if (!authorities.some((authority) => names(authority).subject === list.issuer && list.signedBy(authority.publicKey))) {
+    const { signers, list } = readWhole(der, authorities);
+    if (list === undefined || !signers.some((authority) => names(authority).subject === list.issuer)) {
       throw new WardError('crl-missing', 'A revocation list is not signed by any CA that is trusted here.');
     }
     const known = lists.get(list.issuer);

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import test from 'ava';
 import { initAuthority } from '../../certs/authority.ts';
-import { fromPem, toPem } from '../../certs/der.ts';
+import { fromPem, slices, toPem } from '../../certs/der.ts';
 import { readRevocations } from '../../certs/revocations.ts';
 import { WardError } from '../../protocol/errors.ts';
 import { temporaryDirectory } from '../fixtures/temporary.ts';
@@ -39,6 +39,25 @@ test('of two lists of one CA the newer counts, in whichever order they stand', a
   await ca.revoke(serial);
   const after = await ca.writeCrl();
   for (const pem of [before + after, after + before]) t.is(readRevocations(pem, authorities).check(new X509Certificate(certPem))?.code, 'certificate-revoked');
+});
+
+test('a list that nobody signed is not looked into, however large it is', async (t) => {
+  const ca = await initAuthority(join(await temporaryDirectory(t), 'ca'), { dev: true });
+  const authorities = [new X509Certificate(ca.caPem)];
+  const [real = Buffer.alloc(0)] = fromPem(await ca.writeCrl(), 'X509 CRL');
+  const [, algorithm = Buffer.alloc(0), signature = Buffer.alloc(0)] = slices(real, 3);
+  const value = (bytes: Buffer): Buffer => {
+    const head = Buffer.from([0x30, 0x84, 0, 0, 0, 0]);
+    head.writeUInt32BE(bytes.length, 2);
+    return Buffer.concat([head, bytes]);
+  };
+  const many = Buffer.alloc(30 * 2 ** 20, Buffer.from([5, 0]));
+  for (const parts of [[value(many), algorithm, signature], [many], [value(Buffer.alloc(0)), value(many), signature]]) {
+    const pem = toPem('X509 CRL', value(Buffer.concat(parts)));
+    const started = performance.now();
+    t.is(t.throws(() => readRevocations(pem, authorities), { instanceOf: WardError })?.code, 'crl-missing');
+    t.true(performance.now() - started < 2_500);
+  }
 });
 
 test('a list with any byte changed, without a list, or of another CA is refused', async (t) => {
