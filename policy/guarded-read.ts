@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { closeSync, fstatSync, openSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { WardError } from '../protocol/errors.ts';
@@ -40,7 +40,8 @@ export const readGuardedSync = (
 ): Buffer => {
   let bytes: Buffer;
   try {
-    const handle = openSync(path, 'r');
+    // Without waiting: the path may name a pipe that nobody writes to.
+    const handle = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const status = fstatSync(handle);
       if (!status.isFile()) throw refuse(path, 'this is not a regular file');

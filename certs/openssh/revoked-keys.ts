@@ -70,6 +70,7 @@ const readCertificates = (reader: WireReader, list: RevokedCertificates): void =
 
 export class RevokedKeys {
   readonly #keys = new Set<string>();
+  #generated: bigint | undefined;
   readonly #sha1 = new Set<string>();
   readonly #sha256 = new Set<string>();
   /** By blob of the authority in hex; '' stands for all authorities. */
@@ -84,6 +85,11 @@ export class RevokedKeys {
       if (cause instanceof WardError && cause.code === 'config-invalid') throw cause;
       throw invalid('The list of revoked keys is neither one that ssh-keygen -k makes nor a list of public keys.');
     }
+  }
+
+  /** When the list was made, in seconds since 1970; undefined for a text file, which does not say. */
+  get generated(): bigint | undefined {
+    return this.#generated;
   }
 
   /** Is this key, its certificate, or the authority of that revoked? */
@@ -110,7 +116,10 @@ export class RevokedKeys {
     const reader = new WireReader(bytes, 'The list of revoked keys');
     reader.uint64();
     if (reader.uint32() !== 1) throw invalid('The list of revoked keys has a format that is not known here.');
-    for (let field = 0; field < 3; field++) reader.uint64();
+    // Its version, which may be zero in all of them, and its flags.
+    reader.uint64();
+    this.#generated = reader.uint64();
+    reader.uint64();
     reader.string();
     reader.string();
     while (!reader.isAtEnd) this.#readSection(reader.byte(), reader.nested());

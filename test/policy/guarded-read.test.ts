@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
@@ -47,4 +48,7 @@ test('a file that is absent, too large, or no file is refused with its name', as
   writeFileSync(file, 'four');
   refused(file, 'the file is larger than 3 bytes');
   refused(directory, 'this is not a regular file');
+  // Nobody writes to it: whoever waited for that would wait for ever.
+  execFileSync('mkfifo', [join(directory, 'pipe')]);
+  refused(join(directory, 'pipe'), 'this is not a regular file');
 });
