@@ -68,8 +68,8 @@ export interface Asked {
 
 const mostNames = 100;
 const oldPredefined = new Set(['linux', 'unix', 'i386']);
-/** Any of these can be predefined, by whatever the compiler stands for. */
-const reserved = /^_/;
+/** Any of these can be predefined, by whatever the compiler stands for; not those that glibc has for functions with 64-bit times. */
+const reserved = /^_(?!_(?:[a-z\d]+_)*time64$)/;
 const partOfName = /^[\w$.+/-]*$/;
 
 const wordsIn = (name: string): string[] => name.match(/[A-Za-z_$][\w$]*/g) ?? [];

@@ -120,6 +120,22 @@ for (const method of methods) {
     }
   });
 
+  test(`${method}: a macro can ask for headers whose names glibc also gives to functions with 64-bit times`, async (t) => {
+    const root = await temporaryDirectory(t);
+    lay(root, {
+      'main.c': '#include "has.h"\n#include <fcntl.h>\n#include <time.h>\n#if MY_HAS_INCLUDE(<fcntl.h>) && MY_HAS_INCLUDE(<sys/time.h>)\nint yes;\n#endif\n',
+      'has.h': '#define MY_HAS_INCLUDE(x) __has_include(x)\n#ifdef NEVER\n#define fcntl __fcntl_time64\n#define time __time64\n#endif\n',
+    });
+    for (const compiler of ['/usr/bin/gcc', '/usr/bin/clang']) {
+      const inputs = await sameInCopy(t, root, ['-c', 'main.c', '-o', 'main.o'], { compiler, method });
+      t.deepEqual(own(inputs, root), ['has.h', 'main.c']);
+    }
+    lay(root, { 'inc/__fcntl_time64.h': '' });
+    t.true(own(await collect(root, ['-Iinc', '-c', 'main.c'], { method }), root).includes('inc/__fcntl_time64.h'), 'and then may mean these');
+    t.is((await collect(root, ['-Dfcntl=__fcntl', '-c', 'main.c'], { method })).reason?.code, 'computed-has-include',
+      'which says nothing of other names that a compiler can have a meaning for');
+  });
+
   test(`${method}: what a macro asks for is there under every name that it can have, beside every file`, async (t) => {
     const root = await temporaryDirectory(t);
     lay(root, {
