@@ -29,6 +29,9 @@ export function deliver(answer: KeptResult & { readonly status: ExitStatus }, co
 }
 
 const fromAssembler = /: Assembler messages:$/m;
+const colour = /\x1b\[[\d;]*[mK]/g;
+/** All that is said comes from the driver, which then runs nothing. */
+const fromDriver = /^(?:(?!cc1)[\w.+-]+: (?:error|warning|note): .*\n)+$/;
 
 /**
  * Does the compiler, when it fails, take away the object that an earlier compile left? The program that would have written it
@@ -37,7 +40,8 @@ const fromAssembler = /: Assembler messages:$/m;
 const removesEarlierOutput = ({ status, stderr }: KeptResult & { readonly status: ExitStatus }, { family, argv, language }: CompileCommand): boolean => {
   if (status.code === 0 && status.signal === 0) return false;
   const writesItself = argv.includes('-S') || isHeader(language) || (family === 'clang' ? !argv.includes('-fno-integrated-as') : argv.includes('-pipe'));
-  return writesItself || fromAssembler.test(stderr.toString('latin1'));
+  const said = stderr.toString('latin1').replace(colour, '');
+  return (writesItself && !fromDriver.test(said)) || fromAssembler.test(said);
 };
 
 const missingFile = Buffer.from('No such file or directory');
