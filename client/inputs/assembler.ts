@@ -23,3 +23,17 @@ export const findAssembler = (text: string, sink: QuestionSink): void => {
     if (!isRead && (isData || open !== '' || !endsThere.test(text.slice(after, after + 100)))) sink.unclear('assembler-file');
   }
 };
+
+const letterI = 'i'.charCodeAt(0);
+const rest = /nc[bl]/iy;
+
+/** Whether there may be such directives in a text: fast, for texts without. */
+export const mayAssemble = (text: string): boolean => {
+  for (let at = text.indexOf('.'); at !== -1; at = text.indexOf('.', at + 1)) {
+    // Points are frequent: a pattern for each would take longer than one for all.
+    if ((text.charCodeAt(at + 1) | 0x20) !== letterI) continue;
+    rest.lastIndex = at + 2;
+    if (rest.test(text)) return true;
+  }
+  return false;
+};

@@ -8,9 +8,10 @@
  */
 
 import { findDirectives, type DirectiveSink } from './directives.ts';
-import { findAssembler } from './assembler.ts';
+import { findAssembler, mayAssemble } from './assembler.ts';
 import { findQuestions, mayAsk, type QuestionSink } from './questions.ts';
 import { findModules, findTimes } from './times.ts';
+import { isFollowed } from './words.ts';
 
 export interface Mention {
   readonly name: string;
@@ -107,15 +108,6 @@ class Found implements DirectiveSink, QuestionSink {
 /** Longer texts are not searched; the compiler has to be asked about them. */
 const longestText = 256 * 1024 * 1024;
 
-/** Whether the word is followed by this somewhere. Words that are rare in headers are found faster than a pattern. */
-const isFollowed = (text: string, word: string, by: RegExp): boolean => {
-  for (let at = text.indexOf(word); at !== -1; at = text.indexOf(word, at + 1)) {
-    by.lastIndex = at + word.length;
-    if (by.test(text)) return true;
-  }
-  return false;
-};
-
 /** A text as it is after lines that end in a backslash were joined; a blank between the backslash and the end of its line does not count. */
 export const spliced = (text: string): string =>
   (isFollowed(text, '\\', /[ \t\f\v\r]/y) ? text.replace(/\\[ \t\f\v]*\r?\n/g, '') : text.replaceAll('\\\n', ''));
@@ -128,7 +120,7 @@ export const factsOf = (content: Buffer): Facts => {
   if (text.includes('??/')) found.computed('include', '?');
   findDirectives(text, found);
   if (mayAsk(text)) findQuestions(text, found);
-  if (/\.inc[bl]/i.test(text)) findAssembler(text, found);
+  if (mayAssemble(text)) findAssembler(text, found);
   if (isFollowed(text, 'GCC', /[ \t]+dependency/y)) found.obstacles.add('file-dependency');
   if (text.includes('include_alias')) found.obstacles.add('include-alias');
   findTimes(text, found);

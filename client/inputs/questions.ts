@@ -8,6 +8,7 @@
  * @module
  */
 import { LITERAL, matchAt, skipBlank } from './directives.ts';
+import { isFollowed } from './words.ts';
 
 export interface QuestionSink {
   /** A name that is asked for; `quoted` or `angled`. */
@@ -120,5 +121,8 @@ export const findQuestions = (text: string, sink: QuestionSink): void => {
   if (handedPart.test(text) || (firstPart.test(text) && secondPart.test(text))) sink.unclear('computed-has-include');
 };
 
+const afterLower = /_(?:include|embed)|(?<=\b__has)_?[ \t]*[,)#]/y;
+const afterUpper = /INCLUDE|EMBED/y;
+
 /** Whether there may be questions in a text: fast, for texts without. */
-export const mayAsk = (text: string): boolean => /has_(?:include|embed)|HAS_(?:INCLUDE|EMBED)|\b__has_?[ \t]*[,)#]/.test(text);
+export const mayAsk = (text: string): boolean => isFollowed(text, 'has', afterLower) || isFollowed(text, 'HAS_', afterUpper);

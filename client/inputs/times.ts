@@ -6,6 +6,7 @@
  */
 
 import type { Obstacle } from './facts.ts';
+import { isFollowed } from './words.ts';
 
 interface Sink {
   readonly obstacles: Set<Obstacle>;
@@ -41,9 +42,14 @@ const withoutComments = (text: string): string => {
   return code.join('') + text.slice(from);
 };
 
-/** A part of each of these, one that is rare in headers. */
-const mayNameTime = /DATE__|TIME__|TIMESTAMP__|__DATE|__TIME/;
-const mayWrap = /##[ \t]*__\b/;
+/** What makes a part of a name of these words. */
+const besideDate = /__|(?<=__DATE)/y;
+const besideTime = /(?:STAMP)?__|(?<=__TIME)/y;
+const wraps = /[ \t]*__\b/y;
+/** Whether there may be such a name in a text: fast, for texts without. */
+const mayNameTime = (text: string): boolean =>
+  isFollowed(text, 'DATE', besideDate) || isFollowed(text, 'TIME', besideTime) || (/DATE|TIME/.test(text) && isFollowed(text, '##', wraps));
+
 const what = '(?:DATE|TIME|TIMESTAMP)';
 /** One half of a name, for `##` to put together. */
 const half = new RegExp(String.raw`\b(?:__${what}_?|_?${what}__)\b`);
@@ -51,8 +57,7 @@ const wrapped = /\b__[ \t]*##[ \t]*\w+[ \t]*##[ \t]*__\b/;
 const bare = new RegExp(String.raw`\b${what}\b`);
 
 export const findTimes = (text: string, { obstacles }: Sink): void => {
-  // Most texts are told by the first of these, which is the fastest.
-  if (!/DATE|TIME/.test(text) || !(mayNameTime.test(text) || mayWrap.test(text))) return;
+  if (!mayNameTime(text)) return;
   const code = withoutComments(text);
   if (/\b__TIMESTAMP__\b/.test(code) || half.test(code) || (wrapped.test(code) && bare.test(code))) obstacles.add('timestamp');
   if (/\b__(?:DATE|TIME)__\b/.test(code)) obstacles.add('date-or-time');
