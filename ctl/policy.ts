@@ -52,7 +52,8 @@ const check = (): Command =>
     });
 
 const summary = ({ file, serial, digest, rules, committers }: Policy, failed: boolean): string => {
-  const people = committers.names === undefined ? 'committers that cannot be counted' : `${committers.names.length} committers`;
+  const { names } = committers;
+  const people = names === undefined ? 'committers that cannot be counted' : `${names.length} committers`;
   return `${file}: ${failed ? 'findings' : 'OK'}, serial ${serial}, ${rules.length} rules, ${people}, digest ${digest}`;
 };
 

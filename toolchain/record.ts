@@ -20,8 +20,9 @@ export interface ToolchainRecord {
 
 const FORMAT = 1;
 
-export const stampOf = (path: string): Stamp => {
-  const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+/** @param look whether a link stands for itself or for what it leads to */
+export const stampOf = (path: string, look = lstatSync): Stamp => {
+  const stat = look(path, { bigint: true, throwIfNoEntry: false });
   return stat === undefined ? 'absent' : [stat.dev, stat.ino, stat.mode, stat.size, stat.mtimeNs, stat.ctimeNs].join(':');
 };
 

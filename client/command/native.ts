@@ -8,6 +8,7 @@
  */
 import { statSync } from 'node:fs';
 import { ask } from '../../toolchain/query.ts';
+import { stampOf } from '../../toolchain/record.ts';
 import type { Family } from '../../policy/options/types.ts';
 
 const native = /^-m(?:arch|tune|cpu)=native$/;
@@ -22,17 +23,12 @@ export const expandNative = async (argv: readonly string[], family: Family): Pro
   }
   const [compiler = '', ...rest] = argv;
   const targets = rest.filter(isTarget);
-  const key = [compiler, stampOf(compiler), ...targets].join('\0');
+  // The name may be a link to another compiler by now.
+  const key = [compiler, stampOf(compiler, statSync), ...targets].join('\0');
   const answer = known.get(key) ?? question(compiler, targets);
   known.set(key, answer);
   const expanded = await answer;
   return expanded === undefined ? argv : [compiler, ...expanded, ...rest.filter(argument => !isTarget(argument))];
-};
-
-/** Changes with the compiler that is behind the name. */
-const stampOf = (compiler: string): string => {
-  const stat = statSync(compiler, { bigint: true, throwIfNoEntry: false });
-  return stat === undefined ? '' : [stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(':');
 };
 
 const isTarget = (argument: string): boolean => /^-m[a-z0-9]/.test(argument);

@@ -90,6 +90,9 @@ const argumentAt = (text: string, end: number): Argument | undefined => {
   return close !== undefined && text[close] === ')' ? { name } : {};
 };
 
+/** What in a name would be expanded if it were a macro. */
+export const wordsIn = (name: string): string[] => name.match(/[A-Za-z_$][\w$]*/g) ?? [];
+
 /** Tells of all questions. Lines of the text are spliced already; a character is a byte. */
 export const findQuestions = (text: string, sink: QuestionSink): void => {
   for (const match of text.matchAll(questionWord)) {
@@ -110,7 +113,7 @@ export const findQuestions = (text: string, sink: QuestionSink): void => {
       sink.ask(quoted, angled);
       // `<…>` is one word to the compiler only where it reads the question itself; what a macro holds or takes is expanded.
       if (defines === undefined && (quoted !== undefined || builtin.test(word))) continue;
-      const words = angled?.match(/[A-Za-z_$][\w$]*/g) ?? [];
+      const words = wordsIn(angled ?? '');
       if (/[\x80-\xff\\(]/.test(angled ?? '') || words.some((each) => defines?.parameters.includes(each))) unclear();
       else sink.indirect(quoted, angled);
     } else if (builtin.test(word) || isDirective) {

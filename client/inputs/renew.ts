@@ -12,7 +12,7 @@ import { CollectedInputs } from './collected.ts';
 import type { FileCache, KnownFile } from './file-cache.ts';
 import type { FileTable } from './file-table.ts';
 import { StaysLocal } from './reasons.ts';
-import { definesOne, type Asked } from './scanner/expansions.ts';
+import { definesOne, type Asked } from './scanner/definitions.ts';
 import { precompiledEndings } from './tree-builder.ts';
 
 /** Where the states and contents of files are known. */

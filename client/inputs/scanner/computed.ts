@@ -12,19 +12,17 @@ import { spliced, type Mention } from '../facts.ts';
 import type { KnownFile } from '../file-cache.ts';
 import type { BuiltFile } from '../tree-builder.ts';
 import { AskCompiler } from './ask.ts';
-import type { Asked } from './expansions.ts';
+import { oldPredefined, valueOf, type Asked } from './definitions.ts';
 
 type Definition = { readonly header: Mention } | { readonly macro: string } | 'other';
 
-/** Macros that compilers define by themselves, beyond those with a leading underscore. */
-const predefined = /^(?:_.*|linux|unix|i386)$/;
 const deepest = 20;
 /** A longer definition is for the compiler to understand. */
 const longestMeaning = 10_000;
 
 const meaningOf = (text: string): Definition | undefined => {
   if (text.length > longestMeaning) return 'other';
-  const value = text.replace(/\/\*[^]*?\*\/|\/\/.*/g, ' ').trim();
+  const value = valueOf(text);
   if (value === '') return undefined;
   const quoted = /^"([^"]+)"$/.exec(value)?.[1];
   const angled = /^<([^>]+)>$/.exec(value)?.[1];
@@ -33,10 +31,10 @@ const meaningOf = (text: string): Definition | undefined => {
   return /^[A-Za-z_$][\w$]*$/.test(value) ? { macro: value } : 'other';
 };
 
-/** Definitions found in a text, by macro: a text is searched once for each. */
+/** What real directives of a text say, by macro: stricter than `definitionsIn`, for which every mention counts. Searched once for each. */
 const searched = new WeakMap<KnownFile, Map<string, Definition[]>>();
 
-const definitionsIn = ({ file, real }: Pick<BuiltFile, 'file' | 'real'>, macro: string): Definition[] => {
+const meaningsIn = ({ file, real }: Pick<BuiltFile, 'file' | 'real'>, macro: string): Definition[] => {
   let known = searched.get(file);
   if (known === undefined) searched.set(file, (known = new Map()));
   const found = known.get(macro);
@@ -79,10 +77,6 @@ const definitionsOnCommandLine = (defines: readonly string[], macro: string): De
     return text.startsWith(`${macro}=`) ? meaningOf(Buffer.from(text.slice(macro.length + 1)).toString('latin1')) ?? [] : [];
   });
 
-/** What `-D` options say of some macros. */
-export const definitionsOf = (macros: ReadonlySet<string>, defines: readonly string[]): string =>
-  macros.size === 0 ? '' : JSON.stringify(defines.filter((text) => macros.has(/^[\w$]*/.exec(text)?.[0] ?? '')));
-
 /**
  * The headers that `#include MACRO` can mean, as far as the files visited so far tell.
  *
@@ -101,11 +95,11 @@ export const headersOf = (macro: string, visited: Iterable<BuiltFile>, defines: 
     if (name === '?' || depth > deepest) throw new AskCompiler(`#include ${name}`);
     const definitions = definitionsOnCommandLine(defines, name);
     for (const file of files) {
-      const found = definitionsIn(file, name);
+      const found = meaningsIn(file, name);
       if (found.length > 0) asked.definers.add(file.real);
       definitions.push(...found);
     }
-    if (definitions.length === 0 && predefined.test(name)) throw new AskCompiler(`#include ${name}`);
+    if (definitions.length === 0 && (name.startsWith('_') || oldPredefined.has(name))) throw new AskCompiler(`#include ${name}`);
     for (const definition of definitions) {
       if (definition === 'other') throw new AskCompiler(`#include ${name}`);
       if ('header' in definition) headers.push(definition.header);

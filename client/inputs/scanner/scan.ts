@@ -14,7 +14,8 @@ import type { SearchPath } from '../search-path.ts';
 import type { BuiltFile, TreeBuilder } from '../tree-builder.ts';
 import { AskCompiler } from './ask.ts';
 import { headersOf } from './computed.ts';
-import { expansionsOf, type Asked } from './expansions.ts';
+import type { Asked } from './definitions.ts';
+import { expansionsOf } from './expansions.ts';
 import type { Folder, Folders } from './folders.ts';
 import { Lookup } from './lookup.ts';
 

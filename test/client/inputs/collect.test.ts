@@ -55,6 +55,11 @@ const sameInCopy = async (t: ExecutionContext, root: string, args: string[], opt
   return inputs;
 };
 
+/** The same for gcc and clang, which take in exactly these files. */
+const bothTake = async (t: ExecutionContext, root: string, args: string[], method: Method, files: string[]): Promise<void> => {
+  for (const compiler of ['/usr/bin/gcc', '/usr/bin/clang']) t.deepEqual(own(await sameInCopy(t, root, args, { compiler, method }), root), files);
+};
+
 for (const method of methods) {
   for (const compiler of ['/usr/bin/gcc', '/usr/bin/clang']) {
     test(`${method}, ${compiler}: system headers, links, shadows, forced headers and odd names`, async (t) => {
@@ -84,9 +89,7 @@ for (const method of methods) {
   test(`${method}: a command that looks for headers nowhere`, async (t) => {
     const root = await temporaryDirectory(t);
     lay(root, { 'main.c': '#include "a.h"\n', 'a.h': 'int a;\n' });
-    for (const compiler of ['/usr/bin/gcc', '/usr/bin/clang']) {
-      t.deepEqual(own(await sameInCopy(t, root, ['-nostdinc', '-c', 'main.c'], { compiler, method }), root), ['a.h', 'main.c']);
-    }
+    await bothTake(t, root, ['-nostdinc', '-c', 'main.c'], method, ['a.h', 'main.c']);
   });
 
   test(`${method}: assembler sources with a preprocessor, and what they include`, async (t) => {
@@ -114,10 +117,7 @@ for (const method of methods) {
         + '#define HAS_Z __has_include(<z>)\n',
       'inc/deep/x.h': '', 'y.h': '', 'inc/z': '',
     });
-    for (const compiler of ['/usr/bin/gcc', '/usr/bin/clang']) {
-      const inputs = await sameInCopy(t, root, ['-Iinc', '-c', 'main.c', '-o', 'main.o'], { compiler, method });
-      t.deepEqual(own(inputs, root), ['has.h', 'inc/deep/x.h', 'inc/z', 'main.c', 'y.h']);
-    }
+    await bothTake(t, root, ['-Iinc', '-c', 'main.c', '-o', 'main.o'], method, ['has.h', 'inc/deep/x.h', 'inc/z', 'main.c', 'y.h']);
   });
 
   test(`${method}: a macro can ask for headers whose names glibc also gives to functions with 64-bit times`, async (t) => {
@@ -126,10 +126,7 @@ for (const method of methods) {
       'main.c': '#include "has.h"\n#include <fcntl.h>\n#include <time.h>\n#if MY_HAS_INCLUDE(<fcntl.h>) && MY_HAS_INCLUDE(<sys/time.h>)\nint yes;\n#endif\n',
       'has.h': '#define MY_HAS_INCLUDE(x) __has_include(x)\n#ifdef NEVER\n#define fcntl __fcntl_time64\n#define time __time64\n#endif\n',
     });
-    for (const compiler of ['/usr/bin/gcc', '/usr/bin/clang']) {
-      const inputs = await sameInCopy(t, root, ['-c', 'main.c', '-o', 'main.o'], { compiler, method });
-      t.deepEqual(own(inputs, root), ['has.h', 'main.c']);
-    }
+    await bothTake(t, root, ['-c', 'main.c', '-o', 'main.o'], method, ['has.h', 'main.c']);
     lay(root, { 'inc/__fcntl_time64.h': '' });
     t.true(own(await collect(root, ['-Iinc', '-c', 'main.c'], { method }), root).includes('inc/__fcntl_time64.h'), 'and then may mean these');
     t.is((await collect(root, ['-Dfcntl=__fcntl', '-c', 'main.c'], { method })).reason?.code, 'computed-has-include',
@@ -144,10 +141,7 @@ for (const method of methods) {
         + '#define B __has_include("beside.h")\n#define C __has_include(<stddef.h>)\n#define stddef(x) (x)\n#define empty\n',
       'sub/s.h': '#if B\nint sub_has;\n#endif\n', 'inc/deep/x.h': '', 'sub/beside.h': '',
     });
-    for (const compiler of ['/usr/bin/gcc', '/usr/bin/clang']) {
-      const inputs = await sameInCopy(t, root, ['-Iinc', '-c', 'main.c', '-o', 'main.o'], { compiler, method });
-      t.deepEqual(own(inputs, root), ['inc/deep/x.h', 'inc/has.h', 'main.c', 'sub/beside.h', 'sub/s.h']);
-    }
+    await bothTake(t, root, ['-Iinc', '-c', 'main.c', '-o', 'main.o'], method, ['inc/deep/x.h', 'inc/has.h', 'main.c', 'sub/beside.h', 'sub/s.h']);
     const memory = new InputsMemory();
     const collected = async (args: string[]): Promise<Inputs> => collect(root, ['-Iinc', ...args, '-c', 'main.c'], { method, memory });
     await collected([]);
