@@ -31,7 +31,9 @@ export const recover = async (farm: ChaosFarm, builds: Builds, project: Project,
   const complaints: string[] = [];
   const person = 'alice';
   const states = async (): Promise<string[]> => {
-    const { stdout } = await farm.run(['wardctl', 'hosts', '--json'], { cwd: farm.layout.directory, person });
+    const { status, stdout, stderr } = await farm.run(['wardctl', 'hosts', '--json'], { cwd: farm.layout.directory, person });
+    // The agent, too, may have been killed a moment ago: it is asked again like a server that is not back.
+    if (status !== 0) return [`wardctl hosts: ${stderr}`];
     return (JSON.parse(stdout) as { hosts: { name: string; state: string; reason?: string }[] }).hosts.map(({ name, state, reason }) => `${name} is ${state}${reason === undefined ? '' : ` (${reason})`}`);
   };
   let waiting: string[];
