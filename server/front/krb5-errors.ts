@@ -41,6 +41,9 @@ const explanations: ReadonlyMap<number, Explanation> = new Map([
   [base + 236, invalid(() => 'The ticket uses an encryption type that is not permitted here: AES only.')],
 ]);
 
+/** Does the token need a key that the acceptor does not have? */
+export const needsOtherKey = ({ minor }: GssError): boolean => explanations.get(minor) === noKey;
+
 /** The error for a token that GSS refused. */
 export const tokenError = (thrown: GssError, service: string): WardError => {
   const known = explanations.get(thrown.minor);

@@ -10,7 +10,8 @@ import { statSync, writeFileSync } from 'node:fs';
 import { cleanText } from '../../protocol/alert.ts';
 import { WardError } from '../../protocol/errors.ts';
 import type { Krb5Config, ServerConfig } from '../config.ts';
-import { native, type GssAcceptor, type GssAccepted } from '../native/load.ts';
+import { native, type GssAcceptor, type GssAccepted, type GssError } from '../native/load.ts';
+import { needsOtherKey } from './krb5-errors.ts';
 
 const invalid = (file: string, sentence: string, cause?: unknown): WardError =>
   new WardError('config-invalid', sentence, { at: file, cause });
@@ -56,6 +57,12 @@ const principalIn = (file: string, service: string): string => {
   throw invalid(file, `The keytab ${file} has no keys of ${service}; it has those of ${has}.`);
 };
 
+/** Differs after whatever was done to the file. */
+const stampOf = (file: string): string => {
+  const { dev, ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true, throwIfNoEntry: false }) ?? {};
+  return [dev, ino, size, mtimeNs, ctimeNs].join(':');
+};
+
 interface Keys {
   readonly principal: string;
   readonly acceptor: GssAcceptor;
@@ -67,6 +74,8 @@ interface Keys {
 export class ServiceKeys {
   readonly #config: Krb5Config;
   readonly #replayCache: string;
+  /** Of the file as it was last read, well or broken. */
+  #stamp = '';
   #current: Keys;
 
   /**
@@ -99,13 +108,35 @@ export class ServiceKeys {
     return this.#current.names.has(name);
   }
 
-  /** Looks at a token, on a worker thread. Attacker-controlled. @throws GssError */
-  accept(token: Buffer): Promise<GssAccepted> {
-    return native().gssAccept(this.#current.acceptor, token);
+  /**
+   * Looks at a token, on a worker thread. A ticket for a key that was put into the keytab a moment ago counts already.
+   * Attacker-controlled: a token that needs no known key makes the file be looked at, and be read once after each change.
+   *
+   * @throws GssError
+   */
+  async accept(token: Buffer): Promise<GssAccepted> {
+    try {
+      return await native().gssAccept(this.#current.acceptor, token);
+    } catch (thrown) {
+      if (!needsOtherKey(thrown as GssError) || !this.#refresh()) throw thrown;
+      return native().gssAccept(this.#current.acceptor, token);
+    }
+  }
+
+  /** Reads a keytab that has changed since. False: it has not, or is broken, which the next look of the watcher says. */
+  #refresh(): boolean {
+    try {
+      if (stampOf(this.#config.keytab) === this.#stamp) return false;
+      this.reload();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #read(): Keys {
     const { keytab, service } = this.#config;
+    this.#stamp = stampOf(keytab);
     checkFile(keytab);
     const principal = principalIn(keytab, service);
     const { handle, usable, refused } = reading(keytab, () => native().gssAcceptor(keytab, principal, this.#replayCache));

@@ -1,5 +1,5 @@
 /**
- * After the storm: every server is connected and does jobs again within the time that a client rests at most, a build needs no help
+ * After the storm: every server is connected and does jobs again within the time that a client rests at most, builds need no help
  * of this machine, and every decision log proves whole.
  *
  * @module
@@ -42,12 +42,17 @@ export const recover = async (farm: ChaosFarm, builds: Builds, project: Project,
     if (waiting.length > 0) await pause(lookMs);
   } while (waiting.length > 0 && performance.now() - begun < recoveryMs);
   const recoveredMs = Math.round(performance.now() - begun);
-  complaints.push(...waiting.map((state) => `not used again after ${recoveredMs} ms: ${state}`));
-  say(`every server is used again after ${recoveredMs} ms`);
+  complaints.push(...waiting.map((state) => `not connected again after ${recoveredMs} ms: ${state}`));
+  say(`every server is connected again after ${recoveredMs} ms`);
 
-  const report = await builds.build(project, { person, mark: laterMark, timeoutMs: 120_000, settings: { WARDCC_FALLBACK: 'never' } });
-  if (report.status !== 0 || report.wrong.length > 0) complaints.push(`the build after the storm failed: ${report.said}`);
-  const idle = farm.servers.filter(({ host }) => !report.servers.includes(host));
+  // A server is connected while an executor of its is still being started again: it does jobs when that is over.
+  let idle = farm.servers;
+  for (let mark = laterMark; idle.length > 0 && (mark === laterMark || performance.now() - begun < recoveryMs); mark++) {
+    const report = await builds.build(project, { person, mark, timeoutMs: 120_000, settings: { WARDCC_FALLBACK: 'never' } });
+    if (report.status !== 0 || report.wrong.length > 0) complaints.push(`a build after the storm failed: ${report.said}`);
+    idle = idle.filter(({ host }) => !report.servers.includes(host));
+    say(`a build after the storm, ${report.seconds.toFixed(1)} s, by ${report.servers.length} servers`);
+  }
   complaints.push(...idle.map(({ name }) => `${name} did nothing after the storm`));
 
   const ends: Record<string, number> = {};

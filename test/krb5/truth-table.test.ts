@@ -169,11 +169,13 @@ test.serial('a keytab that becomes broken changes nothing; one with newer keys b
   chmodSync(keytab, 0o644);
   t.throws(() => server.keys.reload(), { instanceOf: WardError });
   t.like(await clientOf(t, realm, server, before).whoami({}), { committer: 'alice' });
-  chmodSync(keytab, 0o600);
   await writeKeytab(realm, serviceName, keytab, { keep: false });
-  server.keys.reload();
+  chmodSync(keytab, 0o644);
+  const after = await makePerson(realm, 'bob');
+  t.is((await refusalOf(t, clientOf(t, realm, server, after)))[0], 'ticket-invalid', 'a new key in a file that everybody can read');
+  chmodSync(keytab, 0o600);
+  t.like(await clientOf(t, realm, server, after).whoami({}), { committer: 'bob' }, 'a ticket for the new key, before anything else looked at the file');
   t.like(await clientOf(t, realm, server, before).whoami({}), { committer: 'alice' }, 'a ticket for the old key');
-  t.like(await clientOf(t, realm, server, await makePerson(realm, 'bob')).whoami({}), { committer: 'bob' }, 'a ticket for the new key');
 });
 
 test.serial('a ticket from a cache that the environment does not name, and one of a directory of caches', async (t) => {

@@ -90,7 +90,7 @@ test.serial('the bridge\'s settings forward no socket and no port, and forbid a 
   const forwarding = forward(door, local);
   while (!existsSync(local)) await new Promise((resolve) => setTimeout(resolve, 20));
   t.is(await exchange(local, forged()), '');
-  forwarding.signal('SIGTERM');
+  forwarding.signal('SIGKILL');
   t.regex((await forwarding.ended).stderr, /open failed/);
   t.deepEqual(door.logins, []);
   t.is((await ssh('--', `${user}@127.0.0.1`, 'echo a shell')).stdout, '');
@@ -107,7 +107,7 @@ test.serial('with forwarding left on the front\'s socket is open to all who may 
   while (door.logins.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
   // This is why the setting is checked: sshd itself connects, as the bridge's account.
   t.is(door.logins[0]?.methods[0]?.value, 'alice@CORP.EXAMPLE');
-  forwarding.signal('SIGTERM');
+  forwarding.signal('SIGKILL');
   await forwarding.ended;
   t.deepEqual(failures(door), ['DisableForwarding']);
 });
