@@ -45,7 +45,7 @@ export const recover = async (farm: ChaosFarm, builds: Builds, project: Project,
   complaints.push(...waiting.map((state) => `not connected again after ${recoveredMs} ms: ${state}`));
   say(`every server is connected again after ${recoveredMs} ms`);
 
-  // A server is connected while an executor of its is still being started again: it does jobs when that is over.
+  // A server is connected while its executor is still being started again, and is not asked for 30 s by the client whose job its executor died under.
   let idle = farm.servers;
   for (let mark = laterMark; idle.length > 0 && (mark === laterMark || performance.now() - begun < recoveryMs); mark++) {
     const report = await builds.build(project, { person, mark, timeoutMs: 120_000, settings: { WARDCC_FALLBACK: 'never' } });
