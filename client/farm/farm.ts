@@ -19,6 +19,7 @@ import { Placement, WaitingJobs } from './placement.ts';
 import { homeKey, rank } from './rendezvous.ts';
 import { Sessions } from './sessions.ts';
 import type { Session } from './session.ts';
+import { UnfitServers } from './unfit.ts';
 import { verifySigned } from './verify-result.ts';
 
 export type { FarmJob, FarmOutput, FarmResult } from './attempt.ts';
@@ -32,9 +33,6 @@ const mostHarmed = 2;
 const harms: ReadonlySet<string> = new Set([
   'job-timeout', 'cpu-limit', 'memory-limit', 'process-limit', 'output-limit', 'file-limit', 'compiler-crashed', 'sandbox-failed', 'session-lost', 'internal',
 ] satisfies ErrorCode[]);
-/** How long a server is not asked again for a compiler that it could not run. */
-const toolchainRestMs = 30_000;
-const toolchainErrors: ReadonlySet<string> = new Set(['toolchain-unknown', 'sandbox-failed']);
 /** Environments that are remembered. */
 const mostConfigs = 64;
 /** How long `hosts` waits for servers to answer. */
@@ -68,8 +66,7 @@ export class Farm implements FarmView {
   /** What jobs' environments made of the configuration `#base`. */
   readonly #configs = new Map<string, ClientConfig>();
   #base: ClientConfig | undefined;
-  /** `server\0toolchain` → until when, and why. */
-  readonly #unfit = new Map<string, { until: number; error: WardError }>();
+  readonly #unfit = new UnfitServers();
 
   constructor(config: ClientConfig | ConfigSource) {
     this.#config = 'current' in config ? config : fixedConfig(config);
@@ -135,9 +132,7 @@ export class Farm implements FarmView {
         const error = toWardError(thrown);
         failures.push(error);
         const failed = order.find(({ host }) => host.name === error.at) ?? home;
-        if (toolchainErrors.has(error.code)) {
-          this.#unfit.set(`${failed.host.name}\0${probe.toolchain}`, { until: performance.now() + toolchainRestMs, error });
-        }
+        this.#unfit.note(failed.host.name, probe.toolchain, error);
         // A ticket ended under the job, and a later one lives: the job goes over that.
         if (error.code === 'credential-expired' && failed.connection !== undefined && !signal.aborted) continue;
         if (error.retry === 'never' || signal.aborted) throw error;
@@ -248,15 +243,8 @@ export class Farm implements FarmView {
   }
 
   #isUnfit({ host }: Session, probe: Probe, failures: WardError[]): boolean {
-    if (this.#unfit.size === 0) return false;
-    const key = `${host.name}\0${probe.toolchain}`;
-    const unfit = this.#unfit.get(key);
-    if (unfit === undefined) return false;
-    if (performance.now() < unfit.until) {
-      failures.push(unfit.error);
-      return true;
-    }
-    this.#unfit.delete(key);
-    return false;
+    const why = this.#unfit.why(host.name, probe.toolchain);
+    if (why !== undefined) failures.push(why);
+    return why !== undefined;
   }
 }
