@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { createServer, type AddressInfo } from 'node:net';
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 
 /**
  * The loopback address of a farm's server, which is its name too: results and Kerberos must tell servers apart by name, and no other
@@ -13,19 +15,34 @@ import { createServer, type AddressInfo } from 'node:net';
  */
 export const serverAddress = (number: number): string => `127.0.${number >> 8}.${number & 0xff}`;
 
+/**
+ * Where ports are taken from: below those that the kernel gives to whoever asks for any, so that no connection that is made between the
+ * look and the start takes one.
+ */
+const firstPort = 20_000;
+const endOfPorts = 32_768;
+const mostTries = 100;
+
 /** TCP ports that were free a moment ago, one of each address. */
-export const freePorts = async (addresses: readonly string[]): Promise<number[]> => {
-  const servers = await Promise.all(
-    addresses.map((address) => new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-      const server = createServer();
-      server.once('error', reject);
-      server.listen(0, address, () => resolve(server));
-    })),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => void server.close(resolve))));
-  return ports;
+export const freePorts = (addresses: readonly string[]): Promise<number[]> => Promise.all(addresses.map((address) => freePort(address)));
+
+/** One of 127.0.0.1, unless another address is given. @throws Error when a hundred tries have found none */
+export const freePort = async (address = '127.0.0.1'): Promise<number> => {
+  for (let tries = 1; ; tries++) {
+    const port = randomInt(firstPort, endOfPorts);
+    try {
+      await listenBriefly(address, port);
+      return port;
+    } catch (error) {
+      if (tries === mostTries) throw error;
+    }
+  }
 };
 
-/** One of 127.0.0.1. */
-export const freePort = async (): Promise<number> => (await freePorts(['127.0.0.1']))[0]!;
+const listenBriefly = async (host: string, port: number): Promise<void> => {
+  const server = createServer();
+  server.listen(port, host);
+  await once(server, 'listening');
+  server.close();
+  await once(server, 'close');
+};

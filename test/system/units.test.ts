@@ -7,11 +7,12 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { preparePlaces } from '../../server/supervisor/places.ts';
+import { freePort } from '../../ctl/dev/ports.ts';
 import { loadServerConfig } from '../../server/config.ts';
 import { findAccounts } from '../../server/supervisor/accounts.ts';
 import { temporaryDirectory } from '../fixtures/temporary.ts';
@@ -23,14 +24,6 @@ const users = usersOf('u');
 
 test.before(() => addUsers(users));
 test.after.always(() => removeUsers(users));
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 
 /** Loaded into a part: when it gets SIGUSR2 it tries what a stranger would who has taken it over, and says how each try ended. */
 const temptation = `

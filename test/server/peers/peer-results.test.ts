@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { freePort } from '../../../ctl/dev/ports.ts';
 import type { WardError } from '../../../protocol/errors.ts';
 import { peerTimes } from '../../../server/peers/peer-link.ts';
 import type { KeptResult } from '../../../server/store/result-cache.ts';
@@ -109,13 +110,7 @@ const isMiss = async (t: ExecutionContext<unknown>, { peers, alarms, troubles }:
 
 test('a server that is gone is a miss, said once', async (t) => {
   const farm = await peerFarm(t);
-  const { port } = await new Promise<AddressInfo>((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address() as AddressInfo;
-      server.close(() => resolve(address));
-    });
-  });
-  await isMiss(t, farm.asking(), port, /^Results that the server localhost keeps cannot be fetched: The server localhost cannot be reached: nothing listens there\.$/);
+  await isMiss(t, farm.asking(), await freePort(), /^Results that the server localhost keeps cannot be fetched: The server localhost cannot be reached: nothing listens there\.$/);
 });
 
 test('a server that accepts and says nothing is a miss within seconds', async (t) => {
