@@ -9,8 +9,9 @@
 import { verify, type KeyObject, type X509Certificate } from 'node:crypto';
 import forge from 'node-forge';
 import { WardError } from '../protocol/errors.ts';
-import { content, decode, encode, fields, fromPem, isUniversal, readBits, readOid, slices, type Der } from './der.ts';
+import { content, decode, encode, fields, fromPem, isContext, isUniversal, readBits, readOid, slices, type Der } from './der.ts';
 import { signatureHashes } from './oids.ts';
+import { readScope, type Scope } from './revocation-scope.ts';
 import { clientRefusal } from './verdict.ts';
 
 const { asn1 } = forge;
@@ -20,6 +21,7 @@ interface RevocationList {
   readonly thisUpdate: number;
   readonly nextUpdate: number;
   readonly serials: ReadonlySet<string>;
+  readonly scope: Scope;
 }
 
 const readTime = (node: Der | undefined): number => {
@@ -31,7 +33,8 @@ const readTime = (node: Der | undefined): number => {
 
 const isTime = (node: Der | undefined): boolean => isUniversal(node, asn1.Type.UTCTIME) || isUniversal(node, asn1.Type.GENERALIZEDTIME);
 
-const normalSerial = (hex: string): string => hex.toLowerCase().replace(/^0+(?=.)/, '');
+/** The content of the INTEGER, of which DER has one form only: Node writes a negative number in another way. */
+const serialOf = (node: Der | undefined): string => content(node).toString('hex');
 
 /** An algorithm's name or a signature has no more bytes. */
 const maxBytes = 4096;
@@ -69,40 +72,47 @@ const readList = (body: Buffer): RevocationList => {
     issuer: encode(issuer).toString('hex'),
     thisUpdate: readTime(thisUpdate),
     nextUpdate: readTime(nextUpdate),
-    serials: new Set(entries.map((entry) => normalSerial(content(fields(entry)[0]).toString('hex')))),
+    serials: new Set(entries.map((entry) => serialOf(fields(entry)[0]))),
+    scope: readScope(parts.find((part) => isContext(part, 0))),
   };
 };
 
-/** Subject of a certificate as DER in hex: how a list names its issuer. */
-const names = (certificate: X509Certificate): { issuer: string; subject: string } => {
+/** Serial number and subject of a certificate, in hex: how a list names a certificate and its issuer. */
+const names = (certificate: X509Certificate): { serial: string; subject: string } => {
   const parts = [...fields(fields(decode(certificate.raw))[0])];
   if (!isUniversal(parts[0], asn1.Type.INTEGER)) parts.shift();
-  const [, , issuer, , subject] = parts;
-  if (issuer === undefined || subject === undefined) throw new Error('DER: a certificate was expected');
-  return { issuer: encode(issuer).toString('hex'), subject: encode(subject).toString('hex') };
+  const [serial, , , , subject] = parts;
+  if (subject === undefined) throw new Error('DER: a certificate was expected');
+  return { serial: serialOf(serial), subject: encode(subject).toString('hex') };
 };
+
+/** A CA is a name with a key: another key under the same name is another CA. */
+const authorityId = (authority: X509Certificate): string =>
+  `${names(authority).subject} ${authority.publicKey.export({ type: 'spki', format: 'der' }).toString('hex')}`;
+
+const isIssuedBy = (certificate: X509Certificate, authority: X509Certificate): boolean =>
+  certificate.checkIssued(authority) && certificate.verify(authority.publicKey);
 
 export interface Revocations {
   /** When the first list goes out of date, in milliseconds since 1970. */
   readonly nextUpdate: number;
-  /** Is one of these lists older than the list of the same CA in `others`? */
-  isOlderThan(others: Revocations): boolean;
-  /** When the list of a CA was made, in milliseconds since 1970; the CA is named by its subject as DER in hex. */
-  issued(issuer: string): number | undefined;
+  /** When each list was made, in milliseconds since 1970, by what tells CAs, and the lists of one CA, apart. */
+  readonly issued: ReadonlyMap<string, number>;
   /**
-   * Why a certificate that was accepted once is not any more: `certificate-revoked`, `crl-expired`, `crl-missing`, or
-   * `certificate-expired`. Undefined while it is good.
+   * Why a certificate that was accepted once is not any more: `certificate-revoked`, `crl-expired`, `crl-missing`, `certificate-expired`, or
+   * `certificate-invalid` when no CA here issued it. CAs between it and a root are looked up as well. Undefined while it is good.
    */
   check(certificate: X509Certificate): WardError | undefined;
 }
 
-/** The authorities whose keys signed a list, and the list if there are any. @throws WardError `crl-missing` for a malformed one */
+/** The authorities whose keys signed a list, and the list if there are any. @throws WardError `crl-missing` for a malformed one, and a piece */
 const readWhole = (der: Buffer, authorities: readonly X509Certificate[]): { signers: readonly X509Certificate[]; list: RevocationList | undefined } => {
   try {
     const { body, isSignedBy } = readSigned(der);
     const signers = authorities.filter((authority) => isSignedBy(authority.publicKey));
     return { signers, list: signers.length === 0 ? undefined : readList(body) };
   } catch (cause) {
+    if (cause instanceof WardError) throw cause;
     throw new WardError('crl-missing', 'A revocation list is malformed.', { cause });
   }
 };
@@ -111,29 +121,50 @@ const readWhole = (der: Buffer, authorities: readonly X509Certificate[]): { sign
  * Reads the revocation lists in a PEM file.
  *
  * @param authorities the CA certificates whose lists they are
- * @throws WardError `crl-missing`: no list, a malformed one, or one that none of the authorities signed
+ * @throws WardError `crl-missing`: no list, a malformed one, a piece of one, or one that none of the authorities signed
  */
 export const readRevocations = (pem: string, authorities: readonly X509Certificate[]): Revocations => {
-  const lists = new Map<string, RevocationList>();
+  const lists = new Map<string, { readonly signer: string; readonly list: RevocationList }>();
   for (const der of fromPem(pem, 'X509 CRL')) {
     const { signers, list } = readWhole(der, authorities);
-    if (list === undefined || !signers.some((authority) => names(authority).subject === list.issuer)) {
+    const authority = signers.find((signer) => names(signer).subject === list?.issuer);
+    if (list === undefined || authority === undefined) {
       throw new WardError('crl-missing', 'A revocation list is not signed by any CA that is trusted here.');
     }
-    const known = lists.get(list.issuer);
-    if (known === undefined || known.thisUpdate < list.thisUpdate) lists.set(list.issuer, list);
+    const signer = authorityId(authority);
+    const id = `${signer} ${list.scope.id}`;
+    const known = lists.get(id);
+    if (known === undefined || known.list.thisUpdate < list.thisUpdate) lists.set(id, { signer, list });
   }
   if (lists.size === 0) throw new WardError('crl-missing', 'The file holds no revocation list.');
+
+  const signerOf = new Map(authorities.map((authority) => [authority, authorityId(authority)]));
+  const facts = new WeakMap<X509Certificate, { readonly serial: string; readonly issuers: readonly X509Certificate[] }>();
+  const factsOf = (certificate: X509Certificate): NonNullable<ReturnType<typeof facts.get>> => {
+    const known = facts.get(certificate) ?? { serial: names(certificate).serial, issuers: authorities.filter((one) => isIssuedBy(certificate, one)) };
+    facts.set(certificate, known);
+    return known;
+  };
+  /** What the lists of one CA say about a certificate. */
+  const look = (certificate: X509Certificate, signer: string | undefined): WardError | undefined => {
+    const about = [...lists.values()].filter((one) => one.signer === signer && one.list.scope.covers(certificate)).map(({ list }) => list);
+    if (about.length === 0) return clientRefusal('UNABLE_TO_GET_CRL');
+    if (about.some(({ serials }) => serials.has(factsOf(certificate).serial))) return clientRefusal('CERT_REVOKED');
+    if (about.some(({ nextUpdate }) => nextUpdate <= Date.now())) return clientRefusal('CRL_HAS_EXPIRED');
+    return Date.parse(certificate.validTo) <= Date.now() ? clientRefusal('CERT_HAS_EXPIRED') : undefined;
+  };
+  /** @param way up to here: CAs that certify each other are no way to a root */
+  const check = (certificate: X509Certificate, way: readonly X509Certificate[] = []): WardError | undefined => {
+    let refusal: WardError | undefined = clientRefusal('UNABLE_TO_GET_ISSUER_CERT');
+    for (const issuer of factsOf(certificate).issuers.filter((one) => one === certificate || !way.includes(one))) {
+      refusal = look(certificate, signerOf.get(issuer)) ?? (issuer === certificate ? undefined : check(issuer, [...way, issuer]));
+      if (refusal === undefined) return undefined;
+    }
+    return refusal;
+  };
   return {
-    nextUpdate: Math.min(...[...lists.values()].map((list) => list.nextUpdate)),
-    isOlderThan: (others) => [...lists].some(([issuer, { thisUpdate }]) => thisUpdate < (others.issued(issuer) ?? 0)),
-    issued: (issuer) => lists.get(issuer)?.thisUpdate,
-    check(certificate) {
-      const list = lists.get(names(certificate).issuer);
-      if (list === undefined) return clientRefusal('UNABLE_TO_GET_CRL');
-      if (list.serials.has(normalSerial(certificate.serialNumber))) return clientRefusal('CERT_REVOKED');
-      if (list.nextUpdate <= Date.now()) return clientRefusal('CRL_HAS_EXPIRED');
-      return Date.parse(certificate.validTo) <= Date.now() ? clientRefusal('CERT_HAS_EXPIRED') : undefined;
-    },
+    nextUpdate: Math.min(...[...lists.values()].map(({ list }) => list.nextUpdate)),
+    issued: new Map([...lists].map(([id, { list }]) => [id, list.thisUpdate])),
+    check: (certificate) => check(certificate),
   };
 };

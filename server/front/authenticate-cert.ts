@@ -29,12 +29,14 @@ interface Loaded {
 /** The CAs that may issue client certificates, and their revocation lists for sessions that are already open. */
 export class ClientAuthorities {
   readonly #trust: ClientTrust;
+  /** When the newest list of each CA that was ever in force here was made: one that was away for a while does not come back older. */
+  readonly #newest = new Map<string, number>();
   #loaded: Loaded;
 
   /** @throws WardError when CA or list cannot be used: a server without revocation does not start. */
   constructor(trust: ClientTrust) {
     this.#trust = trust;
-    this.#loaded = loadAuthorities(trust);
+    this.#loaded = this.#admit(loadAuthorities(trust));
   }
 
   /** CA and lists as OpenSSL takes them: exactly those that live sessions are judged by. */
@@ -53,11 +55,16 @@ export class ClientAuthorities {
 
   /** Reads both again. Throws and keeps the old ones when the new ones are broken, or a list is older than the one in force. */
   reload(): void {
-    const next = loadAuthorities(this.#trust);
-    if (next.revocations.isOlderThan(this.revocations)) {
+    this.#loaded = this.#admit(loadAuthorities(this.#trust));
+  }
+
+  #admit(next: Loaded): Loaded {
+    const { issued } = next.revocations;
+    if ([...issued].some(([list, made]) => made < (this.#newest.get(list) ?? 0))) {
       throw new WardError('config-invalid', `${this.#trust.crl}: this revocation list is older than the one in force`, { at: this.#trust.crl });
     }
-    this.#loaded = next;
+    for (const [list, made] of issued) this.#newest.set(list, made);
+    return next;
   }
 }
 

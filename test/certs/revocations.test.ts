@@ -1,11 +1,18 @@
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, sign, X509Certificate, type KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { initAuthority } from '../../certs/authority.ts';
-import { fromPem, slices, toPem } from '../../certs/der.ts';
+import { initAuthority, type Authority } from '../../certs/authority.ts';
+import { signCertificate, signCrl, type Signer } from '../../certs/certificate.ts';
+import {
+  bits, boolean, decode, encode, explicit, fields, fromPem, implicit, implicitList, integer, items, octets, oid, sequence, slices, toPem, type Der,
+} from '../../certs/der.ts';
+import { basicConstraintsCa, keyUsageCa } from '../../certs/extensions.ts';
+import { generateKey, plainKeyPem } from '../../certs/keys.ts';
 import { readRevocations } from '../../certs/revocations.ts';
 import { WardError } from '../../protocol/errors.ts';
 import { temporaryDirectory } from '../fixtures/temporary.ts';
+import { oddCertificate, type Holder } from './tls-pair.ts';
 
 const hour = 3_600_000;
 
@@ -23,7 +30,7 @@ test('a certificate is looked up in the list of its own CA', async (t) => {
   t.is(lists.check(alice), undefined);
   t.is(lists.check(carol), undefined);
   t.is(lists.check(bob)?.code, 'certificate-revoked');
-  t.is(lists.check(mallory)?.code, 'crl-missing');
+  t.is(lists.check(mallory)?.code, 'certificate-invalid');
   t.is(lists.check(late)?.code, 'certificate-expired');
   const old = readRevocations(await ca.writeCrl({ notBefore: new Date(Date.now() - 2 * hour), notAfter: new Date(Date.now() - hour) }), authorities);
   t.is(old.check(alice)?.code, 'crl-expired');
@@ -78,4 +85,119 @@ test('a list with any byte changed, without a list, or of another CA is refused'
     t.is(error?.code, 'crl-missing');
   }
   t.log(`${attempts.length} changed lists refused`);
+});
+
+/** A list with further extensions, signed by its CA. */
+const extended = (pem: string, key: KeyObject, ...more: Der[]): string => {
+  const [der = Buffer.alloc(0)] = fromPem(pem, 'X509 CRL');
+  const [body, algorithm = sequence()] = fields(decode(der));
+  const parts = fields(body);
+  const known = fields(items(parts.at(-1))[0]);
+  const tbs = sequence(...parts.slice(0, -1), explicit(0, sequence(...known, ...more)));
+  return toPem('X509 CRL', encode(sequence(tbs, algorithm, bits(sign('sha256', encode(tbs), key)))));
+};
+const critical = (id: string, value: Der): Der => sequence(oid(id), boolean(true), octets(encode(value)));
+const plain = (id: string, value: Der): Der => sequence(oid(id), octets(encode(value)));
+const yes = Buffer.from([0xff]);
+const keyOf = (ca: Authority): KeyObject => createPrivateKey(readFileSync(join(ca.directory, 'ca.key'), 'utf8'));
+const signerOf = (name: string, { certPem, keyPem }: Holder): Signer =>
+  ({ name, spki: new X509Certificate(certPem).publicKey.export({ type: 'spki', format: 'der' }), key: createPrivateKey(keyPem) });
+const listOf = (signer: Signer, ...revoked: X509Certificate[]): string => signCrl({
+  number: 9, thisUpdate: new Date(Date.now() - 60_000), nextUpdate: new Date(Date.now() + hour),
+  revoked: revoked.map(({ serialNumber }) => ({ serial: serialNumber, at: new Date(), reason: 'unspecified' })),
+}, signer);
+
+test('a list that is a piece of one, or has a meaning that is not known, is refused with the reason', async (t) => {
+  const ca = await initAuthority(join(await temporaryDirectory(t), 'ca'), { dev: true });
+  const authorities = [new X509Certificate(ca.caPem)];
+  const before = await ca.writeCrl({ notBefore: new Date(Date.now() - hour) });
+  const whole = await ca.writeCrl();
+  const rows: [Der, RegExp][] = [
+    [critical('2.5.29.27', integer(1)), /^A revocation list says only what changed since another \(delta\): install the whole list of the CA\.$/],
+    [plain('2.5.29.27', integer(1)), /what changed since another \(delta\)/],
+    [critical('1.2.3.4', integer(1)), /^A revocation list has a critical extension that is not known here: install the whole list of the CA\.$/],
+    [critical('2.5.29.28', sequence(implicit(3, Buffer.from([1, 0x40])))), /^A revocation list is about some reasons only, about attributes, or about certificates of several CAs: /],
+    [critical('2.5.29.28', sequence(implicit(4, yes))), /about certificates of several CAs/],
+    [critical('2.5.29.28', sequence(implicit(5, yes))), /about attributes/],
+    [critical('2.5.29.28', sequence(implicitList(0, [implicitList(1, [])]))), /^A revocation list is about a point whose name is not written whole: /],
+  ];
+  for (const [extension, message] of rows) {
+    const list = extended(whole, keyOf(ca), extension);
+    for (const pem of [list, before + list]) t.throws(() => readRevocations(pem, authorities), { instanceOf: WardError, code: 'crl-missing', message });
+  }
+  t.notThrows(() => readRevocations(extended(whole, keyOf(ca), plain('1.2.3.4', integer(1))), authorities));
+});
+
+test('lists of parts of a CA each count for what they are about', async (t) => {
+  const ca = await initAuthority(join(await temporaryDirectory(t), 'ca'), { dev: true });
+  const authorities = [new X509Certificate(ca.caPem)];
+  const point = (name: string): Der => implicitList(0, [implicitList(0, [implicit(6, Buffer.from(name))])]);
+  const at = (name: string): X509Certificate => new X509Certificate(oddCertificate(ca, { extensions: [plain('2.5.29.31', sequence(sequence(point(name))))] }).certPem);
+  const [alice, bob, carol] = [at('http://ca.test/1'), at('http://ca.test/2'), at('http://ca.test/3')];
+  const signer = signerOf('wardcc CA', { certPem: ca.caPem, keyPem: readFileSync(join(ca.directory, 'ca.key'), 'utf8') });
+  const part = (pem: string, ...what: Der[]): string => extended(pem, signer.key, critical('2.5.29.28', sequence(...what)));
+  const relative = oddCertificate(ca, { extensions: [plain('2.5.29.31', sequence(sequence(implicitList(0, [implicitList(1, [])]))))] });
+  const dora = new X509Certificate(relative.certPem);
+  const own = part(listOf(signer), implicit(2, yes));
+  const points = readRevocations(own + part(listOf(signer), point('http://ca.test/1')) + part(listOf(signer, bob), point('http://ca.test/2')), authorities);
+  t.deepEqual([alice, bob, carol, dora].map((one) => points.check(one)?.code), [undefined, 'certificate-revoked', 'crl-missing', 'crl-missing']);
+  const users = readRevocations(part(listOf(signer, bob), implicit(1, yes)) + own, authorities);
+  t.deepEqual([alice, bob].map((one) => users.check(one)?.code), [undefined, 'certificate-revoked']);
+  t.is(readRevocations(own, authorities).check(alice)?.code, 'crl-missing');
+});
+
+test('a CA of the same name with another key has lists of its own', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const [old, renewed] = [await initAuthority(join(directory, 'old'), { dev: true }), await initAuthority(join(directory, 'new'), { dev: true })];
+  const cert = async (ca: Authority): Promise<X509Certificate> => new X509Certificate((await ca.issueUser('alice')).certPem);
+  const [alice, bob] = [await cert(old), await cert(renewed)];
+  await old.revoke(alice);
+  const authorities = [old, renewed].map(({ caPem }) => new X509Certificate(caPem));
+  const lists = await old.writeCrl({ notBefore: new Date(Date.now() - 60_000) }) + await renewed.writeCrl();
+  const both = readRevocations(lists, authorities);
+  t.deepEqual([alice, bob].map((one) => both.check(one)?.code), ['certificate-revoked', undefined]);
+  t.like(readRevocations(await renewed.writeCrl(), authorities.slice(1)).check(alice), {
+    class: 'authentication', code: 'certificate-invalid', message: 'Your certificate was not issued by a CA that this server trusts; check that it is the one for this farm.',
+  });
+});
+
+test('what becomes of a CA becomes of the certificates below it', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const ca = await initAuthority(join(directory, 'ca'), { dev: true });
+  const below = { ...oddCertificate(ca, { ca: true, usage: [], subject: 'Below CA' }), name: 'Below CA' };
+  const alice = new X509Certificate(oddCertificate(ca, { issuer: below }).certPem);
+  const authorities = [ca.caPem, below.certPem].map((pem) => new X509Certificate(pem));
+  const list = listOf(signerOf('Below CA', below));
+  t.is(readRevocations(list + await ca.writeCrl(), authorities).check(alice), undefined);
+  t.is(readRevocations(list, authorities).check(alice)?.code, 'crl-missing');
+  const root = signerOf('wardcc CA', { certPem: ca.caPem, keyPem: readFileSync(join(ca.directory, 'ca.key'), 'utf8') });
+  t.like(readRevocations(list + listOf(root, authorities[1]!), authorities).check(alice), {
+    class: 'authentication', code: 'certificate-revoked', message: 'Your certificate was revoked; ask the administrator why, and for a new one.',
+  });
+  const [notBefore, notAfter] = [new Date(Date.now() - 2 * hour), new Date(Date.now() - hour)];
+  const { key, spki } = generateKey();
+  const self = { name: 'Ended CA', spki, key };
+  const certPem = signCertificate({ serial: Buffer.from([1]), subject: self.name, notBefore, notAfter, spki, extensions: [basicConstraintsCa(), keyUsageCa()] }, self);
+  const bob = new X509Certificate(oddCertificate(ca, { issuer: { certPem, keyPem: plainKeyPem(key), name: self.name } }).certPem);
+  t.is(readRevocations(listOf(self), [new X509Certificate(certPem)]).check(bob)?.code, 'certificate-expired');
+});
+
+test('a serial number is found whatever it is', async (t) => {
+  const ca = await initAuthority(join(await temporaryDirectory(t), 'ca'), { dev: true });
+  const signer = signerOf('wardcc CA', { certPem: ca.caPem, keyPem: readFileSync(join(ca.directory, 'ca.key'), 'utf8') });
+  const { spki } = generateKey();
+  const [notBefore, notAfter] = [new Date(), new Date(Date.now() + hour)];
+  for (const serial of ['00', '7f', '80', 'ff', '80000001']) {
+    // The bytes as they are: one that begins with a bit set is negative, as some CAs made them.
+    const plainly = (pem: string, label: string, at: (tbs: Der[]) => Der): string => {
+      const [der = Buffer.alloc(0)] = fromPem(pem, label);
+      const [tbs, algorithm = sequence()] = fields(decode(der));
+      at(fields(tbs)).value = Buffer.from(serial, 'hex').toString('latin1');
+      const body = encode(tbs!);
+      return toPem(label, encode(sequence(decode(body), algorithm, bits(sign('sha256', body, signer.key)))));
+    };
+    const alice = new X509Certificate(plainly(signCertificate({ serial: Buffer.from([1]), subject: 'a', notBefore, notAfter, spki, extensions: [] }, signer), 'CERTIFICATE', (tbs) => tbs[1]!));
+    const list = plainly(listOf(signer, alice), 'X509 CRL', (tbs) => fields(fields(tbs[5])[0])[0]!);
+    t.is(readRevocations(list, [new X509Certificate(ca.caPem)]).check(alice)?.code, 'certificate-revoked', serial);
+  }
 });
