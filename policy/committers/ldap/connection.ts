@@ -9,7 +9,7 @@
  */
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import type { Client } from 'ldapts';
+import type { Client, PagedResultsControl, SearchRequest, SearchResponse } from 'ldapts';
 import { askForTls } from './start-tls.ts';
 
 /** How to prove who asks: a name and password, or the certificate of the TLS connection (SASL EXTERNAL). */
@@ -51,22 +51,50 @@ export const withDirectory = async <T>(options: DirectoryOptions, use: (client: 
   let given = false;
   const client = new LdapClient({
     url: `ldap://${isIP(address.host) === 6 ? `[${address.host}]` : address.host}:${address.port}`,
-    timeout: timeoutMs,
+    // Only for the farewell: until then the end of the whole time counts.
+    timeout: timeoutMs + 1000,
     createConnection: (() => {
       if (given) throw new Error('the connection was lost');
       given = true;
       return socket;
     }) as unknown as typeof connectTcp,
   });
+  followEmptyPages(client);
   try {
     if ('dn' in bind) await client.bind(bind.dn, bind.password);
     else await client.bind('EXTERNAL');
     return await use(client);
+  } catch (error) {
+    if (expired.aborted) throw new Error('it does not answer', { cause: error });
+    throw error;
   } finally {
     expired.removeEventListener('abort', end);
     await client.unbind().catch(() => undefined);
     end();
   }
+};
+
+/** What ldapts does with a request, and does not say in its types. */
+interface Sending {
+  _send(message: SearchRequest): Promise<SearchResponse>;
+  _nextMessageId(): number;
+}
+
+const pageOf = ({ controls }: { readonly controls?: SearchRequest['controls'] }): PagedResultsControl | undefined =>
+  controls?.find((control): control is PagedResultsControl => control.type === '1.2.840.113556.1.4.319');
+
+/** A page may be empty and not the last one (RFC 2696 section 3), but ldapts takes an empty page for the end: it never gets to see one. */
+const followEmptyPages = (client: Client): void => {
+  const sending = client as unknown as Sending;
+  const send = sending._send.bind(client);
+  sending._send = async (message) => {
+    const answer = await send(message);
+    const [asked, cookie] = [pageOf(message), pageOf(answer ?? {})?.value?.cookie];
+    if (asked?.value === undefined || !cookie?.length || answer.searchEntries.length > 0 || answer.searchReferences.length > 0) return answer;
+    asked.value.cookie = cookie;
+    message.messageId = sending._nextMessageId();
+    return sending._send(message);
+  };
 };
 
 const openTls = async ({ address, ca, bind }: DirectoryOptions, expired: AbortSignal): Promise<TLSSocket> => {

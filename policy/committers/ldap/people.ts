@@ -44,8 +44,12 @@ const groupClasses: ReadonlySet<string> = new Set([
   'group', 'groupofnames', 'groupofuniquenames', 'groupofmembers', 'posixgroup', 'groupofentries',
 ]);
 
+/** Attributes in which a group lists its members. */
+const listing = ['member', 'uniqueMember', 'memberUid'] as const;
+
 const values = (entry: Entry, attribute: string): string[] => {
-  const found = Object.entries(entry).filter(([key]) => key.toLowerCase().split(';')[0] === attribute.toLowerCase());
+  const all = Object.entries(entry).map(([key, value]) => [key.toLowerCase(), value] as const);
+  const found = all.filter(([key]) => key.split(';')[0] === attribute.toLowerCase());
   if (found.some(([key]) => key.includes(';range='))) {
     throw new Error(`${entry.dn} has so many members that they come in pieces: write "members": "memberOf"`);
   }
@@ -54,6 +58,25 @@ const values = (entry: Entry, attribute: string): string[] => {
     return value;
   });
 };
+
+/** What a group lists. One that lists everybody in another attribute than the policy says is not empty, but misread. */
+const membersOf = (group: Entry, attribute: string): string[] => {
+  const found = values(group, attribute);
+  const other = found.length > 0 ? undefined : listing.find((one) => values(group, one).length > 0);
+  if (other !== undefined) throw new Error(`${group.dn} lists its members as ${other}, and the policy says ${attribute}`);
+  return found;
+};
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** Escapes are bytes of UTF-8 (RFC 4515 section 3); ldapts takes each for a character of its own. */
+const withCharacters = (filter: string): string => filter.replaceAll(/(?:\\[89a-f][0-9a-f])+/gi, (escapes) => {
+  try {
+    return utf8.decode(Buffer.from(escapes.replaceAll('\\', ''), 'hex'));
+  } catch (cause) {
+    throw new Error(`the filter has ${escapes}, which is no UTF-8`, { cause });
+  }
+});
 
 class Reading {
   readonly names = new Set<string>();
@@ -83,14 +106,14 @@ class Reading {
 
   /** Names that the group lists itself. */
   listed(group: Entry): void {
-    for (const name of values(group, 'memberUid')) this.#add(name, group.dn);
+    for (const name of membersOf(group, 'memberUid')) this.#add(name, group.dn);
   }
 
   /** People whose entries the group lists; groups among them as well, if groups in groups count. */
   async entries(group: Entry): Promise<void> {
     const attribute = this.#options.members ?? 'member';
     this.#seen.add(group.dn.toLowerCase());
-    const waiting = values(group, attribute);
+    const waiting = membersOf(group, attribute);
     let groups = 0;
     while (waiting.length > 0) {
       const batch = waiting.splice(0, atOnce).filter((dn) => !this.#seen.has(dn.toLowerCase()));
@@ -128,10 +151,10 @@ class Reading {
 
   /** A member's entry: a person, or a group whose members are returned. One that is gone or filtered out is nobody. */
   async #member(dn: string, attribute: string): Promise<readonly string[] | undefined> {
-    const entry = await this.entry(dn, ['objectClass', this.#name, attribute]);
+    const entry = await this.entry(dn, ['objectClass', this.#name, ...listing]);
     if (entry === undefined) return undefined;
     if (values(entry, 'objectClass').some((name) => groupClasses.has(name.toLowerCase()))) {
-      return this.#options.nested === true ? values(entry, attribute) : undefined;
+      return this.#options.nested === true ? membersOf(entry, attribute) : undefined;
     }
     const counts = this.#filter === undefined || await this.entry(dn, ['1.1'], this.#filter) !== undefined;
     if (counts) this.#person(entry);
@@ -158,9 +181,9 @@ const noSuchObject = 32;
 /** Reads a group. Rejects when the directory does not give the whole of it. */
 export const readGroup = async (client: Client, options: GroupOptions): Promise<GroupAnswer> => {
   const { FilterParser } = await import('ldapts');
-  const reading = new Reading(client, options, options.filter === undefined ? undefined : FilterParser.parseString(options.filter));
+  const reading = new Reading(client, options, options.filter === undefined ? undefined : FilterParser.parseString(withCharacters(options.filter)));
   const { group, members = 'member' } = options;
-  const entry = await reading.entry(group, ['modifyTimestamp', ...(members === 'memberOf' ? [] : [members])]);
+  const entry = await reading.entry(group, ['modifyTimestamp', ...(members === 'memberOf' ? [] : listing)]);
   if (entry === undefined) throw new Error(`there is no group ${group}, or this account may not see it`);
   if (members === 'memberUid') reading.listed(entry);
   else if (members === 'memberOf') await reading.found();

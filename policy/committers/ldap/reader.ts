@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
+import { cleanText } from '../../../protocol/alert.ts';
 import { WardError } from '../../../protocol/errors.ts';
 import { readBounded, type ReadFile } from '../../jsonc.ts';
 import type { CommitterReader, Membership } from '../source.ts';
@@ -107,7 +108,9 @@ export const ldapReader = (options: LdapOptions, readFile: ReadFile = readBounde
 
 /** Result codes of RFC 4511 that an administrator meets. */
 const results: Readonly<Record<number, string>> = {
-  4: 'it does not give so many entries at once', 7: 'it does not take this way to bind', 8: 'it asks for a stronger bind',
+  3: 'it gave up, because it took too long', 4: 'it does not give so many entries at once',
+  7: 'it does not take this way to bind', 8: 'it asks for a stronger bind',
+  10: 'it says that another server has that', 11: 'it gives no more than its administrator allows',
   13: 'it asks for encryption', 32: 'it has no such entry', 48: 'it does not let this account bind',
   49: 'it refuses the name and password, or the certificate',
   50: 'this account may not read there', 51: 'it is busy', 52: 'it is unavailable',
@@ -116,13 +119,18 @@ const results: Readonly<Record<number, string>> = {
 const sentenceOf = (error: unknown): string => {
   const { code, message, name } = error as { code?: unknown; message?: string; name?: string };
   if (typeof code === 'number' && results[code] !== undefined) return `${results[code]} (${code})`;
-  if (typeof code === 'string') return network[code] ?? `${message || code}`;
-  return message || name || 'no answer';
+  if (typeof code === 'string' && network[code] !== undefined) return network[code];
+  if (message !== undefined && lost.test(message)) return network['ECONNRESET']!;
+  // A directory may write anything here, and this gets to terminals.
+  return cleanText(message || String(code ?? name ?? 'no answer'), 300);
 };
+
+/** How ldapts says that. */
+const lost = /^(?:Connection closed|Socket error|the connection was lost)/;
 
 const stranger = 'its certificate was not issued by the CA in "ca"';
 
-const network: Readonly<Record<string, string>> = {
+const network: Readonly<Record<string, string | undefined>> = {
   ECONNREFUSED: 'nothing listens there',
   ENOTFOUND: 'its name is unknown',
   EAI_AGAIN: 'its name cannot be looked up now',

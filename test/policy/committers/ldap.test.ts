@@ -67,6 +67,17 @@ test('members are entries, names, or whoever says to be a member; groups in grou
   t.deepEqual([folded.has('dave'), folded.has('Dave')], [true, false]);
 });
 
+test('escapes in a filter are bytes of UTF-8, as the directory has them', async (t) => {
+  const title = `title:: ${Buffer.from('Außendienst').toString('base64')}`;
+  const slapd = await startSlapd(t, [person('alice'), person('bob', title), group('committers', 'alice', 'bob')].join('\n'));
+  for (const changes of [{}, { members: 'memberOf', people } as const]) {
+    for (const filter of ['(!(title=Außendienst))', '(!(title=Au\\c3\\9Fendienst))', '(!(title=*\\C3\\9f*))', '(!(title:=Au\\c3\\9fendienst))']) {
+      t.deepEqual((await read(slapd, { ...changes, filter })).names, ['alice'], filter);
+    }
+  }
+  await refused(t, read(slapd, { filter: '(!(title=Au\\dfendienst))' }), /: the filter has \\df, which is no UTF-8$/);
+});
+
 test('a directory with more people than it gives at once is read in pages', async (t) => {
   const many = Array.from({ length: 260 }, (_, index) => `p${String(index).padStart(3, '0')}`);
   const slapd = await startSlapd(t, [...many.map((uid) => person(uid)), group('committers', ...many)].join('\n'));
