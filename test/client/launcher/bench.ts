@@ -4,7 +4,7 @@
  * @module
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, closeSync, cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, cpSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -99,10 +99,12 @@ export const ask = async (bench: Place, request: object, { build = 'test', confi
   }).finally(() => closeSync(place.descriptor));
 };
 
-/** Ends the agent of a bench, and waits until it is gone. */
+/** Ends the agent of a bench if there is one, and waits until its process is gone: what it counted is written after its last words. */
 export const stop = async (bench: Place, which: { build?: string; config?: string } = {}): Promise<void> => {
+  const pid: number | undefined = (await ask(bench, { command: 'stats' }, which))?.agent?.pid;
+  if (pid === undefined) return;
   await ask(bench, { command: 'stop' }, which);
-  await eventually(async () => (await ask(bench, { command: 'stats' }, which)) === undefined);
+  await eventually(() => !existsSync(`/proc/${pid}/exe`));
 };
 
 /** Polls until `check` holds; false after half a minute. */
@@ -145,6 +147,6 @@ export const createBench = async (t: ExecutionContext<unknown>, build = 'test'):
     },
   };
   bench.agentArguments();
-  t.teardown(() => ask(bench, { command: 'stop' }, { build }).catch(() => undefined));
+  t.teardown(() => stop(bench, { build }).catch(() => undefined));
   return bench;
 };
