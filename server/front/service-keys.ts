@@ -115,22 +115,24 @@ export class ServiceKeys {
    * @throws GssError
    */
   async accept(token: Buffer): Promise<GssAccepted> {
+    const { acceptor } = this.#current;
     try {
-      return await native().gssAccept(this.#current.acceptor, token);
+      return await native().gssAccept(acceptor, token);
     } catch (thrown) {
-      if (!needsOtherKey(thrown as GssError) || !this.#refresh()) throw thrown;
+      if (!needsOtherKey(thrown as GssError)) throw thrown;
+      this.#refresh();
+      // Another token, or the watcher, may have brought the new keys while this one was looked at.
+      if (this.#current.acceptor === acceptor) throw thrown;
       return native().gssAccept(this.#current.acceptor, token);
     }
   }
 
-  /** Reads a keytab that has changed since. False: it has not, or is broken, which the next look of the watcher says. */
-  #refresh(): boolean {
+  /** Reads a keytab that has changed since. One that is broken changes nothing; the next look of the watcher says so. */
+  #refresh(): void {
     try {
-      if (stampOf(this.#config.keytab) === this.#stamp) return false;
-      this.reload();
-      return true;
+      if (stampOf(this.#config.keytab) !== this.#stamp) this.reload();
     } catch {
-      return false;
+      // the keys that were good stay in force
     }
   }
 

@@ -11,6 +11,7 @@ import { freePort } from '../../ctl/dev/ports.ts';
 import { WardError } from '../../protocol/errors.ts';
 import { ServiceKeys } from '../../server/front/service-keys.ts';
 import { addPrincipal, getTicket, realmEnvironment, startRealm, writeKeytab, type TestRealm } from '../fixtures/realm.ts';
+import { initiate } from './raw-client.ts';
 import { clientOf, makeKeytab, makePerson, refusalOf, serviceName, startService } from './service.ts';
 
 const execute = promisify(execFile);
@@ -176,6 +177,27 @@ test.serial('a keytab that becomes broken changes nothing; one with newer keys b
   chmodSync(keytab, 0o600);
   t.like(await clientOf(t, realm, server, after).whoami({}), { committer: 'bob' }, 'a ticket for the new key, before anything else looked at the file');
   t.like(await clientOf(t, realm, server, before).whoami({}), { committer: 'alice' }, 'a ticket for the old key');
+});
+
+test.serial('tickets for a new key that come together all count at once, and so does one whose key another look brought', async (t) => {
+  const realm = await startRealm(t);
+  serveIn(realm);
+  const keytab = await makeKeytab(realm);
+  const keys = new ServiceKeys({ keytab, service: serviceName, config: undefined }, join(realm.directory, 'replay-cache'));
+  const tokensOf = async (...people: readonly string[]): Promise<Buffer[]> => {
+    await writeKeytab(realm, serviceName, keytab, { keep: false });
+    chmodSync(keytab, 0o600);
+    const tokens: Buffer[] = [];
+    for (const name of people) tokens.push((await initiate(await makePerson(realm, name))).token);
+    return tokens;
+  };
+  const together = await tokensOf('alice', 'bob', 'carol');
+  const accepted = await Promise.all(together.map((token) => keys.accept(token)));
+  t.deepEqual(accepted.map(({ name }) => name), ['alice@WARDCC.TEST', 'bob@WARDCC.TEST', 'carol@WARDCC.TEST']);
+  const [late] = await tokensOf('dora');
+  const waiting = keys.accept(late!);
+  keys.reload();
+  t.is((await waiting).name, 'dora@WARDCC.TEST');
 });
 
 test.serial('a ticket from a cache that the environment does not name, and one of a directory of caches', async (t) => {
