@@ -159,7 +159,8 @@ export class CommitterSource {
       revision: this.revision,
       ...(names === undefined ? {} : { people: names.length }),
       readAt: this.#readAt,
-      worstDelaySeconds: this.pollMs === undefined ? fileDelaySeconds : Math.ceil((this.pollMs + readingMs) / 1000) + 1,
+      // What changes while a reading goes on may be seen by the next one only.
+      worstDelaySeconds: this.pollMs === undefined ? fileDelaySeconds : Math.ceil((Math.max(this.pollMs, readingMs) + readingMs) / 1000) + 1,
       staleSeconds: this.staleSeconds,
       ...(this.#problem === undefined
         ? {}

@@ -177,9 +177,10 @@ export class Watcher {
   }
 
   async #read(source: CommitterSource, watch: SourceWatch): Promise<void> {
+    const began = Date.now();
     const outcome = await source.reload();
     if (!this.#policy.sources.includes(source)) return;
-    watch.nextReading = nextReading(source);
+    watch.nextReading = nextReading(source, began);
     if (source.problem === undefined) {
       const wasInTrouble = this.#said.delete(`source ${source.id}`);
       if (outcome === 'changed' || wasInTrouble) this.#events.committers(source);
@@ -205,5 +206,6 @@ export class Watcher {
   }
 }
 
-const nextReading = ({ problem, pollMs = Infinity }: CommitterSource): number =>
-  Date.now() + (problem === undefined ? pollMs : Math.min(retryMs, pollMs));
+/** Counted from the beginning of the last reading, which says nothing about what changed while it went on. */
+const nextReading = ({ problem, pollMs = Infinity }: CommitterSource, began = Date.now()): number =>
+  problem === undefined ? began + pollMs : Date.now() + Math.min(retryMs, pollMs);

@@ -191,7 +191,7 @@ test('a directory that is away leaves its last answer for the stated time, then 
   const { committers } = await loadPolicy(file);
   const [source] = committers.sources;
   t.deepEqual([committers.standing('alice').isCommitter, committers.standing('carol').isCommitter], [true, false]);
-  t.like(source!.status, { kind: 'ldap', people: 2, worstDelaySeconds: 12 });
+  t.like(source!.status, { kind: 'ldap', people: 2, worstDelaySeconds: 21 });
   const { revision } = source!;
   await slapd.modify(`dn: ${groupNamed('committers')}\nchangetype: modify\ndelete: member\nmember: uid=alice,${people}\n`);
   t.is(await source!.reload(), 'changed');
