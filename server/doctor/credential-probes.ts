@@ -39,9 +39,18 @@ export const probeServerCertificate = ({ name, tls }: Pick<ServerConfig, 'name' 
 export const probeRevocationList = (clients: ClientTrust): Finding => {
   const probe = 'revocation list';
   const renew = 'wardctl certs crl, then install the list; do that on a schedule.';
-  const { nextUpdate } = readRevocations(readFileSync(clients.crl, 'utf8'), certificatesIn(clients.clientCa));
+  const authorities = certificatesIn(clients.clientCa);
+  const { nextUpdate, issued, check } = readRevocations(readFileSync(clients.crl, 'utf8'), authorities);
+  const from = Math.max(...issued.values());
+  if (from > Date.now())
+    return fail(probe, `${clients.crl} is valid from ${new Date(from).toISOString()} on: certificates are refused until then.`, 'Check the clocks of this machine and of the CA.');
   if (nextUpdate <= Date.now())
     return fail(probe, `${clients.crl} went out of date on ${new Date(nextUpdate).toISOString()}: every certificate is refused.`, renew);
+  const bare = authorities.find((authority) => check(authority)?.code === 'crl-missing');
+  if (bare !== undefined) {
+    const sentence = `${clients.crl} has no list of "${bare.subject.replaceAll('\n', ', ')}": whoever has a certificate below it is refused.`;
+    return fail(probe, sentence, 'Put the list of each CA in "clientCa" into the file, that of the root too.');
+  }
   const says = `signed by the clients' authority, good for ${days(nextUpdate)}`;
   return nextUpdate - Date.now() < 2 * day ? caution(probe, says, renew) : pass(probe, says);
 };

@@ -1,8 +1,8 @@
 /** `wardccd doctor` as it is called: on this machine, with a whole configuration and with broken ones. */
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createPublicKey } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
@@ -192,6 +192,26 @@ const broken: [string, Setting, (directory: string) => void, string, RegExp, Reg
     'revocation list',
     /went out of date on .*: every certificate is refused/,
     /wardctl certs crl/,
+  ],
+  [
+    'a revocation list that is not valid yet',
+    { crl: { notBefore: new Date(Date.now() + 1e9), notAfter: new Date(Date.now() + 3e9) } },
+    () => {},
+    'revocation list',
+    /crl\.pem is valid from .* on: certificates are refused until then\.$/,
+    /^Check the clocks/,
+  ],
+  [
+    'an authority without a revocation list',
+    {},
+    (directory) => {
+      execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '200', '-subj', '/O=Partner/CN=Partner CA',
+        '-keyout', '/dev/null', '-out', join(directory, 'partner.pem')], { stdio: 'ignore' });
+      appendFileSync(join(directory, 'ca.pem'), readFileSync(join(directory, 'partner.pem')));
+    },
+    'revocation list',
+    /crl\.pem has no list of "O=Partner, CN=Partner CA": whoever has a certificate below it is refused\.$/,
+    /^Put the list of each CA in "clientCa" into the file/,
   ],
   [
     'a missing revocation list',
