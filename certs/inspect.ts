@@ -73,12 +73,21 @@ const foldDomain = (address: string): string => {
   return at < 1 ? address : address.slice(0, at) + address.slice(at).toLowerCase();
 };
 
-/** The principal names that an anchor lets one alternative name stand for: none, or one for each prefix or suffix that fits. */
-const asserted = ({ kind, value }: AltName, anchor: NameAnchor): string[] => {
+const hasAddress = ({ names }: NameAnchor, name: string): boolean =>
+  name.includes('@') && [...names.email, ...names.upn].some((suffix) => endsAt(name, suffix.toLowerCase()));
+
+/**
+ * The principal names that an anchor lets one alternative name stand for: none, or one for each prefix or suffix that fits.
+ *
+ * @param own the anchors of the same CA
+ * @param all those of every CA: an address that one of them is given is nothing that another may write behind a prefix
+ */
+const asserted = ({ kind, value }: AltName, anchor: NameAnchor, own: readonly NameAnchor[], all: readonly NameAnchor[]): string[] => {
   if (!/^[\x21-\x7e]{1,256}$/.test(value)) return [];
   if (kind === 'uri') {
     const prefixes = anchor.names.uri.filter((prefix) => value.startsWith(prefix) && value !== prefix);
-    return prefixes.map((prefix) => value.slice(prefix.length));
+    const among = (anchors: readonly NameAnchor[], name: string): boolean => anchors.some((one) => hasAddress(one, foldDomain(name)));
+    return prefixes.map((prefix) => value.slice(prefix.length)).filter((name) => among(own, name) || !among(all, name));
   }
   if (kind !== 'email' && kind !== 'upn') return [];
   const name = foldDomain(value);
@@ -116,7 +125,7 @@ export const peerIdentity = (
   const found = new Map<string, PeerIdentity>();
   for (const [index, name] of names.entries()) {
     for (const anchor of applicable) {
-      for (const principal of asserted(name, anchor)) {
+      for (const principal of asserted(name, anchor, applicable, anchors)) {
         found.set(`${index} ${principal}`, { name: principal, kind: name.kind as NameKind, anchor: anchor.id });
       }
     }
