@@ -3,7 +3,7 @@
  * and the server's own door.
  */
 import { execFile } from 'node:child_process';
-import { chmodSync, copyFileSync, rmSync } from 'node:fs';
+import { appendFileSync, chmodSync, copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
@@ -99,6 +99,35 @@ test.serial('realms: one that trusts us and that the policy lists, one that it d
   const [code, message] = await refusalOf(t, clientOf(t, gamma, open, await makePerson(gamma, 'alice'), { trust }));
   t.is(code, 'server-untrusted');
   t.regex(message, /^There is no way from your realm to that of wardcc\/localhost@ALPHA\.TEST, the compile server: .*\.$/);
+});
+
+test.serial('a realm on the way between two listed ones is the business of [capaths]: only where that allows it does a ticket count', async (t) => {
+  const ports = { ALPHA: await freePort(), BETA: await freePort(), GAMMA: await freePort() };
+  const neighbours = Object.entries(ports).map(([name, port]) => ({ name: `${name}.TEST`, port }));
+  const realmOf = (name: keyof typeof ports) =>
+    startRealm(t, { name: `${name}.TEST`, port: ports[name], neighbours: neighbours.filter((one) => one.name !== `${name}.TEST`) });
+  const [alpha, beta, gamma] = await Promise.all([realmOf('ALPHA'), realmOf('BETA'), realmOf('GAMMA')]);
+  serveIn(alpha);
+  for (const realm of [alpha, beta]) await addPrincipal(realm, 'krbtgt/ALPHA.TEST@BETA.TEST', 'one');
+  for (const realm of [beta, gamma]) await addPrincipal(realm, 'krbtgt/BETA.TEST@GAMMA.TEST', 'two');
+  const way = '[capaths]\n  GAMMA.TEST = {\n    ALPHA.TEST = BETA.TEST\n  }\n';
+  const identities = [{ id: 'realms', mechanism: 'krb5', realms: { 'ALPHA.TEST': '{user}', 'GAMMA.TEST': '{user}' } }];
+  const server = await startService(t, { keytab: await makeKeytab(alpha), identities });
+  const trust = { servers: ['localhost'], realm: 'ALPHA.TEST' };
+  const alice = await makePerson(gamma, 'alice');
+  appendFileSync(gamma.environment['KRB5_CONFIG']!, way);
+  t.deepEqual(await refusalOf(t, clientOf(t, gamma, server, alice, { trust })), [
+    'server-untrusted', 'There is no way from your realm to that of wardcc/localhost@ALPHA.TEST, the compile server: KDC policy rejects request.',
+  ]);
+  appendFileSync(alpha.environment['KRB5_CONFIG']!, way);
+  // A KDC looks at its configuration once a second at most.
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  const bob = await makePerson(gamma, 'bob');
+  t.like(await clientOf(t, gamma, server, bob, { trust }).whoami({}), { principal: 'krb5:bob@GAMMA.TEST', committer: 'bob' });
+  const between = await makePerson(beta, 'alice');
+  t.deepEqual(await refusalOf(t, clientOf(t, beta, server, between, { trust })), [
+    'identity-unknown', 'No identity rule maps krb5:alice@BETA.TEST to a committer: it is of a realm that no identity rule lists.',
+  ]);
 });
 
 test.serial('names: an instance, upper case and an escape are other people', async (t) => {
