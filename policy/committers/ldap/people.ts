@@ -83,6 +83,7 @@ class Reading {
   readonly #client: Client;
   readonly #options: GroupOptions;
   readonly #filter: Filter | undefined;
+  /** As they were written: whether capitals count in a name, the directory alone knows. Who is read twice is there once. */
   readonly #seen = new Set<string>();
 
   constructor(client: Client, options: GroupOptions, filter: Filter | undefined) {
@@ -112,12 +113,12 @@ class Reading {
   /** People whose entries the group lists; groups among them as well, if groups in groups count. */
   async entries(group: Entry): Promise<void> {
     const attribute = this.#options.members ?? 'member';
-    this.#seen.add(group.dn.toLowerCase());
+    this.#seen.add(group.dn);
     const waiting = membersOf(group, attribute);
     let groups = 0;
     while (waiting.length > 0) {
-      const batch = waiting.splice(0, atOnce).filter((dn) => !this.#seen.has(dn.toLowerCase()));
-      for (const dn of batch) this.#seen.add(dn.toLowerCase());
+      const batch = waiting.splice(0, atOnce).filter((dn) => !this.#seen.has(dn));
+      for (const dn of batch) this.#seen.add(dn);
       if (this.#seen.size > maxPeople) throw new Error(`the group has more than ${maxPeople} members`);
       for (const further of await Promise.all(batch.map((dn) => this.#member(dn, attribute)))) {
         if (further === undefined) continue;

@@ -87,6 +87,19 @@ test('a group that lists its members in another attribute is misread, and not em
   t.deepEqual(await reading(t, [theGroup()]), []);
 });
 
+test('members whose names differ in capitals alone may be two; groups that list each other in several spellings come to an end', async (t) => {
+  const listing = (dn: string, ...member: readonly string[]): Buffer[][] => [[entry(dn, { objectClass: ['groupOfNames'], member })], [end()]];
+  const person = (dn: string, uid: string): Buffer[][] => [[entry(dn, { objectClass: ['account'], uid: [uid] })], [end()]];
+  // One at a time, as the script has it.
+  const script = [
+    theGroup({ member: ['cn=inner'] }), listing('cn=inner', 'CN=committers'), listing('CN=committers', 'homeDirectory=/al'),
+    listing('homeDirectory=/al', 'homeDirectory=/AL'), person('homeDirectory=/AL', 'al'),
+  ];
+  t.deepEqual(await reading(t, script, { nested: true }), ['al']);
+  const circle = [theGroup({ member: ['cn=inner'] }), listing('cn=inner', 'CN=committers'), listing('CN=committers', 'CN=Inner'), listing('CN=Inner', 'cn=inner')];
+  t.deepEqual(await reading(t, circle, { nested: true }), []);
+});
+
 test('an answer that ends in anything but success counts for nothing, and what the directory says about it steers no terminal', async (t) => {
   const rows: [number, RegExp][] = [
     [1, /^ldaps:\/\/localhost:[0-9]+: broken\?\?\[2J Code: 0x1$/], [3, /: it gave up, because it took too long \(3\)$/], [4, /: it does not give so many entries at once \(4\)$/],
