@@ -29,6 +29,10 @@ export const oids = Object.freeze({
   sha256WithRsa: '1.2.840.113549.1.1.11',
   sha384WithRsa: '1.2.840.113549.1.1.12',
   sha512WithRsa: '1.2.840.113549.1.1.13',
+  rsaPss: '1.2.840.113549.1.1.10',
+  sha256: '2.16.840.1.101.3.4.2.1',
+  sha384: '2.16.840.1.101.3.4.2.2',
+  sha512: '2.16.840.1.101.3.4.2.3',
   ed25519: '1.3.101.112',
   pbes2: '1.2.840.113549.1.5.13',
   pbkdf2: '1.2.840.113549.1.5.12',
@@ -45,4 +49,11 @@ export const signatureHashes: Readonly<Record<string, string | null>> = Object.f
   [oids.sha384WithRsa]: 'sha384',
   [oids.sha512WithRsa]: 'sha512',
   [oids.ed25519]: null,
+}));
+
+/** Hash functions by their names in the parameters of RSASSA-PSS (RFC 4055). */
+export const hashNames: Readonly<Record<string, string>> = Object.freeze(Object.assign(Object.create(null) as object, {
+  [oids.sha256]: 'sha256',
+  [oids.sha384]: 'sha384',
+  [oids.sha512]: 'sha512',
 }));

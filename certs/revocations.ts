@@ -6,11 +6,11 @@
  * @module
  */
 
-import { verify, type KeyObject, type X509Certificate } from 'node:crypto';
+import { constants, verify, type KeyObject, type X509Certificate } from 'node:crypto';
 import forge from 'node-forge';
 import { WardError } from '../protocol/errors.ts';
-import { content, decode, encode, fields, fromPem, isContext, isUniversal, readBits, readOid, slices, type Der } from './der.ts';
-import { signatureHashes } from './oids.ts';
+import { content, decode, encode, fields, fromPem, isContext, isUniversal, items, readBits, readOid, slices, type Der } from './der.ts';
+import { hashNames, oids, signatureHashes } from './oids.ts';
 import { readScope, type Scope } from './revocation-scope.ts';
 import { clientRefusal } from './verdict.ts';
 
@@ -39,18 +39,42 @@ const serialOf = (node: Der | undefined): string => content(node).toString('hex'
 /** An algorithm's name or a signature has no more bytes. */
 const maxBytes = 4096;
 
+interface Signing {
+  /** Null where the algorithm has its own. */
+  readonly hash: string | null;
+  readonly padding: { readonly padding?: number; readonly saltLength?: number };
+}
+
+const pss = Object.freeze({ padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_AUTO });
+
+/** Undefined where none is named, which means SHA-1. */
+const pssHash = (parameters: Der | undefined): string | undefined => {
+  const named = fields(parameters).find((part) => isContext(part, 0));
+  return named === undefined ? undefined : hashNames[readOid(fields(items(named)[0])[0])];
+};
+
+/** @throws WardError `crl-missing` for an algorithm that is not known, or too weak */
+const readAlgorithm = (der: Buffer): Signing => {
+  const [name, parameters] = fields(decode(der));
+  const id = readOid(name);
+  const isPss = id === oids.rsaPss;
+  const hash = isPss ? pssHash(parameters) : signatureHashes[id];
+  if (hash !== undefined) return { hash, padding: isPss ? pss : {} };
+  const known = 'RSA or ECDSA with SHA-256, SHA-384 or SHA-512, and Ed25519 are';
+  throw new WardError('crl-missing', `A revocation list is signed in a way that is not accepted: ${known}.`);
+};
+
 /** What is signed, and by whose keys. @throws Error when the bytes are no signed value */
 const readSigned = (der: Buffer): { readonly body: Buffer; readonly isSignedBy: (key: KeyObject) => boolean } => {
   const [body, algorithm, signature] = slices(der, 3) as [Buffer, Buffer, Buffer];
   if (algorithm.length > maxBytes || signature.length > maxBytes) throw new Error('DER: a signature was expected');
-  const hash = signatureHashes[readOid(fields(decode(algorithm))[0])];
-  if (hash === undefined) throw new Error('DER: an unknown signature algorithm');
+  const { hash, padding } = readAlgorithm(algorithm);
   const bytes = readBits(decode(signature));
   return {
     body,
     isSignedBy(key) {
       try {
-        return verify(hash, body, key, bytes);
+        return verify(hash, body, { key, ...padding }, bytes);
       } catch {
         // a key of another kind than the algorithm wants
         return false;

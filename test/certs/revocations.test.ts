@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { createPrivateKey, sign, X509Certificate, type KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { initAuthority, type Authority } from '../../certs/authority.ts';
@@ -199,5 +200,32 @@ test('a serial number is found whatever it is', async (t) => {
     const alice = new X509Certificate(plainly(signCertificate({ serial: Buffer.from([1]), subject: 'a', notBefore, notAfter, spki, extensions: [] }, signer), 'CERTIFICATE', (tbs) => tbs[1]!));
     const list = plainly(listOf(signer, alice), 'X509 CRL', (tbs) => fields(fields(tbs[5])[0])[0]!);
     t.is(readRevocations(list, [new X509Certificate(ca.caPem)]).check(alice)?.code, 'certificate-revoked', serial);
+  }
+});
+
+test('lists are read however a CA signs them, unless that is too weak or unknown', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const openssl = (...args: string[]): void => void execFileSync('openssl', args, { cwd: directory, stdio: 'ignore' });
+  writeFileSync(join(directory, 'ca.cnf'), '[ca]\ndefault_ca = x\n[x]\ndatabase = index\nunique_subject = no\ndefault_crl_days = 3\n');
+  writeFileSync(join(directory, 'index'), '');
+  const rsa = ['rsa', '-pkeyopt', 'rsa_keygen_bits:2048'];
+  const pss = ['-sigopt', 'rsa_padding_mode:pss', '-sigopt', 'rsa_pss_saltlen:'];
+  const rows: [key: string[], signing: string[]][] = [
+    [rsa, ['-md', 'sha256']], [rsa, ['-md', 'sha512', ...pss.slice(0, 3), `${pss[3]}digest`]], [rsa, ['-md', 'sha256', ...pss.slice(0, 3), `${pss[3]}20`]],
+    [['rsa-pss', '-pkeyopt', 'rsa_keygen_bits:2048'], ['-md', 'sha384', ...pss.slice(0, 3), `${pss[3]}digest`]],
+    [['ed25519'], []], [['ec', '-pkeyopt', 'ec_paramgen_curve:P-384'], ['-md', 'sha384']],
+  ];
+  const listOfKey = (key: string[], signing: string[]): [string, X509Certificate[]] => {
+    openssl('req', '-x509', '-newkey', ...key, '-nodes', '-keyout', 'key.pem', '-out', 'cert.pem', '-subj', '/CN=Some CA', '-days', '3');
+    openssl('ca', '-config', 'ca.cnf', '-gencrl', '-keyfile', 'key.pem', '-cert', 'cert.pem', '-out', 'crl.pem', ...signing);
+    return [readFileSync(join(directory, 'crl.pem'), 'utf8'), [new X509Certificate(readFileSync(join(directory, 'cert.pem')))]];
+  };
+  for (const [key, signing] of rows) t.notThrows(() => readRevocations(...listOfKey(key, signing)), [...key, ...signing].join(' '));
+  t.throws(() => readRevocations(...listOfKey(['ed448'], [])), { instanceOf: WardError, code: 'crl-missing', message: /is signed in a way that is not accepted/ });
+  for (const signing of [['-md', 'sha1'], ['-md', 'sha1', ...pss.slice(0, 3), `${pss[3]}digest`]]) {
+    t.like(t.throws(() => readRevocations(...listOfKey(rsa, signing)), { instanceOf: WardError, code: 'crl-missing' }), {
+      class: 'authentication',
+      message: 'A revocation list is signed in a way that is not accepted: RSA or ECDSA with SHA-256, SHA-384 or SHA-512, and Ed25519 are.',
+    });
   }
 });
