@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { appendFileSync, chmodSync, copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { freePort } from '../../ctl/dev/ports.ts';
 import { WardError } from '../../protocol/errors.ts';
 import { ServiceKeys } from '../../server/front/service-keys.ts';
@@ -77,13 +77,19 @@ test.serial('a service that Kerberos does not know, and a host that is another o
   ]);
 });
 
-test.serial('realms: one that trusts us and that the policy lists, one that it does not list, one without trust', async (t) => {
+/** Realms that know each other's KDC; services are those of the first. */
+const threeRealms = async (t: ExecutionContext): Promise<readonly [TestRealm, TestRealm, TestRealm]> => {
   const ports = { ALPHA: await freePort(), BETA: await freePort(), GAMMA: await freePort() };
   const neighbours = Object.entries(ports).map(([name, port]) => ({ name: `${name}.TEST`, port }));
-  const realmOf = (name: keyof typeof ports) =>
+  const realmOf = (name: keyof typeof ports): Promise<TestRealm> =>
     startRealm(t, { name: `${name}.TEST`, port: ports[name], neighbours: neighbours.filter((one) => one.name !== `${name}.TEST`) });
-  const [alpha, beta, gamma] = await Promise.all([realmOf('ALPHA'), realmOf('BETA'), realmOf('GAMMA')]);
-  serveIn(alpha);
+  const realms = await Promise.all([realmOf('ALPHA'), realmOf('BETA'), realmOf('GAMMA')]);
+  serveIn(realms[0]);
+  return realms;
+};
+
+test.serial('realms: one that trusts us and that the policy lists, one that it does not list, one without trust', async (t) => {
+  const [alpha, beta, gamma] = await threeRealms(t);
   for (const realm of [alpha, beta]) await addPrincipal(realm, 'krbtgt/ALPHA.TEST@BETA.TEST', 'what both know');
   const keytab = await makeKeytab(alpha);
   const identity = (...realms: string[]) =>
@@ -102,12 +108,7 @@ test.serial('realms: one that trusts us and that the policy lists, one that it d
 });
 
 test.serial('a realm on the way between two listed ones is the business of [capaths]: only where that allows it does a ticket count', async (t) => {
-  const ports = { ALPHA: await freePort(), BETA: await freePort(), GAMMA: await freePort() };
-  const neighbours = Object.entries(ports).map(([name, port]) => ({ name: `${name}.TEST`, port }));
-  const realmOf = (name: keyof typeof ports) =>
-    startRealm(t, { name: `${name}.TEST`, port: ports[name], neighbours: neighbours.filter((one) => one.name !== `${name}.TEST`) });
-  const [alpha, beta, gamma] = await Promise.all([realmOf('ALPHA'), realmOf('BETA'), realmOf('GAMMA')]);
-  serveIn(alpha);
+  const [alpha, beta, gamma] = await threeRealms(t);
   for (const realm of [alpha, beta]) await addPrincipal(realm, 'krbtgt/ALPHA.TEST@BETA.TEST', 'one');
   for (const realm of [beta, gamma]) await addPrincipal(realm, 'krbtgt/BETA.TEST@GAMMA.TEST', 'two');
   const way = '[capaths]\n  GAMMA.TEST = {\n    ALPHA.TEST = BETA.TEST\n  }\n';
