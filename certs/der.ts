@@ -74,7 +74,8 @@ export const decode = (bytes: Buffer): Der => {
 
 /** Where the value that begins at `at` has its content and its end. */
 const span = (bytes: Buffer, at: number): { readonly content: number; readonly end: number } => {
-  const [tag = 0x1f, first = 0x80] = bytes.subarray(at, at + 2);
+  const tag = bytes[at] ?? 0x1f;
+  const first = bytes[at + 1] ?? 0x80;
   const size = first < 0x80 ? 0 : first & 0x7f;
   const content = at + 2 + size;
   if ((tag & 0x1f) === 0x1f || first === 0x80 || size > 4 || content > bytes.length) throw new Error('DER: a tag and a length were expected');
@@ -84,23 +85,43 @@ const span = (bytes: Buffer, at: number): { readonly content: number; readonly e
 };
 
 /**
- * The items of a SEQUENCE as the bytes that they are. None is looked into, so that a signature can be checked before what it is for.
- * Attacker-controlled.
+ * The items of a SEQUENCE as the bytes that they are. None is looked into: a signature can be checked before what it is for, and a list of
+ * many thousands takes no tree of its own. Attacker-controlled.
  *
- * @throws Error when the bytes are not exactly one SEQUENCE of so many items
+ * @throws Error when the bytes are not exactly one SEQUENCE, or not of so many items
  */
-export const slices = (bytes: Buffer, count: number): Buffer[] => {
+export const slices = (bytes: Buffer, count?: number): Buffer[] => {
   const whole = span(bytes, 0);
   if (bytes[0] !== 0x30 || whole.end !== bytes.length) throw new Error('DER: a sequence was expected');
   const parts: Buffer[] = [];
   let at = whole.content;
-  while (at < whole.end && parts.length < count) {
+  while (at < whole.end && parts.length !== count) {
     const { end } = span(bytes, at);
     parts.push(bytes.subarray(at, end));
     at = end;
   }
-  if (at !== whole.end || parts.length !== count) throw new Error(`DER: a sequence of ${count} items was expected`);
+  if (count !== undefined && (at !== whole.end || parts.length !== count)) throw new Error(`DER: a sequence of ${count} items was expected`);
   return parts;
+};
+
+/** Is this slice of the universal type? */
+export const isSlice = (slice: Buffer | undefined, type: number): slice is Buffer => slice !== undefined && (slice[0]! & 0xdf) === type;
+
+/**
+ * The INTEGER with which each item of a SEQUENCE of SEQUENCEs begins, in hex. Attacker-controlled.
+ *
+ * @throws Error when an item is something else
+ */
+export const leadingIntegers = (bytes: Buffer): string[] => {
+  const numbers: string[] = [];
+  for (let { content: at } = span(bytes, 0); at < bytes.length;) {
+    const item = span(bytes, at);
+    const number = span(bytes, item.content);
+    if (bytes[at] !== 0x30 || bytes[item.content] !== 0x02 || number.end > item.end) throw new Error('DER: a sequence that begins with an integer was expected');
+    numbers.push(bytes.toString('hex', number.content, number.end));
+    at = item.end;
+  }
+  return numbers;
 };
 
 /** The items of a constructed value. */

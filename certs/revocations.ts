@@ -9,7 +9,7 @@
 import { constants, verify, type KeyObject, type X509Certificate } from 'node:crypto';
 import forge from 'node-forge';
 import { WardError } from '../protocol/errors.ts';
-import { content, decode, encode, fields, fromPem, isContext, isUniversal, items, readBits, readOid, slices, type Der } from './der.ts';
+import { content, decode, encode, fields, fromPem, isContext, isSlice, isUniversal, items, leadingIntegers, readBits, readOid, slices, type Der } from './der.ts';
 import { hashNames, oids, signatureHashes } from './oids.ts';
 import { readScope, type Scope } from './revocation-scope.ts';
 import { clientRefusal } from './verdict.ts';
@@ -31,7 +31,7 @@ const readTime = (node: Der | undefined): number => {
   throw new Error('DER: a time was expected');
 };
 
-const isTime = (node: Der | undefined): boolean => isUniversal(node, asn1.Type.UTCTIME) || isUniversal(node, asn1.Type.GENERALIZEDTIME);
+const isTime = (slice: Buffer): boolean => isSlice(slice, asn1.Type.UTCTIME) || isSlice(slice, asn1.Type.GENERALIZEDTIME);
 
 /** The content of the INTEGER, of which DER has one form only: Node writes a negative number in another way. */
 const serialOf = (node: Der | undefined): string => content(node).toString('hex');
@@ -85,19 +85,20 @@ const readSigned = (der: Buffer): { readonly body: Buffer; readonly isSignedBy: 
 
 /** @param body of which the signature was checked */
 const readList = (body: Buffer): RevocationList => {
-  const parts = [...fields(decode(body))];
-  if (isUniversal(parts[0], asn1.Type.INTEGER)) parts.shift();
-  const [, issuer, thisUpdate, nextUpdate, revoked] = parts;
-  if (issuer === undefined) throw new Error('DER: an issuer was expected');
+  const parts = slices(body);
+  if (isSlice(parts[0], asn1.Type.INTEGER)) parts.shift();
+  const [, issuer, thisUpdate, nextUpdate, ...rest] = parts;
+  if (issuer === undefined || thisUpdate === undefined) throw new Error('DER: an issuer was expected');
   // RFC 5280 section 5.1.2.5 requires nextUpdate; a list without one would never go out of date.
-  if (!isTime(nextUpdate)) throw new Error('DER: a list without nextUpdate');
-  const entries = isUniversal(revoked, asn1.Type.SEQUENCE) ? fields(revoked) : [];
+  if (nextUpdate === undefined || !isTime(nextUpdate)) throw new Error('DER: a list without nextUpdate');
+  const serials = isSlice(rest[0], asn1.Type.SEQUENCE) ? leadingIntegers(rest.shift()!) : [];
+  const extensions = rest.map(decode).find((part) => isContext(part, 0));
   return {
-    issuer: encode(issuer).toString('hex'),
-    thisUpdate: readTime(thisUpdate),
-    nextUpdate: readTime(nextUpdate),
-    serials: new Set(entries.map((entry) => serialOf(fields(entry)[0]))),
-    scope: readScope(parts.find((part) => isContext(part, 0))),
+    issuer: encode(decode(issuer)).toString('hex'),
+    thisUpdate: readTime(decode(thisUpdate)),
+    nextUpdate: readTime(decode(nextUpdate)),
+    serials: new Set(serials),
+    scope: readScope(extensions),
   };
 };
 

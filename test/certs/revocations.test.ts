@@ -6,7 +6,7 @@ import test from 'ava';
 import { initAuthority, type Authority } from '../../certs/authority.ts';
 import { signCertificate, signCrl, type Signer } from '../../certs/certificate.ts';
 import {
-  bits, boolean, decode, encode, explicit, fields, fromPem, implicit, implicitList, integer, items, octets, oid, sequence, slices, toPem, type Der,
+  bits, boolean, decode, encode, explicit, fields, fromPem, implicit, implicitList, integer, items, octets, oid, sequence, slices, time, toPem, utf8, type Der,
 } from '../../certs/der.ts';
 import { basicConstraintsCa, keyUsageCa } from '../../certs/extensions.ts';
 import { generateKey, plainKeyPem } from '../../certs/keys.ts';
@@ -88,15 +88,16 @@ test('a list with any byte changed, without a list, or of another CA is refused'
   t.log(`${attempts.length} changed lists refused`);
 });
 
-/** A list with further extensions, signed by its CA. */
-const extended = (pem: string, key: KeyObject, ...more: Der[]): string => {
+/** A list that says something else, signed by its CA. */
+const rewritten = (pem: string, key: KeyObject, change: (parts: Der[]) => Der[]): string => {
   const [der = Buffer.alloc(0)] = fromPem(pem, 'X509 CRL');
   const [body, algorithm = sequence()] = fields(decode(der));
-  const parts = fields(body);
-  const known = fields(items(parts.at(-1))[0]);
-  const tbs = sequence(...parts.slice(0, -1), explicit(0, sequence(...known, ...more)));
+  const tbs = sequence(...change(fields(body)));
   return toPem('X509 CRL', encode(sequence(tbs, algorithm, bits(sign('sha256', encode(tbs), key)))));
 };
+/** A list with further extensions, signed by its CA. */
+const extended = (pem: string, key: KeyObject, ...more: Der[]): string =>
+  rewritten(pem, key, (parts) => [...parts.slice(0, -1), explicit(0, sequence(...fields(items(parts.at(-1))[0]), ...more))]);
 const critical = (id: string, value: Der): Der => sequence(oid(id), boolean(true), octets(encode(value)));
 const plain = (id: string, value: Der): Der => sequence(oid(id), octets(encode(value)));
 const yes = Buffer.from([0xff]);
@@ -127,6 +128,18 @@ test('a list that is a piece of one, or has a meaning that is not known, is refu
     for (const pem of [list, before + list]) t.throws(() => readRevocations(pem, authorities), { instanceOf: WardError, code: 'crl-missing', message });
   }
   t.notThrows(() => readRevocations(extended(whole, keyOf(ca), plain('1.2.3.4', integer(1))), authorities));
+});
+
+test('a list whose entries are no entries is malformed, whoever signed it', async (t) => {
+  const ca = await initAuthority(join(await temporaryDirectory(t), 'ca'), { dev: true });
+  const authorities = [new X509Certificate(ca.caPem)];
+  const whole = await ca.writeCrl();
+  const withEntries = (...entries: Der[]): string => rewritten(whole, keyOf(ca), (parts) => [...parts.slice(0, -1), sequence(...entries), parts.at(-1)!]);
+  const good = sequence(integer(7), time(new Date()));
+  t.notThrows(() => readRevocations(withEntries(good, good), authorities));
+  for (const entry of [integer(7), sequence(), sequence(utf8('7')), sequence(time(new Date()), integer(7)), sequence(sequence(integer(7)))]) {
+    t.throws(() => readRevocations(withEntries(good, entry), authorities), { instanceOf: WardError, code: 'crl-missing', message: 'A revocation list is malformed.' });
+  }
 });
 
 test('lists of parts of a CA each count for what they are about', async (t) => {
