@@ -88,6 +88,8 @@ export class Attempt {
   /** Contents that the server has asked for in all. */
   #asked = 0;
   #sending = 0;
+  /** The job is to run here, as soon as there is an offer. */
+  #chosen = false;
   /** This side has ended the stream. */
   #ended = false;
 
@@ -108,14 +110,13 @@ export class Attempt {
     this.#stream.onReset((error) => this.#fail(error));
   }
 
-  /** Takes the offer: sends the list of inputs and waits for the result; only waits where nothing has to be sent. */
+  /**
+   * Takes the offer: sends the list of inputs and waits for the result; only waits where nothing has to be sent. An offer that has lapsed
+   * meanwhile is followed by another, which is taken when it comes.
+   */
   start(): Promise<FarmResult> {
-    if (this.state === 'offered') {
-      this.#become('started');
-      this.#connection.channel.start(this.#stream, this.#job.tree, (files) => this.#sendAlong(files));
-      this.#ended = true;
-      this.#sendMissing();
-    }
+    this.#chosen = true;
+    if (this.state === 'offered') this.#takeOffer();
     return this.#result.promise;
   }
 
@@ -131,6 +132,13 @@ export class Attempt {
     if (this.state === 'done' || this.state === 'failed') return;
     this.#stream.reset(error);
     this.#fail(error);
+  }
+
+  #takeOffer(): void {
+    this.#become('started');
+    this.#connection.channel.start(this.#stream, this.#job.tree, (files) => this.#sendAlong(files));
+    this.#ended = true;
+    this.#sendMissing();
   }
 
   #gotMessage(message: ServerMessage): void {
@@ -153,7 +161,8 @@ export class Attempt {
         this.#leavePlace = this.#room.hold();
         this.#room.heard(message.load);
         this.offer = message;
-        return this.#become('offered');
+        this.#become('offered');
+        return this.#chosen ? this.#takeOffer() : undefined;
       case 'running':
         if (this.state !== 'asked') throw this.#outOfTurn(message.type);
         return this.#become('running');

@@ -157,6 +157,16 @@ test.serial('an offer that lapses is followed by another, and a START that was u
   t.deepEqual((await farm.compile(testJob(), never)).outputs[0]?.content, object);
 });
 
+test.serial('an offer that lapsed before START could be said is followed by another, which is taken when it comes', async (t) => {
+  const lapsed: NonNullable<ServerBehaviour['job']> = (stream) => {
+    answerWith(object)(stream);
+    stream.send({ type: 'busy', position: 1 });
+    setTimeout(() => stream.send({ type: 'offer', leaseMs: 2000, speed: 1 }), 200);
+  };
+  const { farm } = await farmOf(t, lapsed);
+  t.deepEqual((await farm.compile(testJob(), AbortSignal.timeout(20_000))).outputs[0]?.content, object);
+});
+
 test.serial('what ran elsewhere leaves a signed pointer at home, and the next client finds the result there', async (t) => {
   const setup = await testFarm(t);
   const keys = [0, 1, 2].map(() => resultKey());
