@@ -108,14 +108,18 @@ export class Channel {
     return this.#streams.size;
   }
 
-  /** Client: opens a stream with its first message. Throws `busy` when the session has as many streams as it may. */
+  /**
+   * Client: opens a stream for a job. Throws `busy` when the session has as many as it may: streams are left over for contents, without
+   * which no job would come to its end.
+   */
   open(message: Probe): Stream {
+    if (this.#streams.size - this.#blobStreams.size >= limits.streams - limits.blobs) throw this.#full();
     return this.#openWith(message);
   }
 
   /** Client: says something that needs no answer. What the server cannot take, it has not heard. */
   tell(message: Pointer): void {
-    if (!this.#isFull) this.#openWith(message, { end: true });
+    if (!this.#isFull && !this.#ended) this.#openWith(message, { end: true });
   }
 
   /** A server as the client of another: asks for parts of a kept result. Throws `busy` when the session has as many streams as it may. */
@@ -187,6 +191,7 @@ export class Channel {
   /** Pings a peer that was silent for `idleMs` and ends the session when it stays silent for as long again. */
   keepAlive(idleMs: number): void {
     clearInterval(this.#keepAlive);
+    if (this.#ended) return;
     let seen = this.#frames;
     let silent = 0;
     // Counted in looks, not by the clock: a process that was stopped meanwhile must read its socket before it judges its peer.
@@ -212,8 +217,14 @@ export class Channel {
     return this.#streams.size >= limits.streams;
   }
 
+  #full(): WardError {
+    return new WardError('busy', 'This session has as many streams open as it may.');
+  }
+
   #openWith(message: ClientMessage, options?: SendOptions): Stream {
-    if (this.#isFull) throw new WardError('busy', 'This session has as many streams open as it may.');
+    // Its reset would come before anybody listens.
+    if (this.#ended) throw new WardError('session-lost', 'The session has ended.');
+    if (this.#isFull) throw this.#full();
     const stream = this.#newStream();
     stream.send(message, options);
     return stream;
@@ -224,7 +235,6 @@ export class Channel {
     if (this.#lastId > 0xffff_ffff) throw new WardError('limit-exceeded', 'This session has opened as many streams as it may.');
     const stream = new ChannelStream(this.#lastId, this.#owner, false);
     this.#streams.set(stream.id, stream);
-    if (this.#ended) stream.gotReset(new WardError('session-lost', 'The session has ended.'));
     return stream;
   }
 

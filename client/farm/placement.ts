@@ -4,10 +4,11 @@
  * @module
  */
 import type { Probe } from '../../protocol/messages.ts';
-import { WardError } from '../../protocol/errors.ts';
+import { toWardError, WardError } from '../../protocol/errors.ts';
 import { Attempt, type FarmJob, type FarmResult, type VerifyResult } from './attempt.ts';
 import { canRun, roomiest, type Candidates, type Needs } from './candidates.ts';
 import { choose } from './choose.ts';
+import { named } from './failure.ts';
 import type { Session } from './session.ts';
 
 /** Servers that one job is put to at once. */
@@ -49,6 +50,8 @@ export class Placement {
   readonly #needs: Needs;
   readonly #leave = new Map<Session, () => void>();
   readonly #waiting: WaitingJobs;
+  /** Why a server could not be asked at all. */
+  #unasked: WardError | undefined;
 
   constructor(options: PlacementOptions, waiting: WaitingJobs) {
     this.#options = options;
@@ -63,7 +66,7 @@ export class Placement {
     try {
       const attempts = now.flatMap((session) => this.#ask(session) ?? []);
       if (attempts.length === 0) {
-        throw new WardError('session-lost', 'The session ended before the job began.', { at: now[0]!.host.name });
+        throw this.#unasked ?? new WardError('session-lost', 'The session ended before the job began.', { at: now[0]!.host.name });
       }
       const chosen = await choose(attempts, signal, {
         late: late?.then((session) => () => this.#ask(session)),
@@ -78,6 +81,8 @@ export class Placement {
       onPlaced?.();
       for (const [session, undo] of this.#leave) if (session.host.name !== chosen.server) undo();
       const abort = (): void => chosen.release(new WardError('cancelled', 'The job was cancelled.'));
+      // It may have been aborted since a server was chosen.
+      if (signal.aborted) abort();
       signal.addEventListener('abort', abort, { once: true });
       try {
         const result = await chosen.start();
@@ -92,12 +97,20 @@ export class Placement {
     }
   }
 
+  /** Puts the job to a server; undefined if it can't be, because its session ended a moment ago, or has as many jobs as it may. Never throws. */
   #ask(session: Session): Attempt | undefined {
     const { connection, host } = session;
     if (connection === undefined || this.#leave.has(session) || this.#leave.size >= mostAsked) return undefined;
     const { job, probe, verify } = this.#options;
-    this.#leave.set(session, session.enter());
-    return new Attempt({ server: host.name, connection, room: session.rooms, probe, job, verify });
+    const leave = session.enter();
+    this.#leave.set(session, leave);
+    try {
+      return new Attempt({ server: host.name, connection, room: session.rooms, probe, job, verify });
+    } catch (thrown) {
+      leave();
+      this.#unasked ??= named(toWardError(thrown), host.name);
+      return undefined;
+    }
   }
 
   #mayAsk({ connection, host, running }: Session): boolean {

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
 import type { IncomingBlob, Stream } from '../../protocol/channel.ts';
 import { Channel } from '../../protocol/channel.ts';
@@ -333,15 +334,58 @@ test('a session has no more streams than it may: jobs and fetches beyond that ar
   const fetch: Fetch = { type: 'fetch', domain: 'lua', action: 'a'.repeat(64), parts: [0] };
   const pointer: Pointer = { type: 'pointer', statement: '{}', key: 'a'.repeat(16), signature: `${'A'.repeat(86)}==` };
   const { channel } = lonely('client');
-  const streams = Array.from({ length: limits.streams }, () => channel.open(probe));
+  const streams = Array.from({ length: limits.streams - limits.blobs }, () => channel.open(probe));
   const beyond = { instanceOf: WardError, code: 'busy', message: 'This session has as many streams open as it may.' };
   t.throws(() => channel.open(probe), beyond);
+  for (let blob = 0; blob < limits.blobs; blob++) channel.fetch(fetch);
   t.throws(() => channel.fetch(fetch), beyond);
   channel.tell(pointer);
   t.is(channel.openStreams, limits.streams);
   streams[0]!.reset(new WardError('cancelled'));
   channel.fetch(fetch);
   t.is(channel.openStreams, limits.streams);
+});
+
+test('contents of a job get through however many jobs a session has', async (t) => {
+  const { client, server } = await sessionPair();
+  server.onStream(() => {});
+  server.onBlob((blob) => blob.onData((chunk) => blob.consumed(chunk.length)));
+  try {
+    for (;;) client.open(probe);
+  } catch (thrown) {
+    t.is((thrown as WardError).code, 'busy');
+  }
+  await Promise.race([
+    client.sendBlob(createHash('sha256').update('a').digest(), Buffer.from('a')),
+    client.closed.then((error) => t.fail(error?.message)),
+    delay(5000).then(() => t.fail('nothing was sent')),
+  ]);
+  await client.ping();
+  t.is(server.openStreams, limits.streams - limits.blobs);
+});
+
+test('on a session that has ended nothing is opened, and nobody is waited for', async (t) => {
+  const { client } = await sessionPair();
+  const ended = { instanceOf: WardError, code: 'session-lost', message: 'The session has ended.' };
+  client.close();
+  t.throws(() => client.open(probe), ended);
+  t.throws(() => client.fetch({ type: 'fetch', domain: 'lua', action: 'a'.repeat(64), parts: [0] }), ended);
+  client.tell({ type: 'pointer', statement: '{}', key: 'a'.repeat(16), signature: `${'A'.repeat(86)}==` });
+  t.is(client.openStreams, 0);
+});
+
+test.serial('a session that ended before it was to be kept alive leaves no timer', async (t) => {
+  const { client } = await sessionPair();
+  const { setInterval } = globalThis;
+  let timers = 0;
+  t.teardown(() => Object.assign(globalThis, { setInterval }));
+  Object.assign(globalThis, { setInterval: (...args: Parameters<typeof setInterval>) => {
+    timers += 1;
+    return setInterval(...args);
+  } });
+  client.close();
+  client.keepAlive(15_000);
+  t.is(timers, 0);
 });
 
 test('a stream that is reset before its first frame has left is never heard of', async (t) => {
@@ -384,8 +428,7 @@ test('an error ends the session with its reason on the other side; its streams l
     t.is(error.message, 'alice may not commit any more.');
     t.is(error.at, 'policy.jsonc:3:1');
   }
-  const late = client.open(probe);
-  t.is(await late.write(Buffer.alloc(1)).catch((error: WardError) => error.code), 'session-lost');
+  t.throws(() => client.open(probe), { instanceOf: WardError, code: 'session-lost', message: 'The session has ended.' });
 });
 
 test('frames of one tick leave in one write', async (t) => {
