@@ -12,6 +12,7 @@ import { basicConstraintsCa, keyUsageCa } from '../../certs/extensions.ts';
 import { generateKey, plainKeyPem } from '../../certs/keys.ts';
 import { readRevocations } from '../../certs/revocations.ts';
 import { WardError } from '../../protocol/errors.ts';
+import { cpuMs } from '../fixtures/cpu-time.ts';
 import { temporaryDirectory } from '../fixtures/temporary.ts';
 import { oddCertificate, type Holder } from './tls-pair.ts';
 
@@ -62,9 +63,9 @@ test('a list that nobody signed is not looked into, however large it is', async 
   const many = Buffer.alloc(30 * 2 ** 20, Buffer.from([5, 0]));
   for (const parts of [[value(many), algorithm, signature], [many], [value(Buffer.alloc(0)), value(many), signature]]) {
     const pem = toPem('X509 CRL', value(Buffer.concat(parts)));
-    const started = performance.now();
+    const started = cpuMs();
     t.is(t.throws(() => readRevocations(pem, authorities), { instanceOf: WardError })?.code, 'crl-missing');
-    t.true(performance.now() - started < 2_500);
+    t.true(cpuMs() - started < 5_000);
   }
 });
 

@@ -4,6 +4,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { checkJsonc, formatFinding, maxConfigurationBytes, parseJsonc, readJsonc } from '../../policy/jsonc.ts';
 import { WardError } from '../../protocol/errors.ts';
+import { cpuMs } from '../fixtures/cpu-time.ts';
 import { temporaryDirectory } from '../fixtures/temporary.ts';
 
 const schema = {
@@ -135,9 +136,9 @@ test('any text is refused or taken, never a crash', (t) => {
 
 test('a file with nothing but mistakes is refused in no time', (t) => {
   const text = `{${Array.from({ length: 100_000 }, (_, index) => `"k${index}":1`).join(',')}}`;
-  const started = performance.now();
+  const started = cpuMs();
   const { findings } = checkJsonc(text, 'f', { type: 'object', additionalProperties: false, properties: {} });
-  t.true(performance.now() - started < 5_000);
+  t.true(cpuMs() - started < 5_000);
   t.is(findings.length, 50);
   t.is(findings[0]?.column, 2);
 });

@@ -1,6 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { factsOf, noFacts, type Facts } from '../../../client/inputs/facts.ts';
+import { cpuMs } from '../../fixtures/cpu-time.ts';
 
 const facts = (text: string): Facts => factsOf(Buffer.from(text));
 const names = (text: string): string[] => (facts(text).includes ?? []).map(({ name, quoted }) => (quoted ? `"${name}"` : `<${name}>`));
@@ -144,21 +145,21 @@ test('a quote that is not closed hides no code', (t) => {
 });
 
 test('what can be read in many ways is read in one', (t) => {
-  const started = performance.now();
+  const started = cpuMs();
   for (const text of [
     `#${'/**/'.repeat(100)}x\n`, `__has_include${'/**/'.repeat(100)}x\n`, `__has_include(${'/**/'.repeat(100)}x\n`, `__has_include(x${'/**/'.repeat(100)}\n`, `#${'/**/'.repeat(100)}x __has_include(x)\n`, `#include${'/**/'.repeat(100)}\n`,
     `import "${'\\"'.repeat(100_000)}\n`, `import '${'\\\''.repeat(100_000)}\n`, '#include <'.repeat(20_000), '#include "'.repeat(20_001), '#/*#/**/'.repeat(20_000),
   ]) factsOf(Buffer.from(text));
-  t.true(performance.now() - started < 5_000);
+  t.true(cpuMs() - started < 5_000);
 });
 
 test('any bytes have facts, in a time that grows with their length', (t) => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 2000 }), (bytes) => {
     factsOf(Buffer.from(bytes));
   }));
-  const started = performance.now();
+  const started = cpuMs();
   const hostile = ['#', '#/*', '/*', '#include', '#include/*', '__has_include(', '__has_include(/*', '"', '\\\n', '.incbin ', '#include "',
     '__DATE__ "', '#line 1 "', '# ', '*/ # /* '];
   for (const piece of hostile) factsOf(Buffer.from(`${piece.repeat(20_000)} include __has_ __DATE__`));
-  t.true(performance.now() - started < 20_000);
+  t.true(cpuMs() - started < 20_000);
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import test from 'ava';
 import { cleanDiagnostics } from '../../../client/results/clean-diagnostics.ts';
+import { cpuMs } from '../../fixtures/cpu-time.ts';
 
 const clean = (text: string): string => cleanDiagnostics(Buffer.from(text, 'latin1')).toString('latin1');
 
@@ -45,9 +46,9 @@ test('whatever a server sends, no control character is left but tab, newline and
 });
 
 test('a long text takes no longer than its length, whatever it is made of', (t) => {
-  const started = performance.now();
+  const started = cpuMs();
   for (const piece of ['a', '\u00c2\u0090', '\u001b[0m', '\u001b]8;', '\u001b[1;', '\u001b]8;x\u0007']) {
     t.true(clean(`${piece.repeat(Math.ceil(1_000_000 / piece.length))}\b`).length < 1_100_000);
   }
-  t.true(performance.now() - started < 10_000);
+  t.true(cpuMs() - started < 10_000);
 });

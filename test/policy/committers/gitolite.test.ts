@@ -4,6 +4,7 @@ import test from 'ava';
 import { gitoliteReader } from '../../../policy/committers/gitolite/reader.ts';
 import { compilePattern } from '../../../policy/committers/gitolite/pattern.ts';
 import { WardError } from '../../../protocol/errors.ts';
+import { cpuMs } from '../../fixtures/cpu-time.ts';
 import { temporaryDirectory } from '../../fixtures/temporary.ts';
 import { cleanLine } from '../../../policy/committers/gitolite/lines.ts';
 import fc from 'fast-check';
@@ -107,7 +108,7 @@ test('regular expressions that Perl might read otherwise are refused', (t) => {
 test('a comment begins where gitolite says that it begins, and finding it takes no time', (t) => {
   const gitolites = (line: string): string => line.replace(/^((?:".*?"|[^#"])*)#.*/, '$1').replace('=', ' = ').replaceAll(/[ \t\n\r\f\v]+/g, ' ').replace(/^ /, '').replace(/ $/, '');
   fc.assert(fc.property(fc.string({ unit: fc.constantFrom('"', '#', 'a', ' ', '='), maxLength: 16 }), (line) => cleanLine(line) === gitolites(line)), { numRuns: 3000 });
-  const begun = performance.now();
+  const begun = cpuMs();
   t.is(cleanLine(`@g = ${'" a b'.repeat(20_000)}`).length, 5 + 5 * 20_000);
-  t.true(performance.now() - begun < 5000);
+  t.true(cpuMs() - begun < 5000);
 });

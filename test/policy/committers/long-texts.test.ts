@@ -5,9 +5,10 @@ import test from 'ava';
 import { gitoliteReader } from '../../../policy/committers/gitolite/reader.ts';
 import { cleanLine } from '../../../policy/committers/gitolite/lines.ts';
 import { subversionReader } from '../../../policy/committers/subversion/reader.ts';
+import { cpuMs } from '../../fixtures/cpu-time.ts';
 
 const size = 400_000;
-const patience = 3_000;
+const patience = 10_000;
 
 /** `make(0)make(1)…`, as long as a text may be here. */
 const many = (make: (index: number) => string, between = '\n'): string => {
@@ -36,27 +37,27 @@ const gitolite: readonly Case[] = [
 
 for (const [what, text, path = '/'] of subversion) {
   test.serial(`a Subversion access file is read in no time: ${what}`, async (t) => {
-    const started = performance.now();
+    const started = cpuMs();
     const people = await subversionReader({ file: 'authz', path }, async () => Buffer.from(text)).read().catch(() => undefined);
     people?.has('u1');
-    t.true(performance.now() - started < patience);
+    t.true(cpuMs() - started < patience);
   });
 }
 
 for (const [what, text, ref = 'any'] of gitolite) {
   test.serial(`gitolite.conf is read in no time: ${what}`, async (t) => {
-    const started = performance.now();
+    const started = cpuMs();
     const people = await gitoliteReader({ file: 'gitolite.conf', repository: 'r', ref }, async () => Buffer.from(text)).read().catch(() => undefined);
     people?.has('u1');
-    t.true(performance.now() - started < patience);
+    t.true(cpuMs() - started < patience);
   });
 }
 
 test.serial('a comment of gitolite.conf is found in no time among any number of quotes', (t) => {
-  const started = performance.now();
+  const started = cpuMs();
   t.is(cleanLine(`${'"'.repeat(2 * size)}#`), '"'.repeat(2 * size));
   t.is(cleanLine('"'.repeat(2 * size)), '"'.repeat(2 * size));
-  t.true(performance.now() - started < patience);
+  t.true(cpuMs() - started < patience);
 });
 
 test('what a file may stand for is bounded, and said with its place', async (t) => {

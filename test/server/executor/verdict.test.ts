@@ -1,5 +1,6 @@
 import test from 'ava';
 import { judge, type End } from '../../../server/executor/verdict.ts';
+import { cpuMs } from '../../fixtures/cpu-time.ts';
 
 const no: End = {
   exit: 1,
@@ -92,9 +93,9 @@ test("words in the middle of a line are the source's, not the driver's", (t) => 
 });
 
 test('no text takes long to judge, however its lines are made', (t) => {
-  const started = performance.now();
+  const started = cpuMs();
   for (const line of ['a'.repeat(65_000), `x: ${'fork'.repeat(16_000)}`, `x: ${': '.repeat(32_000)}`, 'x:'.repeat(32_000), 'x: fork(: '.repeat(6_500)]) {
     for (const profile of ['strict', 'strict-rlimit'] as const) t.is(judge({ ...no, stderr: `${line}\n${line}`, profile }), undefined);
   }
-  t.true(performance.now() - started < 5_000);
+  t.true(cpuMs() - started < 5_000);
 });

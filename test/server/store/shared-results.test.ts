@@ -115,7 +115,7 @@ test('a cache that does not answer holds nobody up, and one that is gone is a mi
   process.kill(pid, 'SIGSTOP');
   const begun = performance.now();
   t.is(await shared.find('lua', action), undefined);
-  t.true(performance.now() - begun < 1000, 'ten times the deadline and more');
+  t.true(performance.now() - begun < 5_000, 'many times the deadline, and no time-out of anything else');
   process.kill(pid, 'SIGKILL');
   await until(() => !shared.connected);
   t.is(await shared.find('lua', action), undefined);
