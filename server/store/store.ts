@@ -205,6 +205,8 @@ export class Store {
     if (made === undefined) {
       made = new Promise((resolve, reject) => mkdir(directory, { recursive: true, mode: 0o750 }, (error) => (error ? reject(toWardError(error)) : resolve())));
       this.#directories.set(directory, made);
+      // A disk that is full now may have room for the next content.
+      made.catch(() => this.#directories.delete(directory));
     }
     return made;
   }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { existsSync, openSync, closeSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, openSync, closeSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import test from 'ava';
 import { WardError } from '../../../protocol/errors.ts';
 import { Store } from '../../../server/store/store.ts';
@@ -23,6 +23,18 @@ test('what was received under its digest can be read by it, and by nobody be wri
   const path = join(store.directoryOf('lua'), Store.fileName(digest));
   t.is(readFileSync(path, 'utf8'), 'int x;');
   t.is(statSync(path).mode & 0o777, 0o444);
+});
+
+test('a directory that could not be made is made when the next content comes', async (t) => {
+  const store = new Store({ directory: join(await temporaryDirectory(t), 'store'), maxBytes: 1e6 });
+  const content = Buffer.from('int x;');
+  // What is in the way for a moment stands for a full disk.
+  const folder = dirname(join(store.directoryOf('lua'), Store.fileName(sha256(content))));
+  mkdirSync(dirname(folder));
+  writeFileSync(folder, '');
+  await t.throwsAsync(() => put(store, 'lua', content), { instanceOf: WardError, code: 'internal', message: 'The content store failed: EEXIST.' });
+  rmSync(folder);
+  t.true(store.has('lua', await put(store, 'lua', content)));
 });
 
 test('content of one domain is unknown in another', async (t) => {
