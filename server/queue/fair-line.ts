@@ -57,11 +57,11 @@ export class FairLine {
   async enter(customer: Customer, signal: AbortSignal, onWait?: (position: number) => void): Promise<Release> {
     if (signal.aborted) throw new WardError('cancelled');
     if (this.#taken < this.#places && this.#mayHold(customer)) return this.#take(customer);
-    if (this.#waiting.length >= this.#capacity && !this.#makeRoom(customer)) throw this.#full();
     const { quota, principal } = customer;
     if (quota !== undefined && this.#waiting.filter((waiter) => waiter.principal === principal).length >= quota.queued) {
       throw new WardError('busy', `${principal} has ${quota.queued} jobs in line already, as many as the policy allows.`);
     }
+    if (this.#waiting.length >= this.#capacity && !this.#makeRoom(customer)) throw this.#full();
     const { promise, resolve, reject } = Promise.withResolvers<Release>();
     const waiter: Waiter = { ...customer, grant: resolve, refuse: reject };
     const leave = (): void => {

@@ -116,6 +116,19 @@ test('a principal cannot have more jobs in line than its quota allows', async (t
   t.is(line.waiting, 2);
 });
 
+test('nobody is sent away for somebody who may not stand in line either', async (t) => {
+  const line = new FairLine(1, 4);
+  await line.enter(alice, never);
+  const limited = { principal: 'cert:limited', weight: 1, quota: { jobs: 1, queued: 1 } };
+  const sentAway: number[] = [];
+  for (const job of [1, 2, 3]) line.enter(alice, never).catch(() => sentAway.push(job));
+  void line.enter(limited, never);
+  const sentence = 'cert:limited has 1 jobs in line already, as many as the policy allows.';
+  await t.throwsAsync(() => line.enter(limited, never), { instanceOf: WardError, code: 'busy', message: sentence });
+  t.is(line.waiting, 4);
+  t.deepEqual(sentAway, []);
+});
+
 test('a full line has room for whoever stands in it less often: the last job of the one who fills it is sent away', async (t) => {
   const line = new FairLine(1, 3);
   const release = await line.enter(alice, never);
