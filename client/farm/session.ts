@@ -110,11 +110,7 @@ export class Session {
     if (this.#connection === undefined || this.#renewing || this.#retired) return;
     this.#renewing = true;
     this.#connect(AbortSignal.timeout(connectMs)).then(
-      (successor) => {
-        const old = this.#connection;
-        this.#opened(successor);
-        if (old !== undefined && !this.#jobs.has(old)) old.channel.close();
-      },
+      (successor) => void this.#opened(successor),
       () => {},
     ).finally(() => {
       this.#renewing = false;
@@ -151,8 +147,10 @@ export class Session {
 
   #opened(connection: Connection): Connection {
     const { channel } = connection;
+    const old = this.#connection;
     this.#connecting = undefined;
     this.#connection = connection;
+    if (old !== undefined && !this.#jobs.has(old)) old.channel.close();
     this.#connectedAt = performance.now();
     this.#error = undefined;
     this.#ending = this.#retired;

@@ -150,6 +150,35 @@ test.serial('a job whose home has as many jobs as it may is told so', async (t) 
   t.is(session.running, 0);
 });
 
+test.serial('of two connections that are made at once, one stays', async (t) => {
+  const pairs: SessionPair[] = [];
+  const made: PromiseWithResolvers<void>[] = [];
+  const session = new Session(parseHost('build0:9000'), async (): Promise<Connection> => {
+    const gate = Promise.withResolvers<void>();
+    made.push(gate);
+    await gate.promise;
+    const pair = await sessionPair();
+    pairs.push(pair);
+    return connected(pair.client, welcomeOf('build0'), true);
+  });
+  const first = session.ready();
+  made[0]!.resolve();
+  const { channel } = await first;
+  // While a successor is on its way the connection ends, and a job needs one.
+  session.renew();
+  channel.close();
+  await until(() => session.connection === undefined);
+  const again = session.ready();
+  made[1]!.resolve();
+  await until(() => pairs.length === 2);
+  made[2]!.resolve();
+  await until(() => pairs.length === 3);
+  await again;
+  await until(() => session.connection?.channel === pairs[2]!.client);
+  t.is(await Promise.race([pairs[1]!.client.closed.then(() => 'closed'), delay(500).then(() => 'left open')]), 'closed');
+  session.close();
+});
+
 /** When something happens: with what came before, a turn later, or milliseconds later. */
 const pause = async (ms: number): Promise<void> => (ms === 0 ? undefined : ms === 1 ? void (await tick()) : void (await delay(ms)));
 const pauses = fc.constantFrom(0, 0, 0, 1, 1, 2, 5);
