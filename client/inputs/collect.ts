@@ -44,7 +44,7 @@ export const collectInputs = async (command: InputsCommand, toolchain: Toolchain
   const { memory, signal, method = 'scanner', since = monotonicMs() } = options;
   memory.trim();
   try {
-    const search = await memory.search.get(command, toolchain.digest, since, signal);
+    const search = await memory.search.get(command, toolchain.digest, since);
     const task: Task = { command, toolchain, search, memory, since, roots: rootsOf(command) };
     const scanKey = scanKeyOf(command, toolchain, task.roots);
     const { defines } = task.roots;

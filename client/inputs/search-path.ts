@@ -45,7 +45,6 @@ interface Known {
 interface AskedFor {
   readonly toolchain?: string;
   readonly since: number;
-  readonly signal?: AbortSignal | undefined;
 }
 
 const mostKnown = 512;
@@ -68,10 +67,10 @@ export class SearchPaths {
    * @param since when the command began: looks at directories before that do not count
    * @throws StaysLocal when the compiler does not answer.
    */
-  async get(command: InputsCommand, toolchain: string, since: number, signal?: AbortSignal): Promise<SearchPath> {
+  async get(command: InputsCommand, toolchain: string, since: number): Promise<SearchPath> {
     const { compiler, cwd } = command;
     const env = Object.fromEntries(searchVariables.flatMap((name) => (command.env[name] === undefined ? [] : [[name, command.env[name]]])));
-    return this.#find({ compiler, cwd, args: searchArguments(command), env }, command, { toolchain, since, signal });
+    return this.#find({ compiler, cwd, args: searchArguments(command), env }, command, { toolchain, since });
   }
 
   /** What was asked and answered, the latest last. */
@@ -98,7 +97,8 @@ export class SearchPaths {
       if (this.#known.get(key) === known) this.#known.delete(key);
       return this.#find(question, command, job);
     }
-    const path = this.#ask(command, args, (seen) => (asked.seen = seen), job.signal);
+    // It is asked for everybody, and goes on when the job that came first is cancelled.
+    const path = this.#ask(command, args, (seen) => (asked.seen = seen));
     const asked: Known = { question, path, ...(job.toolchain === undefined ? {} : { toolchain: job.toolchain }) };
     this.#known.set(key, asked);
     for (const oldest of this.#known.keys()) {
@@ -111,8 +111,8 @@ export class SearchPaths {
     });
   }
 
-  async #ask(command: Asking, args: readonly string[], identified: (seen: Sighting) => void, signal?: AbortSignal): Promise<SearchPath> {
-    const { ok, stderr } = await runCompiler(command, args, { LC_ALL: 'C' }, signal);
+  async #ask(command: Asking, args: readonly string[], identified: (seen: Sighting) => void): Promise<SearchPath> {
+    const { ok, stderr } = await runCompiler(command, args, { LC_ALL: 'C' });
     const answer = parseVerbose(stderr);
     // Whether it answered is told by the end of the list: the list itself is empty with -nostdinc and nothing else.
     if (!ok || !/^End of search list\.$/m.test(stderr)) {

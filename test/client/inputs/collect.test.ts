@@ -55,6 +55,20 @@ const sameInCopy = async (t: ExecutionContext, root: string, args: string[], opt
   return inputs;
 };
 
+test('a job that is cancelled takes no other job with it that asks its compiler the same', async (t) => {
+  const root = await temporaryDirectory(t);
+  lay(root, { 'main.c': 'int main(void) { return 0; }\n' });
+  const memory = new InputsMemory();
+  const command = await commandOf(['/usr/bin/gcc', '-c', 'main.c'], root, {});
+  const toolchain = await (toolchains.get('/usr/bin/gcc') as ReturnType<typeof describeToolchain>);
+  const ending = new AbortController();
+  const first = collectInputs(command, toolchain, { memory, signal: ending.signal }).catch(() => {});
+  const second = collectInputs(command, toolchain, { memory });
+  ending.abort();
+  t.deepEqual(own(await second, root), ['main.c']);
+  await first;
+});
+
 /** The same for gcc and clang, which take in exactly these files. */
 const bothTake = async (t: ExecutionContext, root: string, args: string[], method: Method, files: string[]): Promise<void> => {
   for (const compiler of ['/usr/bin/gcc', '/usr/bin/clang']) t.deepEqual(own(await sameInCopy(t, root, args, { compiler, method }), root), files);
