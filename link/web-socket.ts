@@ -45,6 +45,8 @@ const receiveFirst = <M extends Welcome | PeerWelcome>(type: M['type'], channel:
     void channel.closed.then((error) => reject(error ?? new WardError('session-lost', 'The server closed the session at once.')));
     channel.onNotice((notice) => {
       signal.removeEventListener('abort', abort);
+      // What came together with it is for whoever takes the session over.
+      channel.onNotice(undefined);
       if (notice.type === type) resolve(notice as M);
       else channel.close(new WardError('protocol-violation', 'The server said something before it said welcome.'));
     });

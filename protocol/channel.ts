@@ -171,10 +171,10 @@ export class Channel {
     this.#scheduler.control({ type: frameType.MESSAGE, flags: 0, stream: 0, payload: encodeMessage(notice) });
   }
 
-  /** Client: what the server says about the session; earlier notices are delivered at once. */
-  onNotice(callback: (notice: ServerNotice) => void): void {
+  /** Client: what the server says about the session; earlier notices are delivered at once. Without a callback they wait for the next one. */
+  onNotice(callback: ((notice: ServerNotice) => void) | undefined): void {
     this.#onNotice = callback;
-    for (const notice of this.#early.splice(0)) callback(notice);
+    while (this.#onNotice !== undefined && this.#early.length > 0) this.#onNotice(this.#early.shift()!);
   }
 
   /** Milliseconds of a round trip. Rejects when the session ends before. */

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import test from 'ava';
-import { openWebSocket, receivePeerWelcome } from '../../link/web-socket.ts';
+import { openWebSocket, receivePeerWelcome, receiveWelcome } from '../../link/web-socket.ts';
 import { WardError } from '../../protocol/errors.ts';
 import { clientHandshake } from '../../protocol/handshake.ts';
+import type { ServerNotice, Welcome } from '../../protocol/messages.ts';
 import { certClient, fixedExporter, sessionPair } from '../protocol/pair.ts';
 
 test('a server that used up all the time there was before it had to say welcome is left at once', async (t) => {
@@ -41,5 +42,23 @@ test('whatever a server sends together with its answer ends this connection at o
     t.is(error.class, 'infrastructure', title);
     t.is(error.code, 'session-lost', title);
     t.regex(error.message, /^The connection ended during the handshake: /, title);
+  }
+});
+
+test('what comes together with the welcome is for whoever takes the session over', async (t) => {
+  const welcome: Welcome = {
+    type: 'welcome', server: 'build1', principal: 'cert:alice', committer: 'alice', mechanism: 'cert', expires: 0, policy: { serial: 1, digest: 'd'.repeat(64) },
+    isolation: 'strict', slots: 4, toolchains: [],
+  };
+  const load: ServerNotice = { type: 'notice', event: 'load', free: 1, waiting: 0 };
+  // Once everything has been done before, all three are taken in one turn.
+  for (let round = 0; round < 5; round++) {
+    const { client, server } = await sessionPair();
+    for (const notice of [welcome, load, load]) server.notify(notice);
+    t.deepEqual(await receiveWelcome(client, new AbortController().signal), welcome);
+    const got: ServerNotice[] = [];
+    client.onNotice((notice) => got.push(notice));
+    await client.ping();
+    t.deepEqual(got, [load, load]);
   }
 });
