@@ -18,8 +18,11 @@ export interface Authorized {
   readonly seq: number;
 }
 
-/** @throws WardError the refusal: `policy-denied`, `option-refused`, `path-refused`, `toolchain-unknown`, `log-unavailable` … */
-export async function authorizeJob(probe: Probe, session: JobSession, services: JobServices): Promise<Authorized> {
+/**
+ * @param allowed told of the job's number in the log as soon as it is allowed there: from then on its end belongs there too
+ * @throws WardError the refusal: `policy-denied`, `option-refused`, `path-refused`, `toolchain-unknown`, `log-unavailable` …
+ */
+export async function authorizeJob(probe: Probe, session: JobSession, services: JobServices, allowed: (seq: number) => void): Promise<Authorized> {
   const toolchain = services.toolchain(probe.toolchain);
   const { request, decision } = services.decide(session, {
     action: 'compile',
@@ -32,6 +35,7 @@ export async function authorizeJob(probe: Probe, session: JobSession, services: 
   if (decision.verdict === 'deny') {
     throw new WardError(decision.code ?? 'policy-denied', decision.sentence, { rule: decision.rule, at: decision.position });
   }
+  allowed(seq);
   if (toolchain === undefined) {
     throw new WardError('toolchain-unknown', `This server does not have the compiler ${probe.compiler} with digest ${probe.toolchain.slice(0, 16)}….`);
   }

@@ -48,8 +48,7 @@ export async function runJob(stream: Stream, probe: Probe, session: JobSession, 
     if (seq !== undefined) services.log.ended(seq, { principal: session.principal, ...how });
   };
   try {
-    const authorized = await authorizeJob(probe, session, services);
-    seq = authorized.seq;
+    const authorized = await authorizeJob(probe, session, services, (logged) => (seq = logged));
     session.enterDomain(authorized.decision.domain);
     end(await answerJob({ stream, probe, session, services, signal: ending.signal, release }, authorized));
   } catch (thrown) {

@@ -20,8 +20,8 @@ const record = { action: digest, stdout: part, stderr: part, outputs: [{ ...part
 const kept = { record, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), outputs: [Buffer.alloc(0)] };
 const outcome = { status: { code: 0, signal: 0 }, usage: {}, stdout: { path: '', size: 0 }, stderr: { path: '', size: 0 }, outputs: [] } as unknown as Outcome;
 
-/** What becomes of a job in one of whose steps the compiler is withdrawn. */
-const withdrawnIn = async (step: 'find' | 'sign' | 'certify', isKept: boolean): Promise<{ said: unknown[]; certified: number; ended: unknown }> => {
+/** What becomes of a job in one of whose steps the compiler is withdrawn; in the first it is so for good. */
+const withdrawnIn = async (step: 'allow' | 'find' | 'sign' | 'certify', isKept: boolean): Promise<{ said: unknown[]; certified: number; ended: unknown }> => {
   const said: unknown[] = [];
   let certified = 0;
   let ended: unknown;
@@ -31,7 +31,9 @@ const withdrawnIn = async (step: 'find' | 'sign' | 'certify', isKept: boolean): 
   };
   const services = {
     serverName: 's',
-    toolchain: () => ({ digest, name: '/usr/bin/gcc', family: 'gcc', root: '', includeDirs: [], canary: '' }),
+    toolchain: () => ({
+      digest, name: '/usr/bin/gcc', family: 'gcc', root: '', includeDirs: [], canary: '', ...(step === 'allow' ? { withdrawn: 'The compiler /usr/bin/gcc was changed.' } : {}),
+    }),
     decide: () => ({ request: {}, decision: { verdict: 'allow', domain: 'project:p', cache: 'domain', limits: {}, quota: {}, weight: 1 } }),
     log: { decided: async () => 1, ended: (_: number, how: unknown) => void (ended = how) },
     deadlines: { after: () => () => {} },
@@ -63,7 +65,7 @@ const withdrawnIn = async (step: 'find' | 'sign' | 'certify', isKept: boolean): 
 const reason = ['toolchain-unknown', new WardError('toolchain-unknown').class, 'The compiler /usr/bin/gcc was changed.'];
 
 for (const [step, isKept, before, certified] of [
-  ['find', true, [], 0], ['certify', true, [], 1], ['sign', false, ['running'], 0], ['certify', false, ['running'], 1],
+  ['allow', false, [], 0], ['find', true, [], 0], ['certify', true, [], 1], ['sign', false, ['running'], 0], ['certify', false, ['running'], 1],
 ] as const) {
   test(`a compiler that is withdrawn in the step "${step}" of ${isKept ? 'a kept result' : 'a compile'} gives no answer`, async (t) => {
     const { said, certified: proofs, ended } = await withdrawnIn(step, isKept);
