@@ -50,10 +50,11 @@ export async function bringBlobs(
   for (;;) {
     const absent = [...wanted].filter((digest) => !services.store.has(domain, digest, session.committer));
     if (absent.length === 0) return;
-    const ours = absent.filter((digest) => services.uploads.claim(domain, digest, session));
+    const ours = absent.filter((digest) => services.uploads.claim(domain, digest, session, true));
     const flights = absent.map((digest) => services.uploads.settled(domain, digest));
     const mine = new Set(ours);
-    const others = absent.filter((digest) => !mine.has(digest));
+    // A client that was asked for another of its jobs does not send sooner for being asked again, only twice.
+    const others = absent.filter((digest) => !services.uploads.isAsked(domain, digest, session));
     // Whoever takes over settles the flight: everybody who waited for it looks again.
     const takeOver = (): void => others.forEach((digest) => services.uploads.settle(domain, digest));
     const distrust = others.length === 0 ? () => {} : services.deadlines.after(trustMs, takeOver);

@@ -8,6 +8,8 @@ import type { WardError } from '../../protocol/errors.ts';
 
 interface Flight {
   readonly owner: object;
+  /** Its client was asked for it; else it has promised it by itself. */
+  readonly asked: boolean;
   readonly settled: Promise<WardError | undefined>;
   readonly settle: (why?: WardError) => void;
 }
@@ -15,13 +17,23 @@ interface Flight {
 export class Uploads {
   readonly #flights = new Map<string, Flight>();
 
-  /** Takes it upon `owner` (a session) to bring a blob; false when somebody else already does. */
-  claim(domain: string, digest: string, owner: object): boolean {
+  /**
+   * Takes it upon `owner` (a session) to bring a blob; false when somebody else already does.
+   *
+   * @param asked its client is asked for it now
+   */
+  claim(domain: string, digest: string, owner: object, asked = false): boolean {
     const key = `${domain}\0${digest}`;
     if (this.#flights.has(key)) return false;
     const { promise, resolve } = Promise.withResolvers<WardError | undefined>();
-    this.#flights.set(key, { owner, settled: promise, settle: resolve });
+    this.#flights.set(key, { owner, asked, settled: promise, settle: resolve });
     return true;
+  }
+
+  /** Was this very owner asked for the blob, and has not brought it yet? */
+  isAsked(domain: string, digest: string, owner: object): boolean {
+    const flight = this.#flights.get(`${domain}\0${digest}`);
+    return flight?.owner === owner && flight.asked;
   }
 
   /** Which of these domains waits for this blob from this owner? */

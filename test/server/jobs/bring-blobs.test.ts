@@ -13,11 +13,11 @@ const entries = [{ kind: 'file', path: '/a.c', digest: Buffer.from(digest, 'hex'
 const noSession = {} as JobSession;
 
 /** A job that lacks one content; `asked` counts how often its client was asked for it. */
-const waiting = (uploads: Uploads, session: JobSession): { asked: () => number; has: () => void; brought: Promise<void> } => {
+const waiting = (uploads: Uploads, session: JobSession, deadlines: Pick<Deadlines, 'after'> = new Deadlines()): { asked: () => number; has: () => void; brought: Promise<void> } => {
   let times = 0;
   let here = false;
   const stream = { send: () => { times += 1; } } as unknown as Stream;
-  const services = { uploads, store: { has: () => here }, deadlines: new Deadlines() } as unknown as JobServices;
+  const services = { uploads, store: { has: () => here }, deadlines } as unknown as JobServices;
   const brought = bringBlobs(stream, entries, 'd', session, services, new AbortController().signal);
   return { asked: () => times, has: () => { here = true; }, brought };
 };
@@ -55,4 +55,48 @@ test('what the store refused of a stranger ends nobody else\'s job: its own clie
   job.has();
   uploads.settle('d', digest);
   await t.notThrowsAsync(job.brought);
+});
+
+/** Deadlines that the test lets pass: all that are not longer than this. */
+const byHand = (): { after: Deadlines['after']; pass: (ms: number) => Promise<void> } => {
+  const all = new Map<() => void, number>();
+  return {
+    after: (ms, expire) => {
+      all.set(expire, ms);
+      return () => all.delete(expire);
+    },
+    pass: async (longest) => {
+      for (const [expire, ms] of [...all]) {
+        if (ms > longest || !all.delete(expire)) continue;
+        expire();
+        await turn();
+      }
+    },
+  };
+};
+
+test('a content that takes long is asked for once, however many jobs of its client wait for it', async (t) => {
+  const uploads = new Uploads();
+  const deadlines = byHand();
+  const jobs = [1, 2, 3].map(() => waiting(uploads, noSession, deadlines));
+  for (let time = 0; time < 10; time++) await deadlines.pass(10_000);
+  t.deepEqual(jobs.map(({ asked }) => asked()), [1, 0, 0]);
+  for (const job of jobs) job.has();
+  uploads.settle('d', digest);
+  await t.notThrowsAsync(Promise.all(jobs.map(({ brought }) => brought)));
+});
+
+test('what was promised, or asked of another client, is asked for when it has not come for a while', async (t) => {
+  for (const [owner, isAsked] of [[noSession, false], [{}, true]] as const) {
+    const uploads = new Uploads();
+    const deadlines = byHand();
+    uploads.claim('d', digest, owner, isAsked);
+    const job = waiting(uploads, noSession, deadlines);
+    t.is(job.asked(), 0);
+    await deadlines.pass(10_000);
+    t.is(job.asked(), 1);
+    job.has();
+    uploads.settle('d', digest);
+    await t.notThrowsAsync(job.brought);
+  }
 });
