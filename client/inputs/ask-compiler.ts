@@ -67,6 +67,10 @@ const run = (
         else chunks[name].push(chunk);
       });
     }
+    // A child of the one that was killed may hold its pipes open for as long as it likes.
+    child.on('exit', () => {
+      if (child.killed) for (const name of ['stdout', 'stderr'] as const) child[name].destroy();
+    });
     child.on('error', (error) => reject(signal?.aborted === true ? error : new StaysLocal('preprocessing-failed', error.message)));
     child.on('close', (code) => {
       const stdout = Buffer.concat(chunks.stdout);
