@@ -12,7 +12,8 @@ import { lstatSync } from 'node:fs';
 import { findClosure, type CanaryLanguage, type Closure } from './closure.ts';
 import { hashFile, inParallel } from './hash.ts';
 import type { Family } from './query.ts';
-import { isCurrent, loadRecord, saveRecord, stampOf, type Stamp, type ToolchainRecord } from './record.ts';
+import { isCurrent, loadRecord, saveRecord, type ToolchainRecord } from './record.ts';
+import { stampOf, type Stamp } from './stamp.ts';
 
 export type ToolchainEntry =
   | { readonly path: string; readonly kind: 'file'; readonly digest: string; readonly size: number; readonly executable: boolean }

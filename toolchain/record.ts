@@ -6,12 +6,10 @@
  */
 
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { toolchainDigest, type Toolchain } from './describe.ts';
-
-/** Identity of a file's content as far as the file system tells it; `absent` for what does not exist. */
-export type Stamp = string;
+import { stampOf, type Stamp } from './stamp.ts';
 
 export interface ToolchainRecord {
   readonly toolchain: Toolchain;
@@ -19,12 +17,6 @@ export interface ToolchainRecord {
 }
 
 const FORMAT = 1;
-
-/** @param look whether a link stands for itself or for what it leads to */
-export const stampOf = (path: string, look = lstatSync): Stamp => {
-  const stat = look(path, { bigint: true, throwIfNoEntry: false });
-  return stat === undefined ? 'absent' : [stat.dev, stat.ino, stat.mode, stat.size, stat.mtimeNs, stat.ctimeNs].join(':');
-};
 
 /** Is every file that the record was read from what it was? */
 export const isCurrent = ({ stamps }: ToolchainRecord): boolean => Object.entries(stamps).every(([path, stamp]) => stampOf(path) === stamp);

@@ -8,7 +8,7 @@
  */
 import { statSync } from 'node:fs';
 import { ask } from '../../toolchain/query.ts';
-import { stampOf } from '../../toolchain/record.ts';
+import { stampOf } from '../../toolchain/stamp.ts';
 import type { Family } from '../../policy/options/types.ts';
 
 const native = /^-m(?:arch|tune|cpu)=native$/;

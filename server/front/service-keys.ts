@@ -9,6 +9,7 @@
 import { statSync, writeFileSync } from 'node:fs';
 import { cleanText } from '../../protocol/alert.ts';
 import { WardError } from '../../protocol/errors.ts';
+import { stampOf } from '../../toolchain/stamp.ts';
 import type { Krb5Config, ServerConfig } from '../config.ts';
 import { native, type GssAcceptor, type GssAccepted, type GssError } from '../native/load.ts';
 import { needsOtherKey } from './krb5-errors.ts';
@@ -57,12 +58,6 @@ const principalIn = (file: string, service: string): string => {
   throw invalid(file, `The keytab ${file} has no keys of ${service}; it has those of ${has}.`);
 };
 
-/** Differs after whatever was done to the file. */
-const stampOf = (file: string): string => {
-  const { dev, ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true, throwIfNoEntry: false }) ?? {};
-  return [dev, ino, size, mtimeNs, ctimeNs].join(':');
-};
-
 interface Keys {
   readonly principal: string;
   readonly acceptor: GssAcceptor;
@@ -74,7 +69,7 @@ interface Keys {
 export class ServiceKeys {
   readonly #config: Krb5Config;
   readonly #replayCache: string;
-  /** Of the file as it was last read, well or broken. */
+  /** Of the file as it was when its keys were last read, well or not. */
   #stamp = '';
   #current: Keys;
 
@@ -130,7 +125,7 @@ export class ServiceKeys {
   /** Reads a keytab that has changed since. One that is broken changes nothing; the next look of the watcher says so. */
   #refresh(): void {
     try {
-      if (stampOf(this.#config.keytab) !== this.#stamp) this.reload();
+      if (stampOf(this.#config.keytab, statSync) !== this.#stamp) this.reload();
     } catch {
       // the keys that were good stay in force
     }
@@ -138,8 +133,8 @@ export class ServiceKeys {
 
   #read(): Keys {
     const { keytab, service } = this.#config;
-    this.#stamp = stampOf(keytab);
     checkFile(keytab);
+    this.#stamp = stampOf(keytab, statSync);
     const principal = principalIn(keytab, service);
     const { handle, usable, refused } = reading(keytab, () => native().gssAcceptor(keytab, principal, this.#replayCache));
     if (usable.length === 0) throw invalid(keytab, `The keytab ${keytab} has no AES key of ${principal}, and no other kind is accepted.`);
